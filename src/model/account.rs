@@ -1,0 +1,168 @@
+//! An account and what is believed of it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Reason, Stamp, WId, WcId};
+
+/// What is believed of an account (design.md §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    /// A list, a check or a login said so.
+    Online,
+    /// Enough agreeing observations said so.
+    Offline,
+    /// Nothing is known, or nothing certain.
+    #[default]
+    Unknown,
+}
+
+impl Presence {
+    /// The word used in JSON and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Online => "online",
+            Self::Offline => "offline",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Reads [`Presence::name`]; anything else is unknown.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "online" => Self::Online,
+            "offline" => Self::Offline,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Where a piece of evidence about an account came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// `queryLoginWx` or `member/getLoginWcIds`.
+    List,
+    /// A single `isOnline`.
+    Check,
+    /// The gateway's offline notice.
+    Notice,
+    /// A login's own result.
+    Login,
+    /// A call that the gateway refused because the account is off line.
+    Refusal,
+    /// Our own `member/offline`.
+    Own,
+    /// An import or `accounts add`.
+    Import,
+}
+
+impl Source {
+    /// The word used in JSON and in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Check => "check",
+            Self::Notice => "notice",
+            Self::Login => "login",
+            Self::Refusal => "refusal",
+            Self::Own => "own",
+            Self::Import => "import",
+        }
+    }
+
+    /// Reads [`Source::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "list" => Self::List,
+            "check" => Self::Check,
+            "notice" => Self::Notice,
+            "login" => Self::Login,
+            "refusal" => Self::Refusal,
+            "own" => Self::Own,
+            "import" => Self::Import,
+            _ => return None,
+        })
+    }
+}
+
+/// One WeChat account of one profile, as the store keeps it and the screen shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// WeChat's permanent id.
+    pub wc_id: WcId,
+    /// The newest wId we know of; see `w_id_confirmed`.
+    pub w_id: Option<WId>,
+    /// Whether a login reply or a V2/V3 list carried this wId (design.md §2).
+    pub w_id_confirmed: bool,
+    /// The nickname, exactly as the gateway sent it: hostile until cleaned.
+    pub nick_name: Box<str>,
+    /// The WeChat number that people see; may change, never a key.
+    pub w_account: Box<str>,
+    /// As the gateway sent it (1 male, 2 female), if it did.
+    pub sex: Option<u8>,
+    /// URL of the avatar; never fetched.
+    pub avatar_url: Box<str>,
+    /// What is believed.
+    pub presence: Presence,
+    /// Whether the belief is older than it should be (no list has confirmed it lately).
+    pub stale: bool,
+    /// Where the newest evidence came from.
+    pub source: Option<Source>,
+    /// When the request behind the newest evidence was started.
+    pub observed_at: Option<Stamp>,
+    /// The last login that was stored.
+    pub last_login_at: Option<Stamp>,
+    /// The first login that saoma saw, or an import's time.
+    pub first_login_at: Option<Stamp>,
+    /// Whose phone this account lives on.
+    pub holder: Box<str>,
+    /// Free labels.
+    pub tags: Vec<Box<str>>,
+    /// Free words.
+    pub note: Box<str>,
+    /// Why the account is offline or unknown, or how its last login ended, if that is worth a flag.
+    pub reason: Option<Reason>,
+    /// The gateway's own words for `reason`, if it had any.
+    pub gateway_message: Option<Box<str>>,
+}
+
+impl Account {
+    /// An account of which only the wcId is known.
+    pub fn new(wc_id: WcId) -> Self {
+        Self {
+            wc_id,
+            w_id: None,
+            w_id_confirmed: false,
+            nick_name: "".into(),
+            w_account: "".into(),
+            sex: None,
+            avatar_url: "".into(),
+            presence: Presence::Unknown,
+            stale: false,
+            source: None,
+            observed_at: None,
+            last_login_at: None,
+            first_login_at: None,
+            holder: "".into(),
+            tags: Vec::new(),
+            note: "".into(),
+            reason: None,
+            gateway_message: None,
+        }
+    }
+
+    /// The best name for people: nickname, else WeChat number, else wcId. Not cleaned.
+    pub fn name(&self) -> &str {
+        [&*self.nick_name, &*self.w_account]
+            .into_iter()
+            .find(|text| !text.trim().is_empty())
+            .unwrap_or_else(|| self.wc_id.as_str())
+    }
+
+    /// Whether a login of this account was ever stored, or a wId of it imported: such an account may be signed in
+    /// by second login; a first login must be a QR login (protocol.md §3.5).
+    pub const fn was_logged_in(&self) -> bool {
+        self.w_id.is_some() || self.last_login_at.is_some() || self.first_login_at.is_some()
+    }
+}

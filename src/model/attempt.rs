@@ -1,0 +1,96 @@
+//! One login under way, as its row in the store tells it.
+
+use secrecy::SecretString;
+
+use super::{AttemptId, Stamp, WId, WcId};
+
+/// One rung of the ladder (design.md §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rung {
+    /// The account is online already under another wId: take that one.
+    Adopt,
+    /// `secondLogin`: the phone shows a confirm dialog.
+    SecondLogin,
+    /// `iPadLogin`, a code, `getIPadLoginInfo`.
+    QrLogin,
+}
+
+impl Rung {
+    /// The word used in the store and in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Adopt => "adopt",
+            Self::SecondLogin => "second_login",
+            Self::QrLogin => "qr_login",
+        }
+    }
+
+    /// Reads [`Rung::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "adopt" => Self::Adopt,
+            "second_login" => Self::SecondLogin,
+            "qr_login" => Self::QrLogin,
+            _ => return None,
+        })
+    }
+}
+
+/// Whether anybody still waits for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum AttemptState {
+    /// On the screen of its owner.
+    Open,
+    /// Hidden by a cancel or a renewal; polled silently until it answers or its deadline passes (design.md §4).
+    Abandoned,
+    /// Over.
+    Ended,
+}
+
+impl AttemptState {
+    /// The word used in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Abandoned => "abandoned",
+            Self::Ended => "ended",
+        }
+    }
+
+    /// Reads [`AttemptState::name`]; an unknown word is taken as ended.
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "open" => Self::Open,
+            "abandoned" => Self::Abandoned,
+            _ => Self::Ended,
+        }
+    }
+}
+
+/// The process that runs an attempt. Alive as long as it holds the lock on its owner file; the kernel drops the lock
+/// when the process dies in whatever way, so no pid can be mistaken and nothing has to beat.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owner(pub Box<str>);
+
+/// One login under way.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// Its id, the same from the wish to the end, over rungs and renewals.
+    pub id: AttemptId,
+    /// The account that was asked for; `None` for a new one (any phone).
+    pub wc_id: Option<WcId>,
+    /// The rung it is on.
+    pub rung: Rung,
+    /// Whether somebody still waits for it.
+    pub state: AttemptState,
+    /// The wId that `iPadLogin` gave, once it did.
+    pub w_id: Option<WId>,
+    /// Where the picture of the code is; as secret as the payload, erased when the attempt ends.
+    pub image_url: Option<SecretString>,
+    /// When the current rung's request was started: successes are ordered by this.
+    pub requested_at: Stamp,
+    /// When the code or the dialog is over.
+    pub deadline: Option<Stamp>,
+    /// Who runs it.
+    pub owner: Owner,
+}

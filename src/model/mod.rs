@@ -1,0 +1,19 @@
+//! Plain data that every part of the program speaks in: no I/O, no clock, nothing of ours imported.
+
+pub mod account;
+pub mod attempt;
+pub mod dialect;
+pub mod id;
+pub mod json;
+pub mod reason;
+pub mod record;
+pub mod text;
+pub mod time;
+
+pub use account::{Account, Presence, Source};
+pub use attempt::{Attempt, AttemptState, Owner, Rung};
+pub use dialect::Dialect;
+pub use id::{AttemptId, ProfileId, WId, WcId};
+pub use reason::Reason;
+pub use record::Record;
+pub use time::{Now, Stamp};

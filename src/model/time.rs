@@ -1,0 +1,43 @@
+//! Time as data. The pure parts of the program are handed a [`Now`]; they own no clock.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// A moment of wall-clock time, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Stamp(pub i64);
+
+impl Stamp {
+    /// This moment plus some milliseconds, which may be negative.
+    #[must_use]
+    pub const fn plus_ms(self, ms: i64) -> Self {
+        Self(self.0.saturating_add(ms))
+    }
+
+    /// Milliseconds from `earlier` to this moment; negative when `earlier` is later.
+    pub const fn ms_since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// RFC 3339 in UTC with milliseconds, as JSON output carries it.
+    pub fn rfc3339(self) -> String {
+        jiff::Timestamp::from_millisecond(self.0)
+            .map_or_else(|_| String::from("1970-01-01T00:00:00Z"), |t| format!("{t:.3}"))
+    }
+
+    /// Reads RFC 3339; `None` when the text is not a time.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond()))
+    }
+}
+
+/// One reading of both clocks: `wall` for people and for the store, `mono` for waiting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock; it may jump.
+    pub wall: Stamp,
+    /// Time since some fixed start; it never goes back.
+    pub mono: Duration,
+}

@@ -1,0 +1,1 @@
+//! Picture → payload.
