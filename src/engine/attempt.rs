@@ -1,0 +1,297 @@
+//! Runs one login machine: does what it says, feeds it what comes of it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
+
+use super::api::LoginStep;
+use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
+use super::shared::Shared;
+use crate::gateway::{Error, Kind};
+use crate::model::{AttemptId, Record, Rung, Stamp, WId, WcId};
+use crate::qr::{self, Code};
+use crate::store::Stored;
+
+/// How long an old code is listened to after it was renewed.
+const GRACE_MS: i64 = 60_000;
+
+/// What a running login tells the hub, in order.
+#[derive(Debug)]
+pub(super) enum FromLogin {
+    /// For the front end.
+    Told(AttemptId, LoginStep),
+    /// A success is in the store.
+    Swapped(AttemptId, Box<Stored>),
+    /// Nobody waits for it any more.
+    Abandoned(AttemptId),
+    /// A renewed code's old wId goes on by itself.
+    Twin(AttemptId, Remains, Option<WcId>),
+    /// The gateway took, or refused, the token.
+    Token(bool),
+    /// The store fails.
+    StoreFailed(String),
+    /// It is over; nothing more comes.
+    Over(AttemptId),
+}
+
+/// One login under way.
+pub(super) struct Runner {
+    pub(super) id: AttemptId,
+    pub(super) wc_id: Option<WcId>,
+    pub(super) machine: Machine,
+    pub(super) shared: Arc<Shared>,
+    pub(super) hub: UnboundedSender<FromLogin>,
+    pub(super) inbox: UnboundedReceiver<Input>,
+}
+
+type Pending = FuturesUnordered<BoxFuture<'static, Input>>;
+
+impl Runner {
+    /// Runs to the end. Dropped in the middle, it leaves its row to whoever resumes it.
+    pub(super) async fn run(mut self) {
+        let mut pending = Pending::new();
+        let mut queue = VecDeque::from([Input::Start]);
+        let mut closing = false;
+        loop {
+            while let Some(input) = queue.pop_front() {
+                self.machine.set_somebody(self.shared.is_somebody_there());
+                let outputs = self.machine.on(input, self.shared.now());
+                for output in outputs {
+                    if let Err(error) = self.perform(output, &mut pending, &mut queue).await {
+                        self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                        queue.push_front(Input::RowFailed { detail: error.to_string().into() });
+                        break;
+                    }
+                }
+            }
+            if self.machine.is_over() {
+                break;
+            }
+            if closing {
+                // The engine stops. An answer that has arrived already may carry a wId: it is not thrown away.
+                match pending.next().now_or_never().flatten() {
+                    Some(input) => queue.push_back(input),
+                    None => return,
+                }
+                continue;
+            }
+            let wake = self.machine.next_wake().map(|at| self.shared.instant(at));
+            tokio::select! {
+                biased;
+                input = self.inbox.recv() => match input {
+                    Some(input) => queue.push_back(input),
+                    None => closing = true,
+                },
+                Some(input) = pending.next(), if !pending.is_empty() => queue.push_back(input),
+                () = sleep_until(wake), if wake.is_some() => queue.push_back(Input::Tick),
+            }
+        }
+        self.tell_hub(FromLogin::Over(self.id.clone()));
+    }
+
+    fn tell_hub(&self, news: FromLogin) {
+        // The hub is gone only when everything ends.
+        let _ = self.hub.send(news);
+    }
+
+    async fn perform(
+        &mut self,
+        output: Output,
+        pending: &mut Pending,
+        queue: &mut VecDeque<Input>,
+    ) -> Result<(), crate::store::Error> {
+        let shared = Arc::clone(&self.shared);
+        match output {
+            Output::AskList { generation, pause } => {
+                let wc_id = self.wc_id.clone();
+                let own = self.shared_w_id().await?;
+                pending.push(Box::pin(async move {
+                    tokio::time::sleep(pause).await;
+                    let at = shared.now().wall;
+                    let result =
+                        shared.gateway.query_login_wx().await.map(|list| find(list, wc_id.as_ref(), own.as_ref()));
+                    Input::Listed { generation, at, result }
+                }));
+            }
+            Output::SecondLogin { generation, deadline, limit } => {
+                let Some(wc_id) = self.wc_id.clone() else { return Ok(()) };
+                self.row_requesting(Rung::SecondLogin).await?;
+                shared.store.attempt_issued(&self.id, None, None, deadline).await?;
+                pending.push(Box::pin(async move {
+                    let result = shared.gateway.second_login(&wc_id, limit).await;
+                    Input::SecondAnswered { generation, result }
+                }));
+            }
+            Output::IPadLogin { generation } => {
+                self.row_requesting(Rung::QrLogin).await?;
+                let wc_id = self.wc_id.clone();
+                pending.push(Box::pin(async move {
+                    let result = shared.gateway.i_pad_login(wc_id.as_ref()).await;
+                    Input::Issued { generation, result }
+                }));
+            }
+            Output::Issued { w_id, image_url, deadline } => {
+                shared.store.attempt_issued(&self.id, Some(&w_id), Some(&image_url), deadline).await?;
+                self.tell_hub(FromLogin::Token(true));
+            }
+            Output::Fetch { generation, image_url } => pending.push(Box::pin(async move {
+                let result = match shared.gateway.image(&image_url).await {
+                    Ok(image) => read_picture(image.0).await,
+                    Err(error) => Err(error.detail),
+                };
+                Input::Pictured { generation, result }
+            })),
+            Output::Poll { generation, w_id, verify_code, limit } => pending.push(Box::pin(async move {
+                let result = shared.gateway.get_i_pad_login_info(&w_id, verify_code.as_ref(), limit).await;
+                Input::Polled { generation, result }
+            })),
+            Output::CheckToken { generation, error } => {
+                let hub = self.hub.clone();
+                pending.push(Box::pin(async move {
+                    let rejected = shared.is_token_rejected().await;
+                    let _ = hub.send(FromLogin::Token(!rejected));
+                    Input::TokenChecked { generation, rejected, error }
+                }));
+            }
+            Output::StoreLogin(record) => {
+                let stored = self.store_login(&record).await;
+                self.swapped(record, stored, false, queue);
+            }
+            Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
+            Output::Abandon => {
+                shared.store.abandon_attempt(&self.id).await?;
+                self.tell_hub(FromLogin::Abandoned(self.id.clone()));
+            }
+            Output::End { event, reason, gateway_message } => {
+                let at = shared.now().wall;
+                // A row that cannot be ended stays for the next start; the login is over for the person all the same.
+                if let Err(error) =
+                    shared.store.end_attempt(&self.id, event, reason, gateway_message.as_deref(), at).await
+                {
+                    self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                }
+            }
+            Output::Tell(step) => self.tell_hub(FromLogin::Told(self.id.clone(), step)),
+        }
+        Ok(())
+    }
+
+    /// The wId of this attempt's row, for finding a login in the list whose account is not known.
+    async fn shared_w_id(&self) -> Result<Option<WId>, crate::store::Error> {
+        let attempts = self.shared.store.attempts().await?;
+        Ok(attempts.into_iter().find(|attempt| attempt.id == self.id).and_then(|attempt| attempt.w_id))
+    }
+
+    async fn row_requesting(&self, rung: Rung) -> Result<(), crate::store::Error> {
+        let at = self.shared.now().wall;
+        let before = self.shared.store.attempts().await?.into_iter().find(|attempt| attempt.id == self.id);
+        let twin = self.shared.store.attempt_requesting(&self.id, rung, at).await?;
+        if let (Some(twin), Some(before)) = (twin, before) {
+            let remains = Remains {
+                rung: Rung::QrLogin,
+                w_id: before.w_id,
+                image_url: None,
+                deadline: Some(at.plus_ms(GRACE_MS)),
+                requested_at: before.requested_at,
+                abandoned: true,
+                known_w_id: None,
+            };
+            self.tell_hub(FromLogin::Twin(twin, remains, self.wc_id.clone()));
+        }
+        Ok(())
+    }
+
+    /// A wId must not be lost: it is kept here and tried again until the store takes it.
+    async fn store_login(&self, record: &Record) -> Stored {
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let at = self.shared.now().wall;
+            match self.shared.store.store_login(&self.id, record, at).await {
+                Ok(stored) => return stored,
+                Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+
+    async fn adopt(
+        &self,
+        wc_id: WcId,
+        w_id: WId,
+        at: Stamp,
+        queue: &mut VecDeque<Input>,
+    ) -> Result<(), crate::store::Error> {
+        let store = &self.shared.store;
+        let stored = match store.adopt(Some(&self.id), &wc_id, &w_id, at).await? {
+            Some(stored) => stored,
+            // Online under the very wId that is stored: nothing to swap, and nothing to ring a phone for.
+            None => match store.account(&wc_id).await? {
+                Some(account) if account.w_id.as_ref() == Some(&w_id) => {
+                    store.end_attempt(&self.id, "adopted", None, None, self.shared.now().wall).await?;
+                    Stored { account, previous_w_id: Some(w_id.clone()), current: true, new_account: false }
+                }
+                Some(_) | None => {
+                    queue.push_back(Input::NotAdopted);
+                    return Ok(());
+                }
+            },
+        };
+        let account = &stored.account;
+        let record = Record {
+            wc_id,
+            w_id,
+            nick_name: account.nick_name.clone(),
+            w_account: account.w_account.clone(),
+            sex: account.sex,
+            avatar_url: account.avatar_url.clone(),
+        };
+        self.swapped(record, stored, true, queue);
+        Ok(())
+    }
+
+    fn swapped(&self, record: Record, stored: Stored, adopted: bool, queue: &mut VecDeque<Input>) {
+        let swapped = Swapped { current: stored.current, previous_w_id: stored.previous_w_id.clone() };
+        self.tell_hub(FromLogin::Token(true));
+        self.tell_hub(FromLogin::Swapped(self.id.clone(), Box::new(stored)));
+        queue.push_back(Input::Stored { record, adopted, swapped });
+    }
+}
+
+/// The list's entry for an account; for an unknown one, the entry with the wId of its attempt.
+fn find(list: Vec<(WcId, WId)>, wc_id: Option<&WcId>, w_id: Option<&WId>) -> Option<(WcId, WId)> {
+    list.into_iter().find(|(listed, listed_w_id)| match wc_id {
+        Some(wc_id) => listed == wc_id,
+        None => Some(listed_w_id) == w_id,
+    })
+}
+
+/// Reads and encodes a picture off the engine's thread, and reads the result back before anybody is shown it.
+async fn read_picture(bytes: Vec<u8>) -> Result<Picture, Box<str>> {
+    let read = tokio::task::spawn_blocking(move || {
+        let payload = qr::read::read(&bytes).map_err(|error| error.to_string())?;
+        let code = Code::encode(&payload).map_err(|error| error.to_string())?;
+        Ok::<_, String>(Picture { code: Arc::new(code), payload })
+    });
+    match read.await {
+        Ok(Ok(picture)) => Ok(picture),
+        Ok(Err(detail)) => Err(detail.into()),
+        Err(_) => Err("the picture could not be read".into()),
+    }
+}
+
+async fn sleep_until(wake: Option<tokio::time::Instant>) {
+    match wake {
+        Some(wake) => tokio::time::sleep_until(wake).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether a failed call says that the token was not taken.
+pub(super) const fn is_suspect(error: &Error) -> bool {
+    matches!(error.kind, Kind::TokenSuspect)
+}

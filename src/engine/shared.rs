@@ -1,0 +1,89 @@
+//! What every part of a running engine can reach.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::time::Instant;
+
+use super::attempt::is_suspect;
+use super::{Options, Renewal};
+use crate::gateway::Gateway;
+use crate::model::{Dialect, Now, Stamp, WId, WcId};
+use crate::store::Store;
+
+/// How long a call that only asks something may take.
+const HARMLESS_LIMIT: Duration = Duration::from_secs(10);
+
+/// What every part of a running engine can reach.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) gateway: Gateway,
+    pub(super) store: Store,
+    started: Instant,
+    /// When somebody was last there, in milliseconds after `started`, plus one; 0: never.
+    somebody: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(options: Options, gateway: Gateway, store: Store) -> Self {
+        Self { options, gateway, store, started: Instant::now(), somebody: AtomicU64::new(0) }
+    }
+
+    /// Both clocks.
+    pub(super) fn now(&self) -> Now {
+        Now { wall: Stamp(jiff::Timestamp::now().as_millisecond()), mono: self.started.elapsed() }
+    }
+
+    /// A monotonic time as the timer's own.
+    pub(super) fn instant(&self, mono: Duration) -> Instant {
+        self.started + mono
+    }
+
+    pub(super) fn somebody_is_there(&self) {
+        let millis = u64::try_from(self.now().mono.as_millis()).unwrap_or(u64::MAX - 1);
+        self.somebody.store(millis + 1, Ordering::Relaxed);
+    }
+
+    /// Whether a code may be renewed for whoever looks at it.
+    pub(super) fn is_somebody_there(&self) -> bool {
+        match self.options.renewal {
+            Renewal::Times(times) => times > 0,
+            Renewal::WhileSomebodyIsThere { within, .. } => {
+                let last = self.somebody.load(Ordering::Relaxed);
+                last > 0 && self.now().mono.saturating_sub(Duration::from_millis(last - 1)) <= within
+            }
+        }
+    }
+
+    /// Who is online, in the words of the profile's dialect; `None` where no list can be asked (V1 without password).
+    pub(super) async fn list(&self) -> Option<Result<Vec<(WcId, Option<WId>)>, crate::gateway::Error>> {
+        if self.options.dialect.lists_w_ids() {
+            let list = self.gateway.query_login_wx().await;
+            return Some(list.map(|list| list.into_iter().map(|(wc_id, w_id)| (wc_id, Some(w_id))).collect()));
+        }
+        let password = self.options.password.as_ref()?;
+        let list = self.gateway.get_login_wc_ids(&self.options.account, password).await;
+        Some(list.map(|list| list.into_iter().map(|wc_id| (wc_id, None)).collect()))
+    }
+
+    /// The second, harmless call that confirms or clears the suspicion that the token is dead (design.md §4).
+    pub(super) async fn is_token_rejected(&self) -> bool {
+        let error = match (self.options.dialect, self.options.password.as_ref()) {
+            (Dialect::V2 | Dialect::V3, _) => self.gateway.query_login_wx().await.err(),
+            (Dialect::V1, Some(_)) => self.list().await.and_then(Result::err),
+            // The only question V1 answers without the password: about a wId that nobody has.
+            (Dialect::V1, None) => {
+                let nobody = WId::from("00000000-0000-0000-0000-000000000000");
+                self.gateway.get_i_pad_login_info(&nobody, None, HARMLESS_LIMIT).await.err()
+            }
+        };
+        error.is_some_and(|error| is_suspect(&error))
+    }
+
+    /// Uses another token from now on.
+    pub(super) fn set_token(&self, token: SecretString) {
+        self.gateway.set_token(token);
+    }
+}
