@@ -1,16 +1,27 @@
 //! The client: one method a call.
 
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use reqwest::Url;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use tokio::time::Instant;
 
-use super::Error;
+use super::transport::{Answer, Transport, failed};
+use super::wire::{Envelope, Fault};
+use super::{Call, Error, Kind, Limits, base, dialect, image};
 use crate::model::{Dialect, Record, WId, WcId};
 
+/// How many redirects a picture may take (design.md §4).
+const REDIRECTS: usize = 3;
+
 /// What the client needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
-    /// Base URL, `http://host:port[/path]`; a trailing `/` is stripped.
+    /// Base URL in any spelling that [`super::base_url`] accepts.
     pub base: String,
     /// Which generation of the API.
     pub dialect: Dialect,
@@ -18,6 +29,17 @@ pub struct Options {
     pub token: Option<SecretString>,
     /// Proxy for our own HTTP, only if the profile sets it.
     pub http_proxy: Option<String>,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither URL is shown: both may have been written with a password in them.
+        f.debug_struct("Options")
+            .field("dialect", &self.dialect)
+            .field("token", &self.token)
+            .field("http_proxy", &self.http_proxy.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 /// A token and what `member/login` tells of the platform account.
@@ -36,7 +58,8 @@ pub struct SignIn {
 pub struct QrIssued {
     /// The new instance.
     pub w_id: WId,
-    /// Where the picture of the code is; as secret as its payload.
+    /// Where the picture of the code is; as secret as its payload. Empty when the gateway gave none: the instance can
+    /// be polled all the same, [`Gateway::image`] then fails.
     pub image_url: SecretString,
 }
 
@@ -72,80 +95,230 @@ pub enum PollReply {
 /// The bytes of a fetched picture; holds the payload, so `Debug` tells only the length.
 pub struct Image(pub Vec<u8>);
 
-impl std::fmt::Debug for Image {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Image({} bytes)", self.0.len())
     }
 }
 
-/// A client of one gateway. Cheap to clone; clones share the connections and the token.
-#[derive(Clone, Debug)]
-pub struct Gateway;
+/// A client of one gateway. Cheap to clone; clones share the settings and the token.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    /// Ends in `/`, so that relative URLs and paths can be joined to it.
+    base: Url,
+    dialect: Dialect,
+    token: RwLock<Option<SecretString>>,
+    transport: Transport,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway")
+            .field("base", &self.inner.base.as_str())
+            .field("dialect", &self.inner.dialect)
+            .field("transport", &self.inner.transport)
+            .finish_non_exhaustive()
+    }
+}
 
 impl Gateway {
-    /// Builds the client; fails on a URL that is none.
-    pub fn new(_options: Options) -> Result<Self, Error> {
-        unimplemented!()
+    /// Builds the client with the usual [`Limits`]; fails on a base or proxy URL that is none. Sends nothing.
+    pub fn new(options: Options) -> Result<Self, Error> {
+        Self::with_limits(options, Limits::default())
+    }
+
+    /// Builds the client with limits of one's own.
+    pub fn with_limits(options: Options, limits: Limits) -> Result<Self, Error> {
+        let mut base = base::parse(&options.base)?;
+        let path = format!("{}/", base.path().trim_end_matches('/'));
+        base.set_path(&path);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                base,
+                dialect: options.dialect,
+                token: RwLock::new(options.token),
+                transport: Transport::new(options.http_proxy.as_deref(), limits)?,
+            }),
+        })
     }
 
     /// Replaces the token in this client and all its clones.
-    pub fn set_token(&self, _token: SecretString) {
-        unimplemented!()
+    pub fn set_token(&self, token: SecretString) {
+        *self.inner.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
 
     /// The dialect this client speaks.
     pub fn dialect(&self) -> Dialect {
-        unimplemented!()
+        self.inner.dialect
     }
 
-    /// `/member/login` (protocol.md §3.1).
-    pub async fn member_login(&self, _account: &str, _password: &SecretString) -> Result<SignIn, Error> {
-        unimplemented!()
+    /// The base URL, without a trailing `/`.
+    pub fn base(&self) -> &str {
+        self.inner.base.as_str().trim_end_matches('/')
     }
 
-    /// `/iPadLogin` (protocol.md §3.2), with the wcId for a known account.
-    pub async fn i_pad_login(&self, _wc_id: Option<&WcId>) -> Result<QrIssued, Error> {
-        unimplemented!()
+    /// `/member/login` (protocol.md §3.1). The token in the answer is not taken over: see [`Gateway::set_token`].
+    pub async fn member_login(&self, account: &str, password: &SecretString) -> Result<SignIn, Error> {
+        let body = json!({ "account": account, "password": password.expose_secret() });
+        let secrets = [password.expose_secret()];
+        self.ask(Call::MemberLogin, &body, None, &secrets, Envelope::sign_in).await
     }
 
-    /// `/getIPadLoginInfo` (protocol.md §3.4): waits at most `limit` for the answer.
+    /// `/iPadLogin` (protocol.md §3.2), with the wcId for a known account. Sent once, never repeated.
+    pub async fn i_pad_login(&self, wc_id: Option<&WcId>) -> Result<QrIssued, Error> {
+        let body = dialect::i_pad_login(self.inner.dialect, wc_id);
+        self.ask(Call::IPadLogin, &body, None, &[], Envelope::qr_issued).await
+    }
+
+    /// `/getIPadLoginInfo` (protocol.md §3.4): waits at most `limit` for the answer to begin.
     pub async fn get_i_pad_login_info(
         &self,
-        _w_id: &WId,
-        _verify_code: Option<&SecretString>,
-        _limit: Duration,
+        w_id: &WId,
+        verify_code: Option<&SecretString>,
+        limit: Duration,
     ) -> Result<PollReply, Error> {
-        unimplemented!()
+        let body = dialect::get_i_pad_login_info(self.inner.dialect, w_id, verify_code);
+        self.ask(Call::GetIPadLoginInfo, &body, Some(limit), &[], |reply| reply.poll(w_id)).await
     }
 
-    /// `/secondLogin` (protocol.md §3.5): waits at most `limit` for the phone.
-    pub async fn second_login(&self, _wc_id: &WcId, _limit: Duration) -> Result<Record, Error> {
-        unimplemented!()
+    /// `/secondLogin` (protocol.md §3.5): waits at most `limit` for the answer to begin. Sent once, never repeated.
+    pub async fn second_login(&self, wc_id: &WcId, limit: Duration) -> Result<Record, Error> {
+        let body = dialect::second_login(self.inner.dialect, wc_id);
+        self.ask(Call::SecondLogin, &body, Some(limit), &[], Envelope::second_login).await
     }
 
-    /// `/queryLoginWx` (protocol.md §3.7; V2, V3): who is online, with wIds.
+    /// `/queryLoginWx` (protocol.md §3.7; V2, V3): who is online, with wIds. V1 has no such call: nothing is sent.
     pub async fn query_login_wx(&self) -> Result<Vec<(WcId, WId)>, Error> {
-        unimplemented!()
+        self.ask(Call::QueryLoginWx, &json!({}), None, &[], Envelope::online).await
     }
 
-    /// `/member/getLoginWcIds` (protocol.md §3.8; V1, V2): who is online, without wIds.
-    pub async fn get_login_wc_ids(&self, _account: &str, _password: &SecretString) -> Result<Vec<WcId>, Error> {
-        unimplemented!()
+    /// `/member/getLoginWcIds` (protocol.md §3.8; V1, V2): who is online, without wIds. V3 has no such call: nothing
+    /// is sent.
+    pub async fn get_login_wc_ids(&self, account: &str, password: &SecretString) -> Result<Vec<WcId>, Error> {
+        let body = json!({ "account": account, "password": password.expose_secret() });
+        let secrets = [password.expose_secret()];
+        self.ask(Call::GetLoginWcIds, &body, None, &secrets, Envelope::online_wc_ids).await
     }
 
-    /// `/isOnline` (protocol.md §3.6; V2, V3).
-    pub async fn is_online(&self, _w_id: &WId) -> Result<bool, Error> {
-        unimplemented!()
+    /// `/isOnline` (protocol.md §3.6; V2, V3). V1 has no such call: nothing is sent.
+    pub async fn is_online(&self, w_id: &WId) -> Result<bool, Error> {
+        self.ask(Call::IsOnline, &json!({ "wId": w_id }), None, &[], Envelope::is_online).await
     }
 
     /// `/member/offline` (protocol.md §3.9).
-    pub async fn member_offline(&self, _account: &str, _wc_ids: &[WcId]) -> Result<(), Error> {
-        unimplemented!()
+    pub async fn member_offline(&self, account: &str, wc_ids: &[WcId]) -> Result<(), Error> {
+        let body = json!({ "account": account, "wcIds": wc_ids });
+        self.ask(Call::MemberOffline, &body, None, &[], Envelope::done).await
     }
 
     /// The picture at `qrCodeUrl`: without Authorization, http(s) only, at most 3 redirects, 10 s, 2 MiB; a loopback
-    /// host is re-rooted onto the gateway's host when the gateway is elsewhere (design.md §4).
-    pub async fn image(&self, _url: &SecretString) -> Result<Image, Error> {
-        unimplemented!()
+    /// host is re-rooted onto the gateway's host when the gateway is elsewhere (design.md §4). Whether a code can be
+    /// read in it is not looked at. No error holds the URL.
+    pub async fn image(&self, url: &SecretString) -> Result<Image, Error> {
+        let transport = &self.inner.transport;
+        let bad = |detail: &str| failed(Call::Image, Kind::BadImage, detail);
+        let by = Instant::now() + transport.limits().image;
+        let mut from = self.inner.base.clone();
+        let mut next = url.expose_secret().to_owned();
+        for _ in 0..=REDIRECTS {
+            let target = image::target(&next, &from, &self.inner.base).map_err(bad)?;
+            let answer = transport.get(Call::Image, target.clone(), by).await?;
+            match answer.status {
+                200..=299 => {
+                    let bytes = answer.body?;
+                    return if image::is_picture(&bytes) {
+                        Ok(Image(bytes))
+                    } else {
+                        Err(bad("what came is neither PNG nor JPEG"))
+                    };
+                }
+                301 | 302 | 303 | 307 | 308 => {
+                    next = answer.location.ok_or_else(|| bad("a redirect leads nowhere"))?;
+                    from = target;
+                }
+                status => return Err(failed(Call::Image, Kind::Http(status), format!("HTTP {status}"))),
+            }
+        }
+        Err(bad("too many redirects"))
     }
+
+    /// One call: sends it, reads the answer, weighs it. `limit` is how long the answer may take to begin, the usual
+    /// when `None`. `secrets` are values that the gateway's own words must not repeat; the token is one anyway.
+    async fn ask<T>(
+        &self,
+        call: Call,
+        body: &Value,
+        limit: Option<Duration>,
+        secrets: &[&str],
+        read: impl FnOnce(&Envelope) -> Result<T, Fault>,
+    ) -> Result<T, Error> {
+        let Inner { base, dialect, transport, .. } = &*self.inner;
+        if !dialect::has(*dialect, call) {
+            let detail = format!("dialect {dialect} has no such call; nothing was sent");
+            return Err(failed(call, Kind::Http(404), detail));
+        }
+        let token = self.inner.token.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let authorization = match call {
+            Call::MemberLogin => None,
+            _ => Some(authorization(call, token.as_ref())?),
+        };
+        let url = base
+            .join(dialect::path(call).trim_start_matches('/'))
+            .map_err(|error| failed(call, Kind::BadSettings, format!("no URL for this call: {error}")))?;
+        let limit = limit.unwrap_or_else(|| transport.limits().headers);
+        let result = match transport.post(call, url, authorization, body, limit).await {
+            Ok(answer) => weigh(call, answer, read),
+            Err(error) => Err(error),
+        };
+        result.map_err(|mut error| {
+            let token = token.as_ref().map(ExposeSecret::expose_secret);
+            for secret in secrets.iter().copied().chain(token) {
+                error.gateway_message = error.gateway_message.map(|words| without(words, secret));
+            }
+            error
+        })
+    }
+}
+
+/// The header that carries the token raw (protocol.md §1). Without a usable token nothing is sent.
+fn authorization(call: Call, token: Option<&SecretString>) -> Result<HeaderValue, Error> {
+    let suspect = |detail: &str| failed(call, Kind::TokenSuspect, detail);
+    let token = token.map(|token| token.expose_secret().trim()).filter(|token| !token.is_empty());
+    let token = token.ok_or_else(|| suspect("there is no token; nothing was sent"))?;
+    let mut value = HeaderValue::from_str(token)
+        .map_err(|_error| suspect("the token holds characters that no header may carry; nothing was sent"))?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+/// Turns an answer into a result: HTTP's say first, then the envelope's.
+fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T, Fault>) -> Result<T, Error> {
+    let Answer { status, content_type, body, .. } = answer;
+    let content_type = content_type.as_deref();
+    if !(200..300).contains(&status) {
+        let gateway_message = body.ok().and_then(|bytes| Envelope::words(&bytes, content_type));
+        let kind = match (status, call) {
+            // No token was sent, so it is the account or the password.
+            (401 | 403, Call::MemberLogin) => Kind::Refused,
+            (401 | 403, _) => Kind::TokenSuspect,
+            _ => Kind::Http(status),
+        };
+        return Err(Error { call, kind, gateway_message, detail: format!("HTTP {status}").into() });
+    }
+    let bytes = body?;
+    Envelope::decode(&bytes, content_type).and_then(|envelope| read(&envelope)).map_err(|fault| Error {
+        call,
+        kind: fault.kind,
+        gateway_message: fault.message,
+        detail: fault.detail,
+    })
+}
+
+/// The gateway's words without a secret that they repeat.
+fn without(words: Box<str>, secret: &str) -> Box<str> {
+    if secret.len() >= 4 && words.contains(secret) { words.replace(secret, "•••").into() } else { words }
 }

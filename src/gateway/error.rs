@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::Reason;
+use crate::model::{Reason, text};
 
 /// Which call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +25,40 @@ pub enum Call {
     MemberOffline,
     /// The picture at `qrCodeUrl`.
     Image,
+    /// No call at all: the client could not be built from its options.
+    Setup,
+}
+
+impl Call {
+    /// Every call, for tables and tests.
+    pub const ALL: &'static [Self] = &[
+        Self::MemberLogin,
+        Self::IPadLogin,
+        Self::GetIPadLoginInfo,
+        Self::SecondLogin,
+        Self::QueryLoginWx,
+        Self::GetLoginWcIds,
+        Self::IsOnline,
+        Self::MemberOffline,
+        Self::Image,
+        Self::Setup,
+    ];
+
+    /// The last part of its locale key `gateway.call.<name>`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::MemberLogin => "member_login",
+            Self::IPadLogin => "i_pad_login",
+            Self::GetIPadLoginInfo => "get_i_pad_login_info",
+            Self::SecondLogin => "second_login",
+            Self::QueryLoginWx => "query_login_wx",
+            Self::GetLoginWcIds => "get_login_wc_ids",
+            Self::IsOnline => "is_online",
+            Self::MemberOffline => "member_offline",
+            Self::Image => "image",
+            Self::Setup => "setup",
+        }
+    }
 }
 
 /// What went wrong, for the callers that branch on it.
@@ -50,6 +84,8 @@ pub enum Kind {
     Platform(Reason),
     /// The URL, the redirect or the bytes of the picture are not acceptable.
     BadImage,
+    /// The options are unusable: a base URL or a proxy that is none. Nothing was sent.
+    BadSettings,
 }
 
 /// A failed call.
@@ -63,6 +99,125 @@ pub struct Error {
     pub gateway_message: Option<Box<str>>,
     /// What failed technically, in English, without secrets: for logs and `doctor`.
     pub detail: Box<str>,
+}
+
+/// How many columns of the gateway's own words [`Error::describe`] repeats.
+const WORDS_COLUMNS: usize = 200;
+
+impl Error {
+    /// The stable code of design.md §4 for this failure.
+    ///
+    /// A second login whose time ran out is `nobody_scanned`: the request had been delivered (a gateway that cannot
+    /// be reached is [`Kind::Unreachable`]), so it was the person who did not answer.
+    pub fn reason(&self) -> Reason {
+        if self.call == Call::Image {
+            return Reason::ImageFailed;
+        }
+        match &self.kind {
+            Kind::TimedOut if self.call == Call::SecondLogin => Reason::NobodyScanned,
+            Kind::Unreachable | Kind::TimedOut | Kind::Http(_) | Kind::Malformed | Kind::TooLarge => {
+                Reason::GatewayDown
+            }
+            Kind::BadSettings => Reason::GatewayDown,
+            Kind::TokenSuspect => Reason::TokenRejected,
+            Kind::Platform(reason) => *reason,
+            Kind::BadImage => Reason::ImageFailed,
+            Kind::Refused | Kind::RefusedInside => self.reason_of_refusal(),
+        }
+    }
+
+    fn reason_of_refusal(&self) -> Reason {
+        let words = self.gateway_message.as_deref().unwrap_or_default();
+        // The documents spell it 链接; 连接 is the usual word for the same (protocol.md §6).
+        if ["网络链接异常", "网络连接异常"].iter().any(|known| words.contains(known)) {
+            Reason::ProxyFailed
+        } else if words.contains("登录数量已满") {
+            Reason::SlotsFull
+        } else if self.call == Call::SecondLogin {
+            Reason::Refused
+        } else {
+            Reason::GatewaySaid
+        }
+    }
+
+    /// Whether the line or the gateway's web server broke, rather than the gateway having answered the question. Such
+    /// a poll may be sent again with the same wId; iPadLogin and secondLogin never (design.md §3 rule 6).
+    pub const fn is_transport(&self) -> bool {
+        match self.kind {
+            Kind::Unreachable | Kind::TimedOut | Kind::Http(_) | Kind::Malformed | Kind::TooLarge => true,
+            Kind::TokenSuspect
+            | Kind::Refused
+            | Kind::RefusedInside
+            | Kind::Platform(_)
+            | Kind::BadImage
+            | Kind::BadSettings => false,
+        }
+    }
+
+    /// What failed, the gateway's own words (cleaned, at most 200 columns), and what to do next, for people.
+    ///
+    /// `words` looks a locale key up and fills its placeholders in, as `i18n::tf` does for a language:
+    /// `error.describe(|key, values| i18n::tf(lang, key, values))`. It is handed in because this part of the house
+    /// knows no languages (design.md §3).
+    pub fn describe(&self, words: impl Fn(&str, &[(&str, &str)]) -> String) -> String {
+        let what = words(&format!("gateway.call.{}", self.call.name()), &[]);
+        let (kind, status) = self.kind_key();
+        let why = words(&format!("gateway.kind.{kind}"), &[("status", &status)]);
+        let next = words(&format!("gateway.next.{}", self.next_key()), &[]);
+        let said = self.gateway_message.as_deref().map(text::clean).unwrap_or_default();
+        match said.trim() {
+            "" => words("gateway.sentence", &[("what", &what), ("why", &why), ("next", &next)]),
+            said => {
+                let said = text::cut(said, WORDS_COLUMNS);
+                words(
+                    "gateway.sentence_with_words",
+                    &[("what", &what), ("why", &why), ("words", &said), ("next", &next)],
+                )
+            }
+        }
+    }
+
+    /// The last part of `gateway.kind.…` and the HTTP status that goes into it.
+    fn kind_key(&self) -> (&'static str, String) {
+        let key = match &self.kind {
+            Kind::Unreachable => "unreachable",
+            Kind::TimedOut => "timed_out",
+            Kind::Http(status) => return ("http", status.to_string()),
+            Kind::TokenSuspect => "token_suspect",
+            Kind::Malformed => "malformed",
+            Kind::TooLarge => "too_large",
+            Kind::Refused => "refused",
+            Kind::RefusedInside => "refused_inside",
+            Kind::Platform(Reason::PlatformFrozen) => "platform_frozen",
+            Kind::Platform(_) => "platform_expired",
+            Kind::BadImage => "bad_image",
+            Kind::BadSettings => "bad_settings",
+        };
+        (key, String::new())
+    }
+
+    /// The last part of `gateway.next.…`.
+    fn next_key(&self) -> &'static str {
+        match (&self.kind, self.call) {
+            (_, Call::Setup) | (Kind::BadSettings, _) => "settings",
+            (Kind::Unreachable | Kind::TimedOut | Kind::Http(500..), Call::Image) => "image",
+            (Kind::TimedOut, Call::SecondLogin) => "phone",
+            (Kind::Unreachable | Kind::TimedOut, _) => "reach",
+            (Kind::Http(500..), _) => "wait",
+            (Kind::Http(_) | Kind::Malformed | Kind::TooLarge, Call::Image) => "image",
+            (Kind::Http(_) | Kind::Malformed | Kind::TooLarge, _) => "address",
+            (Kind::TokenSuspect, _) => "sign_in",
+            (Kind::Platform(_), _) => "vendor",
+            (Kind::BadImage, _) => "image",
+            (Kind::Refused | Kind::RefusedInside, call) => match self.reason_of_refusal() {
+                Reason::ProxyFailed => "proxy",
+                Reason::SlotsFull => "slots",
+                _ if call == Call::MemberLogin => "password",
+                _ if call == Call::SecondLogin => "qr",
+                _ => "words",
+            },
+        }
+    }
 }
 
 impl fmt::Display for Error {

@@ -1,7 +1,22 @@
 //! The gateway's HTTP API: what goes out, what comes back, in the words of `model`.
+//!
+//! * [`client`]: one method a call;
+//! * `dialect`: what each generation of the API is sent, and which calls it has;
+//! * `transport`: one request, one answer, with every limit on time and size;
+//! * `wire`: tolerant decoding of what came;
+//! * `image`: where a picture may be fetched from;
+//! * [`base`]: the base URL and the profile id that follows from it;
+//! * [`error`]: the one error type.
 
+pub mod base;
 pub mod client;
+mod dialect;
 pub mod error;
+mod image;
+mod transport;
+mod wire;
 
+pub use base::{base_url, profile_id, sends_in_the_clear};
 pub use client::{Gateway, Image, Options, PollReply, QrIssued, SignIn};
 pub use error::{Call, Error, Kind};
+pub use transport::Limits;

@@ -1,0 +1,473 @@
+//! Tolerant decoding of what the gateway sends (protocol.md §1.1, §3): loose about how a value is written, strict
+//! about what it takes to be a success. Personal data in a reply (mobile number, uin, …) is never looked at.
+
+use std::borrow::Cow;
+
+use encoding_rs::{Encoding, GB18030, UTF_8};
+use secrecy::SecretString;
+use serde_json::Value;
+
+use super::client::{PollReply, QrIssued, SignIn};
+use super::error::Kind;
+use crate::model::{Reason, Record, WId, WcId};
+
+/// Longest id that is taken: real ones have some 36 bytes. An id is stored, sent back and handed to bots.
+const ID_BYTES: usize = 512;
+/// Longest piece of the gateway's own words that is kept.
+const MESSAGE_BYTES: usize = 4096;
+
+/// A reply that is not what the caller hoped for; the call is known elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    /// What went wrong.
+    pub(super) kind: Kind,
+    /// The gateway's own words.
+    pub(super) message: Option<Box<str>>,
+    /// What failed, in English, without anything from the reply but codes.
+    pub(super) detail: Box<str>,
+}
+
+impl Fault {
+    fn malformed(message: Option<Box<str>>, detail: impl Into<Box<str>>) -> Self {
+        Self { kind: Kind::Malformed, message, detail: detail.into() }
+    }
+}
+
+/// An envelope's code (protocol.md §1.1).
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Code {
+    /// 1000
+    Success,
+    /// 200: a URL is to be opened (V3)
+    DeviceVerification,
+    /// 1001 or 10001
+    Failure,
+    /// Something else; as it was written, shortened.
+    Other(Box<str>),
+}
+
+impl Code {
+    /// Reads a code that is a string or a number, padded or not, `1000.0` included. `None` when there is none.
+    fn read(value: Option<&Value>) -> Option<Self> {
+        let text = scalar(value?)?;
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        let number = text.parse::<i64>().ok().or_else(|| whole(text.parse::<f64>().ok()?));
+        Some(match number {
+            Some(1000) => Self::Success,
+            Some(200) => Self::DeviceVerification,
+            Some(1001 | 10001) => Self::Failure,
+            Some(number) => Self::Other(number.to_string().into()),
+            None => Self::Other(text.chars().filter(|c| !c.is_control()).take(20).collect::<String>().into()),
+        })
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Success => "1000",
+            Self::DeviceVerification => "200",
+            Self::Failure => "1001",
+            Self::Other(text) => text,
+        }
+    }
+}
+
+/// A reply's outer layer.
+#[derive(Debug)]
+pub(super) struct Envelope {
+    code: Code,
+    message: Option<Box<str>>,
+    verify_code: Option<SecretString>,
+    /// Whether there was a `data` key at all.
+    has_data: bool,
+    data: Value,
+}
+
+/// What an envelope says, both of its layers taken together.
+enum Verdict<'a> {
+    /// 1000, and nothing inside speaks against it: the data to look for ids in.
+    Success(&'a Value),
+    /// Not a success.
+    Failure(Failure<'a>),
+}
+
+/// A failure, and which layer told it.
+struct Failure<'a> {
+    nested: bool,
+    code: Code,
+    message: Option<Box<str>>,
+    data: &'a Value,
+}
+
+impl Envelope {
+    /// Decodes a reply's bytes; `content_type` is only a hint for the characters.
+    pub(super) fn decode(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Fault> {
+        let (envelope, message) = Self::read(bytes, content_type)?;
+        envelope.ok_or_else(|| Fault::malformed(message, "the answer is JSON without a code"))
+    }
+
+    /// The gateway's own words in a reply whose HTTP status says failure already, if there are any.
+    pub(super) fn words(bytes: &[u8], content_type: Option<&str>) -> Option<Box<str>> {
+        Self::read(bytes, content_type).ok().and_then(|(_, message)| message)
+    }
+
+    fn read(bytes: &[u8], content_type: Option<&str>) -> Result<(Option<Self>, Option<Box<str>>), Fault> {
+        let text = characters(bytes, content_type);
+        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c == '\0');
+        if text.is_empty() {
+            return Err(Fault::malformed(None, "the answer is empty"));
+        }
+        let value: Value = serde_json::from_str(text).map_err(|error| {
+            let what = if text.starts_with('<') {
+                "the answer is an HTML page, not JSON".to_owned()
+            } else if error.is_eof() {
+                format!("the answer breaks off after {} bytes of JSON", bytes.len())
+            } else {
+                format!("the answer is not JSON ({} bytes)", bytes.len())
+            };
+            Fault::malformed(None, what)
+        })?;
+        let Value::Object(mut fields) = value else {
+            return Err(Fault::malformed(None, "the answer is JSON but no object"));
+        };
+        let message = message(fields.get("message")).or_else(|| message(fields.get("msg")));
+        let code = Code::read(fields.get("code"));
+        let verify_code = fields.get("verifyCode").and_then(secret);
+        let data = fields.remove("data");
+        let envelope = code.map(|code| Self {
+            code,
+            message: message.clone(),
+            verify_code,
+            has_data: data.is_some(),
+            data: data.unwrap_or(Value::Null),
+        });
+        Ok((envelope, message))
+    }
+
+    /// Weighs both layers. A failure inside is told by a code of its own in `data`, never by `data.data`, which in V1
+    /// is a blob (protocol.md §9.2).
+    fn verdict(&self) -> Verdict<'_> {
+        if self.code != Code::Success {
+            return Verdict::Failure(Failure {
+                nested: false,
+                code: self.code.clone(),
+                message: self.message.clone(),
+                data: &self.data,
+            });
+        }
+        match Code::read(self.data.get("code")) {
+            None => Verdict::Success(&self.data),
+            // An envelope in an envelope, both content: the ids are one layer down, if that is an object.
+            Some(Code::Success) => match self.data.get("data") {
+                Some(inner @ Value::Object(_)) => Verdict::Success(inner),
+                _ => Verdict::Success(&self.data),
+            },
+            Some(code) => Verdict::Failure(Failure {
+                nested: true,
+                code,
+                message: message(self.data.get("message")).or_else(|| message(self.data.get("msg"))),
+                data: self.data.get("data").unwrap_or(&Value::Null),
+            }),
+        }
+    }
+
+    /// The data of a success; every other verdict as a [`Fault`].
+    fn success(&self) -> Result<&Value, Fault> {
+        match self.verdict() {
+            Verdict::Success(data) => Ok(data),
+            Verdict::Failure(failure) => Err(failure.fault()),
+        }
+    }
+
+    fn malformed(&self, detail: &str) -> Fault {
+        Fault::malformed(self.message.clone(), detail)
+    }
+
+    /// `member/login` (protocol.md §3.1).
+    pub(super) fn sign_in(&self) -> Result<SignIn, Fault> {
+        let data = self.success().map_err(|fault| match fault.kind {
+            // No token was sent, so none can be wrong.
+            Kind::TokenSuspect => Fault { kind: Kind::Refused, ..fault },
+            _ => fault,
+        })?;
+        let unusable = match integer(data.get("status")) {
+            Some(1) => Some((Reason::PlatformFrozen, "the platform account is frozen (status 1)")),
+            Some(2) => Some((Reason::PlatformExpired, "the platform account has expired (status 2)")),
+            _ => None,
+        };
+        if let Some((reason, detail)) = unusable {
+            return Err(Fault { kind: Kind::Platform(reason), message: self.message.clone(), detail: detail.into() });
+        }
+        let token = string(data.get("Authorization")).trim();
+        if token.is_empty() || token.chars().any(char::is_control) {
+            return Err(self.malformed("the answer to member/login carries no usable Authorization"));
+        }
+        Ok(SignIn {
+            token: token.into(),
+            callback_url: Some(string(data.get("callbackUrl")).trim()).filter(|url| !url.is_empty()).map(Into::into),
+            available_number: integer(data.get("availableNumber")),
+        })
+    }
+
+    /// `iPadLogin` (protocol.md §3.2). Without a wId nothing was issued. Without a URL the instance is there all the
+    /// same and its code may still be scanned somewhere, so the wId is kept and the URL left empty; fetching the
+    /// picture then fails.
+    pub(super) fn qr_issued(&self) -> Result<QrIssued, Fault> {
+        let data = self.success()?;
+        let w_id = id(data.get("wId")).ok_or_else(|| self.malformed("the answer to iPadLogin carries no wId"))?;
+        Ok(QrIssued { w_id: WId::new(w_id), image_url: string(data.get("qrCodeUrl")).trim().into() })
+    }
+
+    /// `getIPadLoginInfo` (protocol.md §3.4; design.md §4) of the instance `polled`.
+    pub(super) fn poll(&self, polled: &WId) -> Result<PollReply, Fault> {
+        let failure = match self.verdict() {
+            Verdict::Success(data) => {
+                let status = integer(data.get("status"));
+                let waiting = matches!(status, Some(0..=2));
+                return Ok(match record(data, Some(polled)) {
+                    Some(record) if !waiting => PollReply::LoggedIn(record),
+                    _ => match self.asks_for_code(self.message.as_deref(), data) {
+                        Some(reply) => reply,
+                        None => PollReply::NotDone { status },
+                    },
+                });
+            }
+            Verdict::Failure(failure) => failure,
+        };
+        let words = failure.message.as_deref().unwrap_or_default();
+        if bare(words) == "二维码已过期" {
+            return Ok(PollReply::Expired { gateway_message: words.into() });
+        }
+        if failure.code == Code::DeviceVerification {
+            let url = [failure.data, &self.data]
+                .iter()
+                .map(|data| string(data.get("url")).trim())
+                .find(|url| !url.is_empty());
+            return Ok(match url {
+                Some(url) => PollReply::DeviceVerification { url: url.to_owned() },
+                // Neither success nor failure, and nothing to open: the poll goes on.
+                None => PollReply::NotDone { status: integer(failure.data.get("status")) },
+            });
+        }
+        self.asks_for_code(failure.message.as_deref(), failure.data).ok_or_else(|| failure.fault())
+    }
+
+    /// Whether a reply that is no success wants a verification code: by its words, or by a `verifyCode` that is not
+    /// empty, at the top or in the data.
+    fn asks_for_code(&self, words: Option<&str>, data: &Value) -> Option<PollReply> {
+        let given = self
+            .verify_code
+            .clone()
+            .or_else(|| data.get("verifyCode").and_then(secret))
+            .or_else(|| self.data.get("verifyCode").and_then(secret));
+        let words = words.unwrap_or_default();
+        let asked = words.contains("验证码") && words.contains("输入");
+        (asked || given.is_some()).then(|| PollReply::VerifyCode { given, gateway_message: words.into() })
+    }
+
+    /// `secondLogin` (protocol.md §3.5): both ids, or it is no success.
+    pub(super) fn second_login(&self) -> Result<Record, Fault> {
+        record(self.success()?, None).ok_or_else(|| self.malformed("the answer to secondLogin lacks a wcId or a wId"))
+    }
+
+    /// `queryLoginWx` (protocol.md §3.7). An entry without a wcId names nobody yet (an instance whose code is not
+    /// scanned) and is left out; an entry without a wId would make a guess of the list, so it spoils it. `data: null`
+    /// is an empty list, a missing `data` is no list.
+    pub(super) fn online(&self) -> Result<Vec<(WcId, WId)>, Fault> {
+        let mut list = Vec::new();
+        for entry in self.list("queryLoginWx")? {
+            if !entry.is_object() {
+                return Err(self.malformed("an entry of queryLoginWx is no object"));
+            }
+            let Some(wc_id) = id(entry.get("wcId")) else { continue };
+            let w_id = id(entry.get("wId")).ok_or_else(|| self.malformed("an entry of queryLoginWx has no wId"))?;
+            list.push((WcId::new(wc_id), WId::new(w_id)));
+        }
+        Ok(list)
+    }
+
+    /// `member/getLoginWcIds` (protocol.md §3.8).
+    pub(super) fn online_wc_ids(&self) -> Result<Vec<WcId>, Fault> {
+        let mut list = Vec::new();
+        for entry in self.list("getLoginWcIds")? {
+            match entry {
+                Value::Null => {}
+                Value::Object(fields) => list.extend(id(fields.get("wcId")).map(WcId::new)),
+                entry => match id(Some(entry)) {
+                    Some(wc_id) => list.push(WcId::new(wc_id)),
+                    None => return Err(self.malformed("an entry of getLoginWcIds is no wcId")),
+                },
+            }
+        }
+        Ok(list)
+    }
+
+    fn list(&self, call: &str) -> Result<&[Value], Fault> {
+        match self.success()? {
+            Value::Array(list) => Ok(list),
+            Value::Null if self.has_data => Ok(&[]),
+            _ => Err(self.malformed(&format!("the answer to {call} carries no list"))),
+        }
+    }
+
+    /// `isOnline` (protocol.md §3.6).
+    pub(super) fn is_online(&self) -> Result<bool, Fault> {
+        let data = self.success()?;
+        let value = data.get("isOnline").unwrap_or(data);
+        let text = scalar(value).unwrap_or_default();
+        match text.trim() {
+            text if text.eq_ignore_ascii_case("true") || text == "1" => Ok(true),
+            text if text.eq_ignore_ascii_case("false") || text == "0" => Ok(false),
+            _ => Err(self.malformed("the answer to isOnline does not say whether")),
+        }
+    }
+
+    /// A call whose success carries nothing, such as `member/offline` (protocol.md §3.9).
+    pub(super) fn done(&self) -> Result<(), Fault> {
+        self.success().map(|_| ())
+    }
+}
+
+impl Failure<'_> {
+    /// A refusal; one that names the token is only suspected, and only when the outer layer says so: a refused second
+    /// login names `登录` as well, inside (design.md §4).
+    fn fault(self) -> Fault {
+        let words = self.message.as_deref().unwrap_or_default();
+        let (kind, detail) = if self.nested {
+            (Kind::RefusedInside, format!("code 1000, and inside it code {}", self.code.name()))
+        } else if self.code == Code::Failure && names_token(words) {
+            (Kind::TokenSuspect, "code 1001 about the token".to_owned())
+        } else {
+            (Kind::Refused, format!("code {}", self.code.name()))
+        };
+        Fault { kind, message: self.message, detail: detail.into() }
+    }
+}
+
+/// Whether the gateway's words are about the token (design.md §4).
+fn names_token(words: &str) -> bool {
+    let words = words.to_lowercase();
+    ["授权", "token", "authorization"].iter().any(|name| words.contains(name))
+}
+
+/// Words without the spaces and punctuation around them.
+fn bare(words: &str) -> &str {
+    words.trim_matches(|c: char| !c.is_alphanumeric())
+}
+
+/// The account record in the data of a login reply; `None` without a wcId, or without a wId and a polled one.
+fn record(data: &Value, polled: Option<&WId>) -> Option<Record> {
+    let wc_id = id(data.get("wcId"))?;
+    let w_id = id(data.get("wId")).map(WId::new).or_else(|| polled.cloned())?;
+    Some(Record {
+        wc_id: WcId::new(wc_id),
+        w_id,
+        nick_name: text(data.get("nickName")),
+        w_account: text(data.get("wAccount")),
+        sex: integer(data.get("sex")).and_then(|sex| u8::try_from(sex).ok()),
+        avatar_url: text(data.get("headUrl")),
+    })
+}
+
+/// The characters of a reply. JSON is UTF-8, whatever a web server's default label claims; what is not UTF-8 is read
+/// as labelled, and without a label as GB18030, the other encoding of the place, if it is that.
+fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+    if let Some((encoding, _)) = Encoding::for_bom(bytes) {
+        return encoding.decode(bytes).0;
+    }
+    if let Ok(text) = str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let label = content_type.and_then(charset).and_then(|label| Encoding::for_label(label.as_bytes()));
+    match label {
+        Some(encoding) if encoding != UTF_8 => encoding.decode(bytes).0,
+        _ => GB18030
+            .decode_without_bom_handling_and_without_replacement(bytes)
+            .unwrap_or_else(|| String::from_utf8_lossy(bytes)),
+    }
+}
+
+/// The `charset` parameter of a Content-Type.
+fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
+    })
+}
+
+/// A string, number or bool as text; other values have none.
+fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Number(number) => Some(Cow::Owned(number.to_string())),
+        Value::Bool(flag) => Some(Cow::Borrowed(if *flag { "true" } else { "false" })),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A string value; anything else is empty.
+fn string(value: Option<&Value>) -> &str {
+    value.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Free text exactly as it came; empty when it is none.
+fn text(value: Option<&Value>) -> Box<str> {
+    match value {
+        Some(Value::String(text)) => text.as_str().into(),
+        Some(Value::Number(number)) => number.to_string().into(),
+        _ => "".into(),
+    }
+}
+
+/// The gateway's own words; `None` when blank.
+fn message(value: Option<&Value>) -> Option<Box<str>> {
+    let words = scalar(value?)?;
+    let words = words.trim();
+    let end = (0..=words.len().min(MESSAGE_BYTES)).rev().find(|&at| words.is_char_boundary(at))?;
+    words.get(..end).filter(|words| !words.is_empty()).map(Into::into)
+}
+
+/// An id: a string as it came, or a whole number. Blank, `null` written as text, control characters, absurd length and
+/// numbers that have lost digits are none.
+fn id(value: Option<&Value>) -> Option<Box<str>> {
+    let id: Cow<'_, str> = match value? {
+        Value::String(text) => Cow::Borrowed(text),
+        Value::Number(number) if number.is_f64() => Cow::Owned(whole(number.as_f64()?)?.to_string()),
+        Value::Number(number) => Cow::Owned(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    let bare = id.trim();
+    let usable = !bare.is_empty() && bare != "null" && id.len() <= ID_BYTES && !id.chars().any(char::is_control);
+    usable.then(|| id.into())
+}
+
+/// A number, or a string that holds one.
+fn integer(value: Option<&Value>) -> Option<i64> {
+    match value? {
+        Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().or_else(|| whole(text.parse().ok()?))
+        }
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A float without a fraction that is exact as an integer.
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and within ±2^53")]
+    (number.fract() == 0.0 && number.abs() < EXACT).then_some(number as i64)
+}
+
+/// A secret that is a nonblank string or a number.
+fn secret(value: &Value) -> Option<SecretString> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+    };
+    (!text.is_empty()).then(|| text.into())
+}
