@@ -10,226 +10,111 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::model::{
-    Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Record, Rung, Source, Stamp, WId, WcId,
-};
+use crate::model::{Account, Attempt, AttemptId, Owner, Reason, Record, Rung, Stamp, WId, WcId};
 
-/// Whose rows: one profile of the config.
-#[derive(Clone, Debug)]
-pub struct Scope {
-    /// Keys the rows.
-    pub profile: ProfileId,
-    /// The profile's local name, for the JSON of outbox events.
-    pub name: String,
-    /// Who is to be told of `logged_in` and `w_id_changed` (for now `command` or nobody): an outbox row each.
-    pub receivers: Vec<String>,
-}
+mod owner;
+mod place;
+mod sqlite;
+mod types;
+mod watch;
 
-/// What failed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file cannot be opened, or is on a network file system, or belongs to a newer saoma.
-    #[error("{0}")]
-    Open(String),
-    /// A statement failed.
-    #[error("the store failed: {0}")]
-    Sql(#[from] sqlx::Error),
-}
-
-/// A `Result` of this module.
-pub type Result<T> = std::result::Result<T, Error>;
+use sqlite::Sqlite;
+pub use types::{Begun, Changes, Edit, Error, LogEntry, OutboxItem, Result, Scope, Stored, Verdict};
+pub use watch::Watch;
 
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    #[expect(dead_code, reason = "filled in with the store")]
-    inner: Arc<()>,
-}
-
-/// The answer to [`Store::begin_attempt`].
-#[derive(Clone, Debug)]
-pub enum Begun {
-    /// The row is committed; the request may leave.
-    Started(AttemptId),
-    /// An open (not abandoned) attempt of a living owner is on this account.
-    Busy(Attempt),
-}
-
-/// The answer to [`Store::store_login`] and [`Store::adopt`].
-#[derive(Clone, Debug)]
-pub struct Stored {
-    /// The account as it is now.
-    pub account: Account,
-    /// The wId before.
-    pub previous_w_id: Option<WId>,
-    /// Whether this wId became the current one; if not, a login requested later has been stored already.
-    pub current: bool,
-    /// Whether the account was not in the store before.
-    pub new_account: bool,
-}
-
-/// A change to what is believed of an account, decided by the presence judge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Whom.
-    pub wc_id: WcId,
-    /// What is believed now.
-    pub presence: Presence,
-    /// From which kind of evidence.
-    pub source: Source,
-    /// When the request behind the evidence was started.
-    pub at: Stamp,
-    /// Why, if it is worth saying.
-    pub reason: Option<Reason>,
-}
-
-/// Fields of an account that people set. `None` leaves a field as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Edit {
-    /// A known wId (import); stored as not confirmed.
-    pub w_id: Option<WId>,
-    /// Nickname (import).
-    pub nick_name: Option<Box<str>>,
-    /// WeChat number (import).
-    pub w_account: Option<Box<str>>,
-    /// Whose phone.
-    pub holder: Option<Box<str>>,
-    /// Labels.
-    pub tags: Option<Vec<Box<str>>>,
-    /// Free words.
-    pub note: Option<Box<str>>,
-}
-
-/// What other processes (or this one) changed since a sequence number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Changes {
-    /// The newest sequence number; pass it to the next [`Store::changes`].
-    pub seq: i64,
-    /// Accounts that changed, came or went, each once, in the order of their last change.
-    pub wc_ids: Vec<WcId>,
-    /// Whether attempts changed.
-    pub attempts: bool,
-    /// Whether a fleet list was noted.
-    pub fleet: bool,
-}
-
-/// Something a receiver has to be told, at least once.
-#[derive(Clone, Debug)]
-pub struct OutboxItem {
-    /// Its row.
-    pub id: i64,
-    /// Who is to be told.
-    pub receiver: String,
-    /// The JSON object, one line.
-    pub json: String,
-    /// How often it was tried.
-    pub tries: u32,
-}
-
-/// One line of the log of what happened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogEntry {
-    /// When.
-    pub at: Stamp,
-    /// The account, if one.
-    pub wc_id: Option<WcId>,
-    /// The event's name as in design.md §5 (`logged_in`, `dropped`, …).
-    pub event: Box<str>,
-    /// Why.
-    pub reason: Option<Reason>,
-    /// The gateway's words, uncleaned.
-    pub gateway_message: Option<Box<str>>,
-    /// The wId, where the event is about one.
-    pub w_id: Option<WId>,
+    inner: Arc<Sqlite>,
 }
 
 impl Store {
     /// Opens or creates the database file (0600, its folder 0700, WAL), migrates it, and takes this process's owner
     /// lock. Refuses a network file system and a database of a newer saoma, with the reason.
-    pub async fn open(_path: &Path, _scope: Scope) -> Result<Self> {
-        unimplemented!()
+    pub async fn open(path: &Path, scope: Scope) -> Result<Self> {
+        Ok(Self { inner: Arc::new(Sqlite::open(path, scope).await?) })
     }
 
     /// The owner that attempts of this process carry.
     pub fn owner(&self) -> &Owner {
-        unimplemented!()
+        self.inner.owners().me()
     }
 
     /// All accounts of the profile, by wcId. An account's `observed_at` is at least the last noted list's time where
     /// a list is what its presence rests on.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
-        unimplemented!()
+        self.inner.accounts().await
     }
 
     /// One account.
-    pub async fn account(&self, _wc_id: &WcId) -> Result<Option<Account>> {
-        unimplemented!()
+    pub async fn account(&self, wc_id: &WcId) -> Result<Option<Account>> {
+        self.inner.account(wc_id).await
     }
 
     /// Creates the account if it is not there, then applies the edit. True if it was created.
-    pub async fn put_account(&self, _wc_id: &WcId, _edit: &Edit, _at: Stamp) -> Result<bool> {
-        unimplemented!()
+    pub async fn put_account(&self, wc_id: &WcId, edit: &Edit, at: Stamp) -> Result<bool> {
+        Ok(self.inner.import(&[(wc_id.clone(), edit.clone())], at).await? > 0)
     }
 
     /// The same for many, in one transaction. How many were created.
-    pub async fn import(&self, _accounts: &[(WcId, Edit)], _at: Stamp) -> Result<usize> {
-        unimplemented!()
+    pub async fn import(&self, accounts: &[(WcId, Edit)], at: Stamp) -> Result<usize> {
+        self.inner.import(accounts, at).await
     }
 
     /// Removes an account; its wId history and the log stay. True if it was there.
-    pub async fn remove_account(&self, _wc_id: &WcId) -> Result<bool> {
-        unimplemented!()
+    pub async fn remove_account(&self, wc_id: &WcId) -> Result<bool> {
+        self.inner.remove_account(wc_id).await
     }
 
     /// Commits the row of an attempt before its first request leaves. Refused as [`Begun::Busy`] while a living owner
     /// has an open attempt on the same account (never for `None`). An open attempt of a dead owner is no hindrance:
     /// it becomes abandoned (somebody will resume it).
-    pub async fn begin_attempt(&self, _wc_id: Option<&WcId>, _rung: Rung, _at: Stamp) -> Result<Begun> {
-        unimplemented!()
+    pub async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
+        self.inner.begin_attempt(wc_id, rung, at).await
     }
 
     /// The attempt's next request is about to leave: sets rung and `requested_at`, clears wId, image URL and deadline.
     /// If it had a wId, that one goes on as an abandoned attempt of its own, whose id is returned (a late scan of the
     /// old code still counts).
-    pub async fn attempt_requesting(&self, _id: &AttemptId, _rung: Rung, _at: Stamp) -> Result<Option<AttemptId>> {
-        unimplemented!()
+    pub async fn attempt_requesting(&self, id: &AttemptId, rung: Rung, at: Stamp) -> Result<Option<AttemptId>> {
+        self.inner.attempt_requesting(id, rung, at).await
     }
 
     /// `iPadLogin` answered, or a second login is on its way (then without wId and image).
     pub async fn attempt_issued(
         &self,
-        _id: &AttemptId,
-        _w_id: Option<&WId>,
-        _image_url: Option<&SecretString>,
-        _deadline: Stamp,
+        id: &AttemptId,
+        w_id: Option<&WId>,
+        image_url: Option<&SecretString>,
+        deadline: Stamp,
     ) -> Result<()> {
-        unimplemented!()
+        self.inner.attempt_issued(id, w_id, image_url, deadline).await
     }
 
     /// Nobody waits for it any more; it is polled on silently.
-    pub async fn abandon_attempt(&self, _id: &AttemptId) -> Result<()> {
-        unimplemented!()
+    pub async fn abandon_attempt(&self, id: &AttemptId) -> Result<()> {
+        self.inner.abandon_attempt(id).await
     }
 
     /// The attempt is over without a wId: erases its image URL, writes the log (`event` as in design.md §5), and puts
     /// the reason on the account where there is one.
     pub async fn end_attempt(
         &self,
-        _id: &AttemptId,
-        _event: &str,
-        _reason: Option<Reason>,
-        _gateway_message: Option<&str>,
-        _at: Stamp,
+        id: &AttemptId,
+        event: &str,
+        reason: Option<Reason>,
+        gateway_message: Option<&str>,
+        at: Stamp,
     ) -> Result<()> {
-        unimplemented!()
+        self.inner.end_attempt(id, event, reason, gateway_message, at).await
     }
 
     /// A login succeeded: in one transaction the wId goes into the history; it becomes current, and the account
     /// online with source login, unless a success of an attempt requested later is stored already; the account is
     /// created if it is not there; log and outbox get their rows; the attempt ends. Told twice, it changes nothing
     /// the second time. `attempt` may be on another account than the record's (the wrong phone scanned).
-    pub async fn store_login(&self, _attempt: &AttemptId, _record: &Record, _at: Stamp) -> Result<Stored> {
-        unimplemented!()
+    pub async fn store_login(&self, attempt: &AttemptId, record: &Record, at: Stamp) -> Result<Stored> {
+        self.inner.store_login(attempt, record, at).await
     }
 
     /// The fleet list showed another wId for an account: in one transaction like [`Store::store_login`], with event
@@ -238,27 +123,27 @@ impl Store {
     /// Ends `attempt` if one is given.
     pub async fn adopt(
         &self,
-        _attempt: Option<&AttemptId>,
-        _wc_id: &WcId,
-        _w_id: &WId,
-        _at: Stamp,
+        attempt: Option<&AttemptId>,
+        wc_id: &WcId,
+        w_id: &WId,
+        at: Stamp,
     ) -> Result<Option<Stored>> {
-        unimplemented!()
+        self.inner.adopt(attempt, wc_id, w_id, at).await
     }
 
     /// Open and abandoned attempts, of all owners.
     pub async fn attempts(&self) -> Result<Vec<Attempt>> {
-        unimplemented!()
+        self.inner.attempts().await
     }
 
     /// Whether the owner's process lives. Blocking, but quick: tries a file lock.
-    pub fn is_alive(&self, _owner: &Owner) -> bool {
-        unimplemented!()
+    pub fn is_alive(&self, owner: &Owner) -> bool {
+        self.inner.owners().is_alive(owner)
     }
 
     /// Makes this process the owner of an attempt whose owner is dead. False if another was quicker or the owner lives.
-    pub async fn take_over(&self, _id: &AttemptId) -> Result<bool> {
-        unimplemented!()
+    pub async fn take_over(&self, id: &AttemptId) -> Result<bool> {
+        self.inner.take_over(id).await
     }
 
     /// A fleet list came, started at `at`. Applies the verdicts that are newer than the accounts' last stored logins,
@@ -266,75 +151,78 @@ impl Store {
     /// `recovered` to the log, and returns the accounts that changed, as they are now.
     pub async fn note_list(
         &self,
-        _at: Stamp,
-        _verdicts: &[Verdict],
-        _unknown: &[(WcId, Option<WId>)],
+        at: Stamp,
+        verdicts: &[Verdict],
+        unknown: &[(WcId, Option<WId>)],
     ) -> Result<Vec<Account>> {
-        unimplemented!()
+        self.inner.note_list(at, verdicts, unknown).await
     }
 
     /// The last noted list's time.
     pub async fn last_list(&self) -> Result<Option<Stamp>> {
-        unimplemented!()
+        self.inner.last_list().await
     }
 
     /// Applies verdicts that rest on something else than a list; the same rule of age.
-    pub async fn note(&self, _verdicts: &[Verdict]) -> Result<Vec<Account>> {
-        unimplemented!()
+    pub async fn note(&self, verdicts: &[Verdict]) -> Result<Vec<Account>> {
+        self.inner.note(verdicts).await
+    }
+
+    /// The list carried exactly these wIds: those that are an account's current one, but not confirmed yet (imported,
+    /// or from before), become confirmed. Nothing is told to anybody. The accounts that changed.
+    pub async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
+        self.inner.confirm_w_ids(listed).await
+    }
+
+    /// Up to where this process knows the change feed: at first what was there when the store was opened (read the
+    /// accounts after that), then what the last [`Store::changes`] returned.
+    pub fn seq(&self) -> i64 {
+        self.inner.seq()
     }
 
     /// What changed after `seq`.
-    pub async fn changes(&self, _seq: i64) -> Result<Changes> {
-        unimplemented!()
+    pub async fn changes(&self, seq: i64) -> Result<Changes> {
+        self.inner.changes(seq).await
     }
 
     /// Waits until another process may have written (a file watch on the WAL: no timer, no wake-up while nothing is
     /// written). May wake up for nothing; never misses a change that was committed after the watch was made.
     pub fn watch(&self) -> Result<Watch> {
-        unimplemented!()
+        Watch::new(self.inner.path())
     }
 
     /// Takes the outbox rows that are due, for this owner; rows another living owner has taken are left out.
-    pub async fn outbox_take(&self, _now: Stamp) -> Result<Vec<OutboxItem>> {
-        unimplemented!()
+    pub async fn outbox_take(&self, now: Stamp) -> Result<Vec<OutboxItem>> {
+        self.inner.outbox_take(now).await
     }
 
     /// When the next outbox row is due, if there is any.
     pub async fn outbox_next(&self) -> Result<Option<Stamp>> {
-        unimplemented!()
+        self.inner.outbox_next().await
     }
 
     /// The receiver took it.
-    pub async fn outbox_done(&self, _id: i64) -> Result<()> {
-        unimplemented!()
+    pub async fn outbox_done(&self, id: i64) -> Result<()> {
+        self.inner.outbox_done(id).await
     }
 
     /// The receiver did not take it; try again at `due`.
-    pub async fn outbox_failed(&self, _id: i64, _due: Stamp) -> Result<()> {
-        unimplemented!()
+    pub async fn outbox_failed(&self, id: i64, due: Stamp) -> Result<()> {
+        self.inner.outbox_failed(id, due).await
     }
 
     /// Writes a line to the log.
-    pub async fn log(&self, _entry: &LogEntry) -> Result<()> {
-        unimplemented!()
+    pub async fn log(&self, entry: &LogEntry) -> Result<()> {
+        self.inner.log(entry).await
     }
 
     /// The newest lines of the log, newest first.
-    pub async fn recent(&self, _limit: u32) -> Result<Vec<LogEntry>> {
-        unimplemented!()
+    pub async fn recent(&self, limit: u32) -> Result<Vec<LogEntry>> {
+        self.inner.recent(limit).await
     }
 
     /// Checkpoints and closes; the owner lock goes with it.
-    pub async fn close(self) {}
-}
-
-/// See [`Store::watch`].
-#[derive(Debug)]
-pub struct Watch;
-
-impl Watch {
-    /// Returns when something may have been written since the last call.
-    pub async fn changed(&mut self) {
-        unimplemented!()
+    pub async fn close(self) {
+        self.inner.close().await;
     }
 }

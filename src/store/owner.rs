@@ -1,0 +1,105 @@
+//! Owners: a process owns its attempts for as long as it holds the lock on its owner file.
+//!
+//! The folder `<database>.owners/` has one file per owner, named by a ULID. The owner holds it locked exclusively
+//! (flock: the kernel lets go when the process dies in whatever way). Everybody else only ever takes it *shared*, so
+//! that two who ask at the same moment do not take each other for the owner.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use ulid::Ulid;
+
+use super::place::with_suffix;
+use super::{Error, Result};
+use crate::model::Owner;
+
+/// This process's ownership, and the way to ask about others.
+#[derive(Debug)]
+pub(super) struct Ownership {
+    folder: PathBuf,
+    me: Owner,
+    // Holds the lock; never read.
+    _file: File,
+}
+
+impl Ownership {
+    /// Makes and locks a new owner file next to the database, and clears away the files of dead owners.
+    pub(super) fn take(database: &Path) -> Result<Self> {
+        let folder = with_suffix(database, ".owners");
+        let wrong =
+            |error: std::io::Error| Error::Open(format!("cannot take the owner lock in {}: {error}", folder.display()));
+        if let Err(error) = DirBuilder::new().mode(0o700).create(&folder)
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            return Err(wrong(error));
+        }
+        let (name, file) = lock_new(&folder).map_err(wrong)?;
+        let taken = Self { folder, me: Owner(name.into()), _file: file };
+        taken.clear_dead();
+        Ok(taken)
+    }
+
+    /// Who this process is.
+    pub(super) fn me(&self) -> &Owner {
+        &self.me
+    }
+
+    /// Whether the owner's process lives. A name that could lead out of the folder is nobody's.
+    pub(super) fn is_alive(&self, owner: &Owner) -> bool {
+        if *owner == self.me {
+            return true;
+        }
+        if Ulid::from_string(&owner.0).is_err() {
+            return false;
+        }
+        match File::open(self.folder.join(&*owner.0)) {
+            Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
+            Err(_) => false,
+        }
+    }
+
+    /// Removes what dead owners left. A file is removed while held shared: its owner is then dead, or has made the
+    /// file but not locked it yet, and will see that it is gone and make another (see [`lock_new`]).
+    fn clear_dead(&self) {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let is_owner = name.to_str().is_some_and(|name| Ulid::from_string(name).is_ok() && *name != *self.me.0);
+            if !is_owner {
+                continue;
+            }
+            if let Ok(file) = File::open(entry.path())
+                && file.try_lock_shared().is_ok()
+            {
+                // Somebody else may have been quicker.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for Ownership {
+    fn drop(&mut self) {
+        // Still locked here, so nobody can mistake the moment. If it fails, the next one to open clears it away.
+        let _ = std::fs::remove_file(self.folder.join(&*self.me.0));
+    }
+}
+
+/// Makes a file with a new name and locks it. Between the two somebody may have taken it for a dead owner's and
+/// removed it; then the lock is worth nothing and another name is tried.
+fn lock_new(folder: &Path) -> std::io::Result<(String, File)> {
+    loop {
+        let name = Ulid::new().to_string();
+        let path = folder.join(&name);
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        file.lock()?;
+        match std::fs::metadata(&path) {
+            Ok(found) if found.ino() == file.metadata()?.ino() => return Ok((name, file)),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Accounts as people see and edit them.
+
+use futures_util::TryStreamExt;
+use sqlx::sqlite::SqliteConnection;
+
+use super::super::types::{Edit, Result};
+use super::rows::{self, AccountRow};
+use super::{Sqlite, Subject, write};
+use crate::model::{Account, Source, Stamp, WId, WcId};
+
+impl Sqlite {
+    /// See [`super::super::Store::accounts`].
+    pub(in super::super) async fn accounts(&self) -> Result<Vec<Account>> {
+        let mut connection = self.lock().await?;
+        let last_list = self.last_list_of(&mut connection).await?;
+        let mut accounts = Vec::new();
+        let mut rows = sqlx::query(sql!("accounts")).bind(self.profile).fetch(&mut *connection);
+        while let Some(row) = rows.try_next().await? {
+            accounts.push(rows::account(&row, last_list)?);
+        }
+        Ok(accounts)
+    }
+
+    /// See [`super::super::Store::account`].
+    pub(in super::super) async fn account(&self, wc_id: &WcId) -> Result<Option<Account>> {
+        let mut connection = self.lock().await?;
+        let last_list = self.last_list_of(&mut connection).await?;
+        let query = sqlx::query(sql!("account")).bind(self.profile).bind(wc_id.as_str());
+        let row = query.fetch_optional(&mut *connection).await?;
+        Ok(row.map(|row| rows::account(&row, last_list)).transpose()?)
+    }
+
+    /// See [`super::super::Store::import`]; one account is the same.
+    pub(in super::super) async fn import(&self, accounts: &[(WcId, Edit)], at: Stamp) -> Result<usize> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let mut created = 0;
+        for (wc_id, edit) in accounts {
+            created += usize::from(self.edit(&mut tx, wc_id, edit, at).await?);
+        }
+        tx.commit().await?;
+        Ok(created)
+    }
+
+    /// Creates and edits one account; writes nothing when nothing is different. True if it was created.
+    async fn edit(&self, tx: &mut SqliteConnection, wc_id: &WcId, edit: &Edit, at: Stamp) -> Result<bool> {
+        let before = rows::load(tx, self.profile, wc_id).await?;
+        let mut row = before.clone().unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
+        let account = &mut row.account;
+        if before.is_none() {
+            account.source = Some(Source::Import);
+        }
+        let set = |field: &mut Box<str>, value: &Option<Box<str>>| {
+            if let Some(value) = value {
+                field.clone_from(value);
+            }
+        };
+        set(&mut account.nick_name, &edit.nick_name);
+        set(&mut account.w_account, &edit.w_account);
+        set(&mut account.holder, &edit.holder);
+        set(&mut account.note, &edit.note);
+        if let Some(tags) = &edit.tags {
+            account.tags.clone_from(tags);
+        }
+        // What a login or a list said of the wId is worth more than a file.
+        let w_id = edit.w_id.as_ref().filter(|w_id| !account.w_id_confirmed && account.w_id.as_ref() != Some(w_id));
+        if let Some(w_id) = w_id {
+            let previous = account.w_id.replace(w_id.clone());
+            account.first_login_at.get_or_insert(at);
+            self.keep_w_id(tx, wc_id, w_id, &HistoryEntry::new("import", false, at, previous.as_ref())).await?;
+        }
+        if before.as_ref().is_none_or(|before| before.account != row.account) {
+            rows::save(tx, self.profile, &row).await?;
+            self.changed(tx, Subject::Account(wc_id)).await?;
+        }
+        Ok(before.is_none())
+    }
+
+    /// See [`super::super::Store::remove_account`].
+    pub(in super::super) async fn remove_account(&self, wc_id: &WcId) -> Result<bool> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let query = sqlx::query(sql!("account_remove")).bind(self.profile).bind(wc_id.as_str());
+        let removed = query.execute(&mut *tx).await?.rows_affected() > 0;
+        if removed {
+            self.changed(&mut tx, Subject::Account(wc_id)).await?;
+        }
+        tx.commit().await?;
+        Ok(removed)
+    }
+
+    /// Puts a wId into the account's history; one that is there is brought up to date.
+    pub(super) async fn keep_w_id(
+        &self,
+        tx: &mut SqliteConnection,
+        wc_id: &WcId,
+        w_id: &WId,
+        entry: &HistoryEntry<'_>,
+    ) -> Result<()> {
+        sqlx::query(sql!("w_id_put"))
+            .bind(self.profile)
+            .bind(wc_id.as_str())
+            .bind(w_id.as_str())
+            .bind(entry.source)
+            .bind(entry.confirmed)
+            .bind(entry.attempt)
+            .bind(entry.requested_at.map(|at| at.0))
+            .bind(entry.stored_at.0)
+            .bind(entry.previous.map(WId::as_str))
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+}
+
+/// What the history says of a wId, besides whose it is.
+#[derive(Debug)]
+pub(super) struct HistoryEntry<'a> {
+    /// `login`, `adopted`, `list` or `import`.
+    pub(super) source: &'static str,
+    pub(super) confirmed: bool,
+    pub(super) attempt: Option<&'a str>,
+    pub(super) requested_at: Option<Stamp>,
+    pub(super) stored_at: Stamp,
+    pub(super) previous: Option<&'a WId>,
+}
+
+impl<'a> HistoryEntry<'a> {
+    /// An entry that no attempt stands behind.
+    pub(super) const fn new(
+        source: &'static str,
+        confirmed: bool,
+        stored_at: Stamp,
+        previous: Option<&'a WId>,
+    ) -> Self {
+        Self { source, confirmed, attempt: None, requested_at: None, stored_at, previous }
+    }
+}

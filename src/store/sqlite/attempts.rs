@@ -1,0 +1,222 @@
+//! Attempts: who runs which login.
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::sqlite::SqliteConnection;
+
+use super::super::types::{Begun, LogEntry, Result};
+use super::{Sqlite, Subject, new_attempt_id, rows, write};
+use crate::model::{Attempt, AttemptId, AttemptState, Reason, Rung, Stamp, WId, WcId};
+
+impl Sqlite {
+    /// See [`super::super::Store::begin_attempt`].
+    pub(in super::super) async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        if let Some(wc_id) = wc_id {
+            for open in self.open_attempts(&mut tx, wc_id).await? {
+                if self.owners.is_alive(&open.owner) {
+                    return Ok(Begun::Busy(open));
+                }
+                self.abandon(&mut tx, &open.id).await?;
+            }
+        }
+        let attempt = Attempt {
+            id: new_attempt_id(at),
+            wc_id: wc_id.cloned(),
+            rung,
+            state: AttemptState::Open,
+            w_id: None,
+            image_url: None,
+            requested_at: at,
+            deadline: None,
+            owner: self.owners.me().clone(),
+        };
+        self.add_attempt(&mut tx, &attempt).await?;
+        self.changed(&mut tx, Subject::Attempts).await?;
+        tx.commit().await?;
+        Ok(Begun::Started(attempt.id))
+    }
+
+    /// Open attempts on an account, whoever runs them.
+    pub(super) async fn open_attempts(&self, tx: &mut SqliteConnection, wc_id: &WcId) -> Result<Vec<Attempt>> {
+        let query = sqlx::query(sql!("attempts_open")).bind(self.profile).bind(wc_id.as_str());
+        Ok(query.fetch_all(tx).await?.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// An attempt, also one that has ended.
+    pub(super) async fn load_attempt(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<Option<Attempt>> {
+        let query = sqlx::query(sql!("attempt")).bind(self.profile).bind(id.as_str());
+        Ok(query.fetch_optional(tx).await?.as_ref().map(rows::attempt).transpose()?)
+    }
+
+    async fn add_attempt(&self, tx: &mut SqliteConnection, attempt: &Attempt) -> Result<()> {
+        sqlx::query(sql!("attempt_add"))
+            .bind(attempt.id.as_str())
+            .bind(self.profile)
+            .bind(attempt.wc_id.as_ref().map(WcId::as_str))
+            .bind(attempt.rung.name())
+            .bind(attempt.state.name())
+            .bind(attempt.w_id.as_ref().map(WId::as_str))
+            .bind(attempt.requested_at.0)
+            .bind(attempt.deadline.map(|at| at.0))
+            .bind(&*attempt.owner.0)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    async fn abandon(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<bool> {
+        let query = sqlx::query(sql!("attempt_abandon")).bind(self.profile).bind(id.as_str());
+        Ok(query.execute(tx).await?.rows_affected() > 0)
+    }
+
+    /// Ends an attempt and erases its image URL. True if it had not ended before.
+    pub(super) async fn end(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<bool> {
+        let query = sqlx::query(sql!("attempt_end")).bind(self.profile).bind(id.as_str());
+        Ok(query.execute(tx).await?.rows_affected() > 0)
+    }
+
+    /// See [`super::super::Store::attempt_requesting`].
+    pub(in super::super) async fn attempt_requesting(
+        &self,
+        id: &AttemptId,
+        rung: Rung,
+        at: Stamp,
+    ) -> Result<Option<AttemptId>> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let attempt = self.load_attempt(&mut tx, id).await?;
+        let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
+            return Ok(None);
+        };
+        sqlx::query(sql!("attempt_requesting"))
+            .bind(self.profile)
+            .bind(id.as_str())
+            .bind(rung.name())
+            .bind(at.0)
+            .execute(&mut *tx)
+            .await?;
+        let twin = attempt.w_id.is_some().then(|| new_attempt_id(at));
+        if let Some(twin) = &twin {
+            // The old code keeps its own place in the order of requests; nobody looks at its picture any more.
+            let old = Attempt { id: twin.clone(), state: AttemptState::Abandoned, image_url: None, ..attempt };
+            self.add_attempt(&mut tx, &old).await?;
+        }
+        self.changed(&mut tx, Subject::Attempts).await?;
+        tx.commit().await?;
+        Ok(twin)
+    }
+
+    /// See [`super::super::Store::attempt_issued`].
+    pub(in super::super) async fn attempt_issued(
+        &self,
+        id: &AttemptId,
+        w_id: Option<&WId>,
+        image_url: Option<&SecretString>,
+        deadline: Stamp,
+    ) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        sqlx::query(sql!("attempt_issued"))
+            .bind(self.profile)
+            .bind(id.as_str())
+            .bind(w_id.map(WId::as_str))
+            .bind(image_url.map(ExposeSecret::expose_secret))
+            .bind(deadline.0)
+            .execute(&mut *tx)
+            .await?;
+        self.changed(&mut tx, Subject::Attempts).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// See [`super::super::Store::abandon_attempt`].
+    pub(in super::super) async fn abandon_attempt(&self, id: &AttemptId) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        if self.abandon(&mut tx, id).await? {
+            self.changed(&mut tx, Subject::Attempts).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// See [`super::super::Store::end_attempt`].
+    pub(in super::super) async fn end_attempt(
+        &self,
+        id: &AttemptId,
+        event: &str,
+        reason: Option<Reason>,
+        gateway_message: Option<&str>,
+        at: Stamp,
+    ) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let attempt = self.load_attempt(&mut tx, id).await?;
+        let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
+            return Ok(());
+        };
+        self.end(&mut tx, id).await?;
+        let entry = LogEntry {
+            at,
+            wc_id: attempt.wc_id.clone(),
+            event: event.into(),
+            reason,
+            gateway_message: gateway_message.map(Into::into),
+            w_id: attempt.w_id,
+        };
+        self.add_log(&mut tx, &entry).await?;
+        if let (Some(wc_id), Some(reason)) = (&attempt.wc_id, reason) {
+            self.put_reason(&mut tx, wc_id, reason, gateway_message, attempt.requested_at).await?;
+        }
+        self.changed(&mut tx, Subject::Attempts).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Puts on the account how its login ended, unless a login was stored since that one's request.
+    pub(super) async fn put_reason(
+        &self,
+        tx: &mut SqliteConnection,
+        wc_id: &WcId,
+        reason: Reason,
+        gateway_message: Option<&str>,
+        requested_at: Stamp,
+    ) -> Result<()> {
+        let query = sqlx::query(sql!("account_reason"))
+            .bind(self.profile)
+            .bind(wc_id.as_str())
+            .bind(reason.code())
+            .bind(gateway_message)
+            .bind(requested_at.0);
+        if query.execute(&mut *tx).await?.rows_affected() > 0 {
+            self.changed(tx, Subject::Account(wc_id)).await?;
+        }
+        Ok(())
+    }
+
+    /// See [`super::super::Store::attempts`].
+    pub(in super::super) async fn attempts(&self) -> Result<Vec<Attempt>> {
+        let mut connection = self.lock().await?;
+        let rows = sqlx::query(sql!("attempts")).bind(self.profile).fetch_all(&mut *connection).await?;
+        Ok(rows.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// See [`super::super::Store::take_over`].
+    pub(in super::super) async fn take_over(&self, id: &AttemptId) -> Result<bool> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let attempt = self.load_attempt(&mut tx, id).await?;
+        let Some(attempt) = attempt.filter(|attempt| !self.owners.is_alive(&attempt.owner)) else {
+            return Ok(false);
+        };
+        let query = sqlx::query(sql!("attempt_take_over"))
+            .bind(self.profile)
+            .bind(id.as_str())
+            .bind(&*attempt.owner.0)
+            .bind(&*self.owners.me().0);
+        let taken = query.execute(&mut *tx).await?.rows_affected() > 0;
+        if taken {
+            self.changed(&mut tx, Subject::Attempts).await?;
+        }
+        tx.commit().await?;
+        Ok(taken)
+    }
+}

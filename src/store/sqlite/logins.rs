@@ -1,0 +1,269 @@
+//! The wId swap: whole or not at all.
+
+use serde_json::{Map, Value};
+use sqlx::sqlite::SqliteConnection;
+use ulid::Ulid;
+
+use super::super::types::{LogEntry, Result, Stored};
+use super::accounts::HistoryEntry;
+use super::rows::{self, AccountRow};
+use super::{Sqlite, Subject, write};
+use crate::model::{Account, Attempt, AttemptId, Presence, Reason, Record, Source, Stamp, WId, WcId, json};
+
+impl Sqlite {
+    /// See [`super::super::Store::store_login`].
+    pub(in super::super) async fn store_login(&self, id: &AttemptId, record: &Record, at: Stamp) -> Result<Stored> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let attempt = self.load_attempt(&mut tx, id).await?;
+        let requested_at = self.requested_at(&mut tx, id, attempt.as_ref(), &record.w_id, at).await?;
+        let mut ended = self.end(&mut tx, id).await?;
+        ended |= self.end_by_w_id(&mut tx, &record.w_id).await?;
+        if ended {
+            self.changed(&mut tx, Subject::Attempts).await?;
+        }
+        let known = self.known_w_id(&mut tx, &record.wc_id, &record.w_id).await?;
+        let before = rows::load(&mut tx, self.profile, &record.wc_id).await?;
+        let stored = match known {
+            Some((source, previous_w_id)) if source == "login" => {
+                let account = before.map_or_else(|| Account::new(record.wc_id.clone()), |row| row.account);
+                let current = account.w_id.as_ref() == Some(&record.w_id);
+                Stored { account, previous_w_id, current, new_account: false }
+            }
+            known => {
+                let adopted_over = known.and_then(|(_, previous)| previous);
+                let key = (requested_at, id.clone());
+                let stored = self.swap(&mut tx, before, record, key, adopted_over, at).await?;
+                self.note_wrong_account(&mut tx, attempt.as_ref(), record, at).await?;
+                stored
+            }
+        };
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    /// When the request behind this wId was started. The wId may belong to an older code of the attempt, whose
+    /// abandoned twin remembers. An attempt that nobody remembers started when its id was made.
+    async fn requested_at(
+        &self,
+        tx: &mut SqliteConnection,
+        id: &AttemptId,
+        attempt: Option<&Attempt>,
+        w_id: &WId,
+        at: Stamp,
+    ) -> Result<Stamp> {
+        if let Some(attempt) = attempt.filter(|attempt| attempt.w_id.as_ref() == Some(w_id)) {
+            return Ok(attempt.requested_at);
+        }
+        let query = sqlx::query(sql!("attempt_by_w_id")).bind(self.profile).bind(w_id.as_str());
+        if let Some(row) = query.fetch_optional(tx).await? {
+            return Ok(rows::attempt(&row)?.requested_at);
+        }
+        let made = || Ulid::from_string(id.as_str()).ok().and_then(|id| i64::try_from(id.timestamp_ms()).ok());
+        Ok(attempt.map_or_else(|| made().map_or(at, Stamp), |attempt| attempt.requested_at))
+    }
+
+    /// Ends every attempt that polls this wId: it has its answer.
+    async fn end_by_w_id(&self, tx: &mut SqliteConnection, w_id: &WId) -> Result<bool> {
+        let query = sqlx::query(sql!("attempts_end_w_id")).bind(self.profile).bind(w_id.as_str());
+        Ok(query.execute(tx).await?.rows_affected() > 0)
+    }
+
+    /// The history's source of a wId and the wId before it.
+    async fn known_w_id(
+        &self,
+        tx: &mut SqliteConnection,
+        wc_id: &WcId,
+        w_id: &WId,
+    ) -> Result<Option<(String, Option<WId>)>> {
+        let query = sqlx::query_as(sql!("w_id")).bind(self.profile).bind(wc_id.as_str()).bind(w_id.as_str());
+        let row: Option<(String, Option<String>)> = query.fetch_optional(tx).await?;
+        Ok(row.map(|(source, previous)| (source, previous.map(WId::from))))
+    }
+
+    /// Stores a success that is told for the first time. `key`: when its request was started, and whose it is;
+    /// `adopted_over`: the wId before, when a list had shown this one already.
+    async fn swap(
+        &self,
+        tx: &mut SqliteConnection,
+        before: Option<AccountRow>,
+        record: &Record,
+        key: (Stamp, AttemptId),
+        adopted_over: Option<WId>,
+        at: Stamp,
+    ) -> Result<Stored> {
+        let new_account = before.is_none();
+        let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(record.wc_id.clone())));
+        let current = row.success.as_ref().is_none_or(|stored| *stored <= key);
+        let held = row.account.w_id.clone();
+        let previous_w_id = if held.as_ref() == Some(&record.w_id) { adopted_over } else { held.clone() };
+        let entry = HistoryEntry {
+            attempt: Some(key.1.as_str()),
+            requested_at: Some(key.0),
+            ..HistoryEntry::new("login", true, at, previous_w_id.as_ref())
+        };
+        self.keep_w_id(tx, &record.wc_id, &record.w_id, &entry).await?;
+        row.account.last_login_at = row.account.last_login_at.max(Some(at));
+        row.account.first_login_at.get_or_insert(at);
+        let attempt = key.1.clone();
+        if current {
+            row.success = Some(key);
+            take_record(&mut row.account, record, at);
+        }
+        rows::save(tx, self.profile, &row).await?;
+        self.changed(tx, Subject::Account(&record.wc_id)).await?;
+        let log = LogEntry {
+            at,
+            wc_id: Some(record.wc_id.clone()),
+            event: if current { "logged_in" } else { "superseded" }.into(),
+            reason: (!current).then_some(Reason::Superseded),
+            gateway_message: None,
+            w_id: Some(record.w_id.clone()),
+        };
+        self.add_log(tx, &log).await?;
+        let account = row.account;
+        if current {
+            let (profile, w_id, previous) = (self.scope.name.as_str(), &record.w_id, previous_w_id.as_ref());
+            let event = json::logged_in(at, profile, Some(&attempt), &account, w_id, previous);
+            self.tell(tx, event, at).await?;
+            if held.is_some() && held.as_ref() != Some(w_id) {
+                let event = json::w_id_changed(at, profile, &account, w_id, previous, "login");
+                self.tell(tx, with_attempt(event, Some(&attempt)), at).await?;
+            }
+        }
+        Ok(Stored { account, previous_w_id, current, new_account })
+    }
+
+    /// Says on the account that was asked for that another one came.
+    async fn note_wrong_account(
+        &self,
+        tx: &mut SqliteConnection,
+        attempt: Option<&Attempt>,
+        record: &Record,
+        at: Stamp,
+    ) -> Result<()> {
+        let Some(attempt) = attempt else { return Ok(()) };
+        let Some(expected) = attempt.wc_id.as_ref().filter(|wc_id| **wc_id != record.wc_id) else { return Ok(()) };
+        let log = LogEntry {
+            at,
+            wc_id: Some(expected.clone()),
+            event: "wrong_account".into(),
+            reason: Some(Reason::WrongAccount),
+            gateway_message: None,
+            w_id: Some(record.w_id.clone()),
+        };
+        self.add_log(tx, &log).await?;
+        self.put_reason(tx, expected, Reason::WrongAccount, None, attempt.requested_at).await
+    }
+
+    /// See [`super::super::Store::adopt`].
+    pub(in super::super) async fn adopt(
+        &self,
+        attempt: Option<&AttemptId>,
+        wc_id: &WcId,
+        w_id: &WId,
+        at: Stamp,
+    ) -> Result<Option<Stored>> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let before = rows::load(&mut tx, self.profile, wc_id).await?;
+        let new_account = before.is_none();
+        let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
+        if row.outdates(at) || row.account.w_id.as_ref() == Some(w_id) {
+            return Ok(None);
+        }
+        let open = self.open_attempts(&mut tx, wc_id).await?;
+        if open.iter().any(|open| Some(&open.id) != attempt) {
+            return Ok(None);
+        }
+        if let Some(attempt) = attempt
+            && self.end(&mut tx, attempt).await?
+        {
+            self.changed(&mut tx, Subject::Attempts).await?;
+        }
+        let previous_w_id = row.account.w_id.replace(w_id.clone());
+        let entry = HistoryEntry {
+            attempt: attempt.map(AttemptId::as_str),
+            ..HistoryEntry::new("adopted", true, at, previous_w_id.as_ref())
+        };
+        self.keep_w_id(&mut tx, wc_id, w_id, &entry).await?;
+        let account = &mut row.account;
+        let recovered = attempt.is_none() && account.presence == Presence::Offline;
+        account.w_id_confirmed = true;
+        online(account, Source::List, at);
+        rows::save(&mut tx, self.profile, &row).await?;
+        self.changed(&mut tx, Subject::Account(wc_id)).await?;
+        let mut log = LogEntry {
+            at,
+            wc_id: Some(wc_id.clone()),
+            event: "w_id_changed".into(),
+            reason: None,
+            gateway_message: None,
+            w_id: Some(w_id.clone()),
+        };
+        self.add_log(&mut tx, &log).await?;
+        if recovered {
+            log.event = "recovered".into();
+            self.add_log(&mut tx, &log).await?;
+        }
+        let (profile, previous) = (self.scope.name.as_str(), previous_w_id.as_ref());
+        let event = json::w_id_changed(at, profile, &row.account, w_id, previous, "adopted");
+        self.tell(&mut tx, with_attempt(event, attempt), at).await?;
+        tx.commit().await?;
+        Ok(Some(Stored { account: row.account, previous_w_id, current: true, new_account }))
+    }
+
+    /// See [`super::super::Store::confirm_w_ids`].
+    pub(in super::super) async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let mut confirmed = Vec::new();
+        for (wc_id, w_id) in listed {
+            let Some(mut row) = rows::load(&mut tx, self.profile, wc_id).await? else { continue };
+            if row.account.w_id_confirmed || row.account.w_id.as_ref() != Some(w_id) {
+                continue;
+            }
+            row.account.w_id_confirmed = true;
+            rows::save(&mut tx, self.profile, &row).await?;
+            let history = sqlx::query(sql!("w_id_confirm")).bind(self.profile).bind(wc_id.as_str()).bind(w_id.as_str());
+            history.execute(&mut *tx).await?;
+            self.changed(&mut tx, Subject::Account(wc_id)).await?;
+            confirmed.push(row.account);
+        }
+        tx.commit().await?;
+        Ok(confirmed)
+    }
+}
+
+/// The account as a login's record has it. What the gateway left out stays.
+fn take_record(account: &mut Account, record: &Record, at: Stamp) {
+    account.w_id = Some(record.w_id.clone());
+    account.w_id_confirmed = true;
+    for (field, value) in [
+        (&mut account.nick_name, &record.nick_name),
+        (&mut account.w_account, &record.w_account),
+        (&mut account.avatar_url, &record.avatar_url),
+    ] {
+        if !value.is_empty() {
+            field.clone_from(value);
+        }
+    }
+    account.sex = record.sex.or(account.sex);
+    online(account, Source::Login, at);
+}
+
+fn online(account: &mut Account, source: Source, at: Stamp) {
+    account.presence = Presence::Online;
+    account.source = Some(source);
+    account.observed_at = Some(at);
+    account.reason = None;
+    account.gateway_message = None;
+}
+
+/// Puts the attempt into an event that was made without one.
+fn with_attempt(mut event: Map<String, Value>, attempt: Option<&AttemptId>) -> Map<String, Value> {
+    if let Some(attempt) = attempt {
+        event.insert("attempt".into(), attempt.as_str().into());
+    }
+    event
+}

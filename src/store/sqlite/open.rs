@@ -1,0 +1,97 @@
+//! Connecting and migrating.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
+use sqlx::{ConnectOptions, Row};
+
+use super::super::place::{self, Place};
+use super::super::types::{Error, Result};
+use super::write;
+use crate::model::ProfileId;
+
+/// The migrations in order; the n-th leads to `user_version` n.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+
+/// `application_id` in the file's header: "saom".
+const APPLICATION: i64 = 0x7361_6f6d;
+
+/// How long a transaction waits for another process's. Transactions take milliseconds; this is for a stalled disk.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// Connects, and migrates where needed. An up-to-date file is only read: nothing is written, nothing synced.
+pub(super) async fn connect(place: &Place) -> Result<SqliteConnection> {
+    let options = SqliteConnectOptions::new()
+        .filename(&place.path)
+        .foreign_keys(true)
+        .busy_timeout(PATIENCE)
+        // A commit is told to people and bots as done, so it has to outlive a power cut: NORMAL would sync the WAL
+        // only at checkpoints. The price, one sync per change, is small next to a login.
+        .synchronous(SqliteSynchronous::Full)
+        // An erased image URL must not lie about in free pages.
+        .pragma("secure_delete", "ON")
+        .disable_statement_logging();
+    let cannot = |error: sqlx::Error| Error::Open(format!("cannot open the store {}: {error}", place.path.display()));
+    let mut connection = options.connect().await.map_err(cannot)?;
+    let version = version(&mut connection, place).await?;
+    if version < MIGRATIONS.len() {
+        migrate(&mut connection, place).await?;
+    }
+    Ok(connection)
+}
+
+/// The schema's version, 0 for an empty file. Refuses a newer saoma's file and one that is not saoma's.
+async fn version(connection: &mut SqliteConnection, place: &Place) -> Result<usize> {
+    let path = place.path.display();
+    let cannot = |error: sqlx::Error| Error::Open(format!("cannot read the store {path}: {error}"));
+    let row = sqlx::query(sql!("version")).fetch_one(connection).await.map_err(cannot)?;
+    let (version, application, tables): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    if application != APPLICATION && (application != 0 || tables != 0) {
+        return Err(Error::Open(format!("{path} is a database of another program")));
+    }
+    match usize::try_from(version) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(Error::Open(format!(
+            "the store {path} was written by a newer saoma (its version is {version}, this program knows {}): \
+             update saoma",
+            MIGRATIONS.len()
+        ))),
+    }
+}
+
+/// Brings the schema up to date. One process at a time: turning the WAL on needs the file for oneself and does not
+/// wait for others by itself, so a lock file keeps the line.
+async fn migrate(connection: &mut SqliteConnection, place: &Place) -> Result<()> {
+    let lock = place::with_suffix(&place.path, ".owners").join("migration");
+    let wrong = |error: std::io::Error| Error::Open(format!("cannot lock {}: {error}", lock.display()));
+    let line = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(wrong)?;
+    line.lock().map_err(wrong)?;
+    let version = version(connection, place).await?;
+    if version == 0 {
+        sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
+    }
+    let mut tx = write(connection).await?;
+    for migration in MIGRATIONS.iter().skip(version) {
+        sqlx::raw_sql(*migration).execute(&mut *tx).await?;
+    }
+    // Pragmas take no parameters.
+    let stamp = format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {}", MIGRATIONS.len());
+    sqlx::raw_sql(sqlx::AssertSqlSafe(stamp)).execute(&mut *tx).await?;
+    tx.commit().await?;
+    if place.new {
+        place::sync_folders(&place.path);
+    }
+    Ok(())
+}
+
+/// The profile's number and the newest sequence number of its changes. Written only when the profile is new.
+pub(super) async fn profile(connection: &mut SqliteConnection, id: &ProfileId) -> Result<(i64, i64)> {
+    let known = sqlx::query_as(sql!("profile")).bind(id.as_str()).fetch_optional(&mut *connection).await?;
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    sqlx::query(sql!("profile_add")).bind(id.as_str()).execute(&mut *connection).await?;
+    Ok(sqlx::query_as(sql!("profile")).bind(id.as_str()).fetch_one(connection).await?)
+}

@@ -1,0 +1,169 @@
+//! What the presence judge decided, written down where it is not older than a stored login.
+
+use std::collections::HashMap;
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::super::types::{LogEntry, Result, Verdict};
+use super::accounts::HistoryEntry;
+use super::rows::{self, AccountRow};
+use super::{Sqlite, Subject, write};
+use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+
+/// Above this many verdicts all accounts are read at once instead of one by one.
+const FEW: usize = 32;
+
+impl Sqlite {
+    /// See [`super::super::Store::note_list`].
+    pub(in super::super) async fn note_list(
+        &self,
+        at: Stamp,
+        verdicts: &[Verdict],
+        unknown: &[(WcId, Option<WId>)],
+    ) -> Result<Vec<Account>> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
+        self.changed(&mut tx, Subject::Fleet).await?;
+        let mut changed = self.judge(&mut tx, verdicts).await?;
+        for (wc_id, w_id) in unknown {
+            changed.extend(self.meet(&mut tx, wc_id, w_id.as_ref(), at).await?);
+        }
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// See [`super::super::Store::note`].
+    pub(in super::super) async fn note(&self, verdicts: &[Verdict]) -> Result<Vec<Account>> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let changed = self.judge(&mut tx, verdicts).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Applies verdicts; the accounts that changed.
+    async fn judge(&self, tx: &mut SqliteConnection, verdicts: &[Verdict]) -> Result<Vec<Account>> {
+        let mut known: HashMap<WcId, Account> = HashMap::new();
+        if verdicts.len() > FEW {
+            for row in sqlx::query(sql!("accounts")).bind(self.profile).fetch_all(&mut *tx).await? {
+                let account = rows::account(&row, None)?;
+                known.insert(account.wc_id.clone(), account);
+            }
+        }
+        let mut changed = Vec::new();
+        for verdict in verdicts {
+            let account = if verdicts.len() > FEW {
+                known.get(&verdict.wc_id).cloned()
+            } else {
+                rows::load(tx, self.profile, &verdict.wc_id).await?.map(|row| row.account)
+            };
+            let Some(mut account) = account else { continue };
+            let was = account.presence;
+            if rows::outdates(&account, verdict.at) || !apply(&mut account, verdict) {
+                continue;
+            }
+            sqlx::query(sql!("account_presence"))
+                .bind(self.profile)
+                .bind(account.wc_id.as_str())
+                .bind(account.presence.name())
+                .bind(account.source.map(Source::name))
+                .bind(account.observed_at.map(|at| at.0))
+                .bind(account.reason.map(Reason::code))
+                .bind(account.gateway_message.as_deref())
+                .execute(&mut *tx)
+                .await?;
+            self.changed(tx, Subject::Account(&account.wc_id)).await?;
+            if let Some(event) = flip(was, account.presence) {
+                self.add_log(tx, &log_line(&account, event, verdict)).await?;
+            }
+            if let Some(known) = known.get_mut(&verdict.wc_id) {
+                known.clone_from(&account);
+            }
+            changed.push(account);
+        }
+        Ok(changed)
+    }
+
+    /// Creates an account that a list named first; `None` if it is there.
+    async fn meet(
+        &self,
+        tx: &mut SqliteConnection,
+        wc_id: &WcId,
+        w_id: Option<&WId>,
+        at: Stamp,
+    ) -> Result<Option<Account>> {
+        if rows::load(tx, self.profile, wc_id).await?.is_some() {
+            return Ok(None);
+        }
+        let account = Account {
+            w_id: w_id.cloned(),
+            w_id_confirmed: w_id.is_some(),
+            presence: Presence::Online,
+            source: Some(Source::List),
+            observed_at: Some(at),
+            ..Account::new(wc_id.clone())
+        };
+        if let Some(w_id) = w_id {
+            self.keep_w_id(tx, wc_id, w_id, &HistoryEntry::new("list", true, at, None)).await?;
+        }
+        rows::save(tx, self.profile, &AccountRow::new(account.clone())).await?;
+        self.changed(tx, Subject::Account(wc_id)).await?;
+        Ok(Some(account))
+    }
+
+    /// See [`super::super::Store::last_list`].
+    pub(in super::super) async fn last_list(&self) -> Result<Option<Stamp>> {
+        let mut connection = self.lock().await?;
+        self.last_list_of(&mut connection).await
+    }
+
+    /// The last noted list's time, inside or outside of a transaction.
+    pub(super) async fn last_list_of(&self, connection: &mut SqliteConnection) -> Result<Option<Stamp>> {
+        let query = sqlx::query_scalar(sql!("last_list")).bind(self.profile);
+        let at: Option<i64> = query.fetch_one(connection).await?;
+        Ok(at.map(Stamp))
+    }
+}
+
+/// Applies one verdict. False when nothing is worth writing: a list that says again what a list said before moves
+/// only the profile's list time (see [`rows::account`]).
+fn apply(account: &mut Account, verdict: &Verdict) -> bool {
+    let before = account.clone();
+    if account.presence == verdict.presence {
+        // The reason may say how the last login ended; an observation that nothing changed does not outdo it.
+        account.reason = account.reason.or(verdict.reason);
+    } else {
+        account.reason = verdict.reason;
+        account.gateway_message = None;
+    }
+    account.presence = verdict.presence;
+    account.source = Some(verdict.source);
+    let same_list = before.source == account.source && verdict.source == Source::List;
+    if !same_list || before.presence != account.presence {
+        account.observed_at = account.observed_at.max(Some(verdict.at));
+    }
+    *account != before
+}
+
+/// The log's word for a real turn; from and to unknown there is none.
+const fn flip(from: Presence, to: Presence) -> Option<&'static str> {
+    match (from, to) {
+        (Presence::Online, Presence::Offline) => Some("dropped"),
+        (Presence::Offline, Presence::Online) => Some("recovered"),
+        (Presence::Online, Presence::Online | Presence::Unknown)
+        | (Presence::Offline, Presence::Offline | Presence::Unknown)
+        | (Presence::Unknown, _) => None,
+    }
+}
+
+fn log_line(account: &Account, event: &str, verdict: &Verdict) -> LogEntry {
+    LogEntry {
+        at: verdict.at,
+        wc_id: Some(account.wc_id.clone()),
+        event: event.into(),
+        reason: verdict.reason,
+        gateway_message: None,
+        w_id: account.w_id.clone(),
+    }
+}

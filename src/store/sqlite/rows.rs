@@ -1,0 +1,149 @@
+//! Rows to model and back. Columns are read by their place, which is that of the `SELECT` in `sql/`.
+
+use secrecy::SecretString;
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::super::types::{LogEntry, Result};
+use crate::model::{
+    Account, Attempt, AttemptId, AttemptState, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId,
+};
+
+/// An account, and which success of which attempt its wId stands on.
+#[derive(Clone, Debug)]
+pub(super) struct AccountRow {
+    pub(super) account: Account,
+    /// When the request of the newest stored success was started, and whose attempt it was.
+    pub(super) success: Option<(Stamp, AttemptId)>,
+}
+
+impl AccountRow {
+    pub(super) const fn new(account: Account) -> Self {
+        Self { account, success: None }
+    }
+
+    /// Whether evidence whose request was started at `at` is too old to change anything: a login was stored since.
+    /// The same millisecond counts as older, since the login's result came at that moment but a request only left.
+    pub(super) fn outdates(&self, at: Stamp) -> bool {
+        outdates(&self.account, at)
+    }
+}
+
+/// See [`AccountRow::outdates`].
+pub(super) fn outdates(account: &Account, at: Stamp) -> bool {
+    account.last_login_at.is_some_and(|login| at <= login)
+}
+
+fn text(row: &SqliteRow, at: usize) -> sqlx::Result<Box<str>> {
+    row.try_get::<&str, _>(at).map(Into::into)
+}
+
+fn optional(row: &SqliteRow, at: usize) -> sqlx::Result<Option<Box<str>>> {
+    Ok(row.try_get::<Option<&str>, _>(at)?.map(Into::into))
+}
+
+fn stamp(row: &SqliteRow, at: usize) -> sqlx::Result<Option<Stamp>> {
+    Ok(row.try_get::<Option<i64>, _>(at)?.map(Stamp))
+}
+
+/// An account from `accounts.sql` or `account.sql`. A list that agrees writes no rows (10,000 every half minute), so
+/// where the belief rests on a list, the last list's time counts as the time of the evidence.
+pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result<Account> {
+    let source = row.try_get::<Option<&str>, _>(8)?.and_then(Source::from_name);
+    let mut observed_at = stamp(row, 9)?;
+    if source == Some(Source::List) {
+        observed_at = observed_at.max(last_list);
+    }
+    Ok(Account {
+        wc_id: WcId::new(text(row, 0)?),
+        w_id: optional(row, 1)?.map(WId::new),
+        w_id_confirmed: row.try_get(2)?,
+        nick_name: text(row, 3)?,
+        w_account: text(row, 4)?,
+        sex: row.try_get(5)?,
+        avatar_url: text(row, 6)?,
+        presence: Presence::from_name(row.try_get(7)?),
+        stale: false,
+        source,
+        observed_at,
+        last_login_at: stamp(row, 10)?,
+        first_login_at: stamp(row, 11)?,
+        holder: text(row, 12)?,
+        tags: tags(row.try_get(13)?),
+        note: text(row, 14)?,
+        reason: row.try_get::<Option<&str>, _>(15)?.and_then(Reason::from_code),
+        gateway_message: optional(row, 16)?,
+    })
+}
+
+/// Labels are a JSON array; most accounts have none.
+fn tags(json: &str) -> Vec<Box<str>> {
+    if json == "[]" { Vec::new() } else { serde_json::from_str(json).unwrap_or_default() }
+}
+
+/// Reads one account for a change.
+pub(super) async fn load(tx: &mut SqliteConnection, profile: i64, wc_id: &WcId) -> Result<Option<AccountRow>> {
+    let row = sqlx::query(sql!("account")).bind(profile).bind(wc_id.as_str()).fetch_optional(tx).await?;
+    let Some(row) = row else { return Ok(None) };
+    let success = match (stamp(&row, 17)?, optional(&row, 18)?) {
+        (Some(at), Some(attempt)) => Some((at, AttemptId::new(attempt))),
+        _ => None,
+    };
+    Ok(Some(AccountRow { account: account(&row, None)?, success }))
+}
+
+/// Writes one account, new or not.
+pub(super) async fn save(tx: &mut SqliteConnection, profile: i64, row: &AccountRow) -> Result<()> {
+    let account = &row.account;
+    sqlx::query(sql!("account_put"))
+        .bind(profile)
+        .bind(account.wc_id.as_str())
+        .bind(account.w_id.as_ref().map(WId::as_str))
+        .bind(account.w_id_confirmed)
+        .bind(&*account.nick_name)
+        .bind(&*account.w_account)
+        .bind(account.sex)
+        .bind(&*account.avatar_url)
+        .bind(account.presence.name())
+        .bind(account.source.map(Source::name))
+        .bind(account.observed_at.map(|at| at.0))
+        .bind(account.last_login_at.map(|at| at.0))
+        .bind(account.first_login_at.map(|at| at.0))
+        .bind(&*account.holder)
+        .bind(serde_json::json!(account.tags).to_string())
+        .bind(&*account.note)
+        .bind(account.reason.map(Reason::code))
+        .bind(account.gateway_message.as_deref())
+        .bind(row.success.as_ref().map(|(at, _)| at.0))
+        .bind(row.success.as_ref().map(|(_, attempt)| attempt.as_str()))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// An attempt from one of the `attempt*.sql`.
+pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
+    Ok(Attempt {
+        id: AttemptId::new(text(row, 0)?),
+        wc_id: optional(row, 1)?.map(WcId::new),
+        rung: Rung::from_name(row.try_get(2)?).unwrap_or(Rung::QrLogin),
+        state: AttemptState::from_name(row.try_get(3)?),
+        w_id: optional(row, 4)?.map(WId::new),
+        image_url: row.try_get::<Option<String>, _>(5)?.map(SecretString::from),
+        requested_at: Stamp(row.try_get(6)?),
+        deadline: stamp(row, 7)?,
+        owner: Owner(text(row, 8)?),
+    })
+}
+
+/// A line of the log from `log_recent.sql`.
+pub(super) fn log_entry(row: &SqliteRow) -> sqlx::Result<LogEntry> {
+    Ok(LogEntry {
+        at: Stamp(row.try_get(0)?),
+        wc_id: optional(row, 1)?.map(WcId::new),
+        event: text(row, 2)?,
+        reason: row.try_get::<Option<&str>, _>(3)?.and_then(Reason::from_code),
+        gateway_message: optional(row, 4)?,
+        w_id: optional(row, 5)?.map(WId::new),
+    })
+}

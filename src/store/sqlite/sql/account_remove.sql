@@ -1,0 +1,1 @@
+DELETE FROM accounts WHERE profile = ?1 AND wc_id = ?2

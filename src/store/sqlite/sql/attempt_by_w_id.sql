@@ -1,0 +1,5 @@
+SELECT id, wc_id, rung, state, w_id, image_url, requested_at, deadline, owner
+FROM attempts
+WHERE profile = ?1 AND w_id = ?2
+ORDER BY requested_at, id
+LIMIT 1

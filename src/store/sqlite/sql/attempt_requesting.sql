@@ -1,0 +1,3 @@
+UPDATE attempts
+SET rung = ?3, requested_at = ?4, w_id = NULL, image_url = NULL, deadline = NULL
+WHERE profile = ?1 AND id = ?2

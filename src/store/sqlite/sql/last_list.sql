@@ -1,0 +1,1 @@
+SELECT last_list_at FROM profiles WHERE n = ?1

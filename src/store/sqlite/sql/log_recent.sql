@@ -1,0 +1,5 @@
+SELECT at, wc_id, event, reason, gateway_message, w_id
+FROM log
+WHERE profile = ?1
+ORDER BY id DESC
+LIMIT ?2

@@ -1,0 +1,1 @@
+UPDATE outbox SET claimed_by = ?2 WHERE id = ?1

@@ -1,0 +1,1 @@
+INSERT INTO profiles (id) VALUES (?1) ON CONFLICT (id) DO NOTHING
