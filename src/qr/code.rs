@@ -129,17 +129,28 @@ fn lowest_version(text: &str) -> Result<Version, EncodeError> {
 
 /// The bit stream of `text`, ended and padded; `None` if it does not fit.
 fn bits(text: &str, version: Version, ec: Ec) -> Option<Bits> {
-    let mut bits = Bits::new(version);
-    if text.is_ascii() {
-        bits.push_optimal_data(text.as_bytes()).ok()?;
-    } else {
-        // The encoder takes UTF-8 pairs that look like Shift JIS for kanji, and a reader would then give other words.
-        // Said to be UTF-8 (ECI 26) and sent as bytes there is nothing to guess.
-        bits.push_eci_designator(26).ok()?;
+    let ended = |mut bits: Bits| bits.push_terminator(ec.level()).ok().map(|()| bits);
+    let as_bytes = || {
+        let mut bits = Bits::new(version);
+        if !text.is_ascii() {
+            // Said to be UTF-8 (ECI 26), so that no reader has to guess.
+            bits.push_eci_designator(26).ok()?;
+        }
         bits.push_byte_data(text.as_bytes()).ok()?;
-    }
-    bits.push_terminator(ec.level()).ok()?;
-    Some(bits)
+        ended(bits)
+    };
+    let in_segments = || {
+        // The encoder takes UTF-8 pairs that look like Shift JIS for kanji, and a reader would then give other words.
+        if !text.is_ascii() {
+            return None;
+        }
+        let mut bits = Bits::new(version);
+        bits.push_optimal_data(text.as_bytes()).ok()?;
+        ended(bits)
+    };
+    // Digits and capitals are shorter in segments of their own, but the encoder's "optimal" segments can also be longer
+    // than bytes alone, and then cost a version.
+    as_bytes().or_else(in_segments)
 }
 
 #[cfg(test)]
@@ -171,6 +182,14 @@ mod tests {
         assert_eq!(code("x").ec(), Ec::H);
     }
 
+    /// Each where the other would need a larger version.
+    #[test]
+    fn takes_bytes_or_segments_whichever_is_shorter() {
+        assert_eq!(code("http://x/SAOMA-ij").version(), 1);
+        assert_eq!(code(&"7".repeat(41)).version(), 1);
+        assert_eq!(code(&"A".repeat(25)).version(), 1);
+    }
+
     #[test]
     fn refuses_nothing_and_too_much() {
         assert_eq!(Code::encode(&SecretString::from("")), Err(EncodeError::Empty));
@@ -180,7 +199,7 @@ mod tests {
 
     #[test]
     fn is_the_encoders_own_matrix() {
-        let text = "http://weixin.qq.com/x/SAOMA-0123456789ab";
+        let text = "http://weixin.qq.com/x/saoma-abcdefabcdef";
         let code = code(text);
         let own = QrCode::with_version(text, Version::Normal(3), EcLevel::M).unwrap();
         for y in 0..29 {

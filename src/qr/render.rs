@@ -39,6 +39,12 @@ impl Layout {
         }
     }
 
+    /// The layout to begin with, from what the terminal said: [`Half`](Self::Half), unless ▄ was found to take two
+    /// columns, where every half-block code is unreadable (qr.md §3c). `cell` as in [`wide`](Self::wide).
+    pub fn auto(block_is_two_columns: bool, cell: Option<(u16, u16)>) -> Self {
+        if block_is_two_columns { Self::wide(cell) } else { Self::Half }
+    }
+
     /// Columns of one module.
     pub const fn columns(self) -> u16 {
         match self {

@@ -3,6 +3,7 @@
 
 use image::GrayImage;
 use proptest::prelude::*;
+use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
@@ -93,7 +94,7 @@ fn screen(code: &Code, layout: Layout, quiet: u16, palette: Palette) -> Buffer {
 fn both_read(version: usize, layout: Layout, quiet: u16, cell: (u32, u32), palette: Palette) {
     let text = payload(version);
     let code = Code::encode(&text.as_str().into()).unwrap();
-    assert_eq!((usize::from(code.version()), code.ec()), (version, Ec::L));
+    assert_eq!((usize::from(code.version()), code.ec()), (version, Ec::L), "{text}");
     let picture = photograph(&screen(&code, layout, quiet, palette), cell, 40);
     let what = format!("version {version}, {layout:?}, quiet {quiet}, cell {cell:?}, {palette:?}");
     assert_eq!(rxing(&picture).as_deref(), Some(text.as_str()), "rxing: {what}");
@@ -166,5 +167,29 @@ fn the_checks_picture_is_the_terminals() {
             photograph(&screen(&code, layout, 2, Palette::Indexed), (4, 8), 0),
             "{layout:?}"
         );
+    }
+}
+
+/// What ratatui writes for a code that appears, and for one that did not change (issue 3's goals).
+#[test]
+fn a_version_3_code_is_few_bytes_through_ratatui() {
+    for (quiet, most) in [(4, 2800), (2, 2600), (1, 2400)] {
+        // 47 bytes, as in qr.md §3.
+        let code = Code::encode(&"http://weixin.qq.com/x/SAOMA-0123456789abcdefgh".into()).unwrap();
+        assert_eq!(code.version(), 3);
+        let (columns, rows) = Layout::Half.area(code.size(), quiet);
+        let place = fit(code.size(), columns, rows, Layout::Half).unwrap();
+        let drawn = cells(&code, place, Palette::Indexed, false);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        let before = buffer.clone();
+        (&drawn).render(Rect::new(43, 4, columns, rows), &mut buffer);
+        let mut bytes = Vec::new();
+        CrosstermBackend::new(&mut bytes).draw(before.diff(&buffer).into_iter()).unwrap();
+        println!("v3, half, quiet {quiet}: {} bytes through ratatui", bytes.len());
+        assert!(bytes.len() <= most, "quiet {quiet}: {} bytes", bytes.len());
+
+        let shown = buffer.clone();
+        (&drawn).render(Rect::new(43, 4, columns, rows), &mut buffer);
+        assert_eq!(shown.diff(&buffer).len(), 0);
     }
 }
