@@ -255,6 +255,8 @@ enum State {
     Requesting,
     /// A code is out and polled.
     Polling(Polling),
+    /// What two lists showed is with the store, which may find the evidence outdated.
+    Adopting,
     /// A success is with the store.
     Storing,
     /// Over.
@@ -398,7 +400,7 @@ impl Machine {
             Input::Stored { record, adopted, swapped } => self.stored(record, adopted, swapped, &mut out),
             Input::NotAdopted => self.not_adopted(now, &mut out),
             Input::RowFailed { detail } => match self.state {
-                State::Over | State::Storing => {}
+                State::Over | State::Adopting | State::Storing | State::Adopting => {}
                 State::New | State::Listing { .. } | State::Second | State::Requesting | State::Polling(_) => {
                     self.fail(Reason::Interrupted, None, detail, &mut out);
                 }
@@ -431,6 +433,7 @@ impl Machine {
             | State::Second
             | State::Requesting
             | State::Polling(_)
+            | State::Adopting
             | State::Storing
             | State::Over => return,
         }
@@ -508,7 +511,12 @@ impl Machine {
             State::Listing { seen, until: None } => self.listed_for_ladder(seen, at, result, now, out),
             State::Listing { seen, until: Some(until) } => self.listed_for_rest(seen, until, at, result, now, out),
             State::Polling(polling) => self.listed_at_the_end(polling, result, out),
-            other @ (State::New | State::Second | State::Requesting | State::Storing | State::Over) => {
+            other @ (State::New
+            | State::Second
+            | State::Requesting
+            | State::Adopting
+            | State::Storing
+            | State::Over) => {
                 self.state = other;
             }
         }
@@ -525,7 +533,7 @@ impl Machine {
     ) {
         match (result, seen) {
             (Ok(Some((wc_id, w_id))), Some((first, since))) if first == w_id => {
-                self.state = State::Storing;
+                self.state = State::Adopting;
                 out.push(Output::Adopt { wc_id, w_id, at: since });
             }
             (Ok(Some((_, w_id))), _) => {
@@ -561,7 +569,7 @@ impl Machine {
         };
         let pause = match (news, seen) {
             (Some((wc_id, w_id)), Some((first, since))) if first == w_id => {
-                self.state = State::Storing;
+                self.state = State::Adopting;
                 out.push(Output::Adopt { wc_id, w_id, at: since });
                 return;
             }
@@ -602,16 +610,17 @@ impl Machine {
 
     fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
         match self.state {
-            State::Storing if self.resumed.is_some() => {
+            State::Adopting if self.resumed.is_some() => {
                 self.fail(Reason::Interrupted, None, "the list was older than the last login".into(), out);
             }
-            State::Storing if self.abandoned => self.idle(out),
-            State::Storing => self.second_login(now, out),
+            State::Adopting if self.abandoned => self.idle(out),
+            State::Adopting => self.second_login(now, out),
             State::New
             | State::Listing { .. }
             | State::Second
             | State::Requesting
             | State::Polling(_)
+            | State::Storing
             | State::Over => {}
         }
     }
@@ -641,6 +650,7 @@ impl Machine {
             | State::Second
             | State::Requesting
             | State::Polling(_)
+            | State::Adopting
             | State::Storing
             | State::Over => return,
         }
@@ -676,7 +686,13 @@ impl Machine {
     fn issued(&mut self, result: Result<QrIssued, Error>, now: Now, out: &mut Outputs) {
         match self.state {
             State::Requesting => {}
-            State::New | State::Listing { .. } | State::Second | State::Polling(_) | State::Storing | State::Over => {
+            State::New
+            | State::Listing { .. }
+            | State::Second
+            | State::Polling(_)
+            | State::Adopting
+            | State::Storing
+            | State::Over => {
                 return;
             }
         }
@@ -701,7 +717,13 @@ impl Machine {
         let abandoned = self.abandoned;
         let polling = match &mut self.state {
             State::Polling(polling) => polling,
-            State::New | State::Listing { .. } | State::Second | State::Requesting | State::Storing | State::Over => {
+            State::New
+            | State::Listing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Adopting
+            | State::Storing
+            | State::Over => {
                 return;
             }
         };
@@ -750,7 +772,13 @@ impl Machine {
         }
         let polling = match &mut self.state {
             State::Polling(polling) => polling,
-            State::New | State::Listing { .. } | State::Second | State::Requesting | State::Storing | State::Over => {
+            State::New
+            | State::Listing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Adopting
+            | State::Storing
+            | State::Over => {
                 return;
             }
         };
@@ -841,7 +869,13 @@ impl Machine {
                     self.tell(LoginStep::Waiting, out);
                 }
             }
-            State::New | State::Listing { .. } | State::Second | State::Requesting | State::Storing | State::Over => {}
+            State::New
+            | State::Listing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Adopting
+            | State::Storing
+            | State::Over => {}
         }
     }
 
@@ -849,7 +883,13 @@ impl Machine {
         let current = self.generation;
         let polling = match &mut self.state {
             State::Polling(polling) => polling,
-            State::New | State::Listing { .. } | State::Second | State::Requesting | State::Storing | State::Over => {
+            State::New
+            | State::Listing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Adopting
+            | State::Storing
+            | State::Over => {
                 return;
             }
         };
@@ -934,7 +974,7 @@ impl Machine {
     }
 
     fn token_checked(&mut self, rejected: bool, error: Error, now: Now, out: &mut Outputs) {
-        if rejected && !matches!(self.state, State::Over | State::Storing) {
+        if rejected && !matches!(self.state, State::Over | State::Adopting | State::Storing) {
             return self.fail(Reason::TokenRejected, error.gateway_message, error.detail, out);
         }
         match &mut self.state {
@@ -945,7 +985,7 @@ impl Machine {
                 polling.phase = Phase::Asking;
                 self.poll_broke(&error, now, out);
             }
-            State::New | State::Storing | State::Over => {}
+            State::New | State::Adopting | State::Storing | State::Over => {}
         }
     }
 
@@ -1003,7 +1043,7 @@ impl Machine {
                 self.abandoned = true;
             }
             // The wId is on its way into the store: that is what will be told.
-            State::Storing | State::Over => {}
+            State::Adopting | State::Adopting | State::Storing | State::Over => {}
         }
     }
 
@@ -1038,7 +1078,12 @@ const fn may_pass(error: &Error) -> bool {
     match error.kind {
         Kind::Unreachable | Kind::TimedOut | Kind::Malformed | Kind::TooLarge => true,
         Kind::Http(status) => status >= 500,
-        Kind::TokenSuspect | Kind::Refused | Kind::RefusedInside | Kind::Platform(_) | Kind::BadImage => false,
+        Kind::TokenSuspect
+        | Kind::Refused
+        | Kind::RefusedInside
+        | Kind::Platform(_)
+        | Kind::BadImage
+        | Kind::BadSettings => false,
     }
 }
 
