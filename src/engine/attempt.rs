@@ -275,6 +275,9 @@ async fn read_picture(bytes: Vec<u8>) -> Result<Picture, Box<str>> {
     let read = tokio::task::spawn_blocking(move || {
         let payload = qr::read::read(&bytes).map_err(|error| error.to_string())?;
         let code = Code::encode(&payload).map_err(|error| error.to_string())?;
+        if !qr::verify::verify(&code, &payload) {
+            return Err("the drawn code does not read back as the picture".to_owned());
+        }
         Ok::<_, String>(Picture { code: Arc::new(code), payload })
     });
     match read.await {

@@ -501,6 +501,16 @@ impl Hub {
             }
             Err(error) => self.store_failed(&error.to_string()),
         }
+        if !judgement.confirm.is_empty() {
+            match self.shared.store.confirm_w_ids(&judgement.confirm).await {
+                Ok(changed) => {
+                    for account in changed {
+                        self.account_changed(account);
+                    }
+                }
+                Err(error) => self.store_failed(&error.to_string()),
+            }
+        }
         for (wc_id, w_id, since) in judgement.adopt {
             self.adopt(&wc_id, &w_id, since, at).await;
         }

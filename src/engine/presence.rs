@@ -31,6 +31,8 @@ pub struct Judgement {
     pub verdicts: Vec<Verdict>,
     /// Listed accounts that are not in the store.
     pub unknown: Vec<(WcId, Option<WId>)>,
+    /// Known wIds that a list has confirmed.
+    pub confirm: Vec<(WcId, WId)>,
     /// wIds that two lists in a row showed, with the time of the first.
     pub adopt: Vec<(WcId, WId, Stamp)>,
     /// Whether something was seen that a second list should settle soon.
@@ -125,8 +127,10 @@ impl Judge {
             });
         }
         let Some(w_id) = w_id else { return };
-        let settled = same && account.w_id_confirmed;
-        if settled || busy.contains(&account.wc_id) {
+        if same && !account.w_id_confirmed {
+            judgement.confirm.push((account.wc_id.clone(), w_id.clone()));
+        }
+        if same || busy.contains(&account.wc_id) {
             self.changed.remove(&account.wc_id);
             return;
         }
@@ -224,6 +228,16 @@ mod tests {
         assert!(other.look_again && other.adopt.is_empty());
         let agreed = judge.list(Stamp(3), &listed(Some("w3")), [&account], &HashSet::new());
         assert_eq!(agreed.adopt, [(WcId::from("wxid_a"), WId::from("w3"), Stamp(2))]);
+    }
+
+    #[test]
+    fn a_known_w_id_is_confirmed_by_one_list() {
+        let mut judge = Judge::new(2);
+        let mut account = account(Presence::Online, Some("w1"));
+        account.w_id_confirmed = false;
+        let judgement = judge.list(Stamp(1), &listed(Some("w1")), [&account], &HashSet::new());
+        assert_eq!(judgement.confirm, [(WcId::from("wxid_a"), WId::from("w1"))]);
+        assert!(!judgement.look_again);
     }
 
     #[test]
