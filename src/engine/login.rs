@@ -400,7 +400,7 @@ impl Machine {
             Input::Stored { record, adopted, swapped } => self.stored(record, adopted, swapped, &mut out),
             Input::NotAdopted => self.not_adopted(now, &mut out),
             Input::RowFailed { detail } => match self.state {
-                State::Over | State::Adopting | State::Storing | State::Adopting => {}
+                State::Over | State::Adopting | State::Storing => {}
                 State::New | State::Listing { .. } | State::Second | State::Requesting | State::Polling(_) => {
                     self.fail(Reason::Interrupted, None, detail, &mut out);
                 }
@@ -1043,7 +1043,7 @@ impl Machine {
                 self.abandoned = true;
             }
             // The wId is on its way into the store: that is what will be told.
-            State::Adopting | State::Adopting | State::Storing | State::Over => {}
+            State::Adopting | State::Storing | State::Over => {}
         }
     }
 

@@ -1,0 +1,136 @@
+//! Who may import whom: the table of ARCHITECTURE.md, enforced by reading every path in `src/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// For each room, the rooms (or single modules of rooms) it may name. A room may always name itself.
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("action", &["model"]),
+    ("i18n", &["model"]),
+    ("config", &["model", "action", "i18n"]),
+    ("gateway", &["model"]),
+    ("qr", &["model"]),
+    ("store", &["model"]),
+    ("simulator", &["model"]),
+    ("engine", &["model", "gateway", "qr", "store", "i18n"]),
+    ("app", &["model", "action", "i18n", "engine::api", "config::keymap", "config::theme", "qr::code"]),
+    ("ui", &["app", "model", "action", "i18n", "engine::api", "qr::render", "qr::code", "config::theme", "config::keymap"]),
+    ("tui", &["app", "ui", "engine", "config", "action", "model", "i18n", "gateway", "store"]),
+    (
+        "cli",
+        &["model", "action", "i18n", "config", "gateway", "qr", "store", "simulator", "engine", "tui"],
+    ),
+];
+
+/// The engine's interface is imported by the pure app: it may know less than the engine.
+const ENGINE_API: &[&str] = &["model", "qr::code"];
+
+/// Crates that a room must not name.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("app", &["tokio", "reqwest", "sqlx", "ratatui", "crossterm", "rustix"]),
+    ("ui", &["tokio", "reqwest", "sqlx", "crossterm", "rustix"]),
+    ("model", &["tokio", "reqwest", "sqlx", "ratatui", "crossterm"]),
+    ("qr", &["tokio", "reqwest", "sqlx"]),
+    ("gateway", &["sqlx", "ratatui", "axum"]),
+    ("store", &["reqwest", "ratatui", "axum"]),
+    ("simulator", &["reqwest", "sqlx", "ratatui"]),
+    ("cli", &["ratatui"]),
+];
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The code of a file without comments and without what is behind its `#[cfg(test)]`.
+fn code_of(text: &str) -> String {
+    let body = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    body.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// Every `crate::…` path in the code, braces opened: `crate::a::{b, c::d}` gives `a::b` and `a::c::d`.
+fn crate_paths(code: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(rest.len());
+        let stem = &rest[..end];
+        if rest[end..].starts_with('{') {
+            let inside = &rest[end + 1..];
+            let close = inside.find(';').map_or(inside.len(), |end| end);
+            let mut depth = 0;
+            let mut item = String::new();
+            for c in inside[..close].chars() {
+                match c {
+                    '{' => depth += 1,
+                    '}' if depth == 0 => break,
+                    '}' => depth -= 1,
+                    ',' if depth == 0 => paths.push(format!("{stem}{}", std::mem::take(&mut item).trim())),
+                    c if depth == 0 => item.push(c),
+                    _ => {}
+                }
+            }
+            if !item.trim().is_empty() {
+                paths.push(format!("{stem}{}", item.trim()));
+            }
+        } else {
+            paths.push(stem.to_owned());
+        }
+    }
+    paths
+}
+
+#[test]
+fn every_room_imports_only_what_it_may() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    assert!(files.len() > 40, "only {} files found", files.len());
+    let mut broken = Vec::new();
+    let mut seen = 0;
+    for file in files {
+        let inside = file.strip_prefix(&root).unwrap();
+        let room = inside.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
+        if matches!(room, "lib" | "main") {
+            continue;
+        }
+        let Some((_, allowed)) = MAY_IMPORT.iter().find(|(name, _)| *name == room) else {
+            broken.push(format!("{}: the room {room} is not in the table", inside.display()));
+            continue;
+        };
+        let allowed = if inside == Path::new("engine/api.rs") { ENGINE_API } else { allowed };
+        let code = code_of(&fs::read_to_string(&file).unwrap());
+        for path in crate_paths(&code) {
+            seen += 1;
+            let own = path == room || path.starts_with(&format!("{room}::"));
+            let words = path.starts_with("_rust_i18n");
+            let permitted = allowed.iter().any(|may| path == *may || path.starts_with(&format!("{may}::")));
+            // `use crate::qr::Code` is the re-export of `qr::code::Code`.
+            let reexport = path == "qr::Code" && allowed.contains(&"qr::code");
+            if !(own || words || permitted || reexport) {
+                broken.push(format!("{}: crate::{path}", inside.display()));
+            }
+        }
+        let foreign = FOREIGN.iter().find(|(name, _)| *name == room).map_or(&[][..], |(_, crates)| crates);
+        for name in foreign {
+            if code.lines().any(|line| line.contains(&format!("{name}::"))) {
+                broken.push(format!("{}: names the crate {name}", inside.display()));
+            }
+        }
+    }
+    assert!(seen > 150, "only {seen} paths seen: the reader is blind");
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn the_reader_sees_grouped_paths() {
+    let code = "use crate::a::{b, c::d, e::{f, g}};\nfn x() { crate::h::i() }";
+    assert_eq!(crate_paths(code), ["a::b", "a::c::d", "a::e::", "h::i"]);
+}
