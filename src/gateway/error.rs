@@ -115,10 +115,12 @@ impl Error {
         }
         match &self.kind {
             Kind::TimedOut if self.call == Call::SecondLogin => Reason::NobodyScanned,
-            Kind::Unreachable | Kind::TimedOut | Kind::Http(_) | Kind::Malformed | Kind::TooLarge => {
-                Reason::GatewayDown
-            }
-            Kind::BadSettings => Reason::GatewayDown,
+            Kind::Unreachable
+            | Kind::TimedOut
+            | Kind::Http(_)
+            | Kind::Malformed
+            | Kind::TooLarge
+            | Kind::BadSettings => Reason::GatewayDown,
             Kind::TokenSuspect => Reason::TokenRejected,
             Kind::Platform(reason) => *reason,
             Kind::BadImage => Reason::ImageFailed,
@@ -200,15 +202,13 @@ impl Error {
     fn next_key(&self) -> &'static str {
         match (&self.kind, self.call) {
             (_, Call::Setup) | (Kind::BadSettings, _) => "settings",
-            (Kind::Unreachable | Kind::TimedOut | Kind::Http(500..), Call::Image) => "image",
+            (_, Call::Image) | (Kind::BadImage, _) => "image",
             (Kind::TimedOut, Call::SecondLogin) => "phone",
             (Kind::Unreachable | Kind::TimedOut, _) => "reach",
             (Kind::Http(500..), _) => "wait",
-            (Kind::Http(_) | Kind::Malformed | Kind::TooLarge, Call::Image) => "image",
             (Kind::Http(_) | Kind::Malformed | Kind::TooLarge, _) => "address",
             (Kind::TokenSuspect, _) => "sign_in",
             (Kind::Platform(_), _) => "vendor",
-            (Kind::BadImage, _) => "image",
             (Kind::Refused | Kind::RefusedInside, call) => match self.reason_of_refusal() {
                 Reason::ProxyFailed => "proxy",
                 Reason::SlotsFull => "slots",

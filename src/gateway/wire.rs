@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, GB18030, UTF_8};
+use encoding_rs::{Encoding, GB18030};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -380,10 +380,9 @@ fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
     if let Ok(text) = str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
-    let label = content_type.and_then(charset).and_then(|label| Encoding::for_label(label.as_bytes()));
-    match label {
-        Some(encoding) if encoding != UTF_8 => encoding.decode(bytes).0,
-        _ => GB18030
+    match content_type.and_then(charset).and_then(|label| Encoding::for_label(label.as_bytes())) {
+        Some(encoding) => encoding.decode(bytes).0,
+        None => GB18030
             .decode_without_bom_handling_and_without_replacement(bytes)
             .unwrap_or_else(|| String::from_utf8_lossy(bytes)),
     }
@@ -471,3 +470,6 @@ fn secret(value: &Value) -> Option<SecretString> {
     };
     (!text.is_empty()).then(|| text.into())
 }
+
+#[cfg(test)]
+mod tests;
