@@ -1,0 +1,81 @@
+//! What every test here needs.
+
+use std::path::Path;
+
+use saoma::model::{Account, AttemptId, ProfileId, Record, Rung, Stamp, WcId};
+use saoma::store::{Begun, Scope, Store, Stored};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+pub(crate) fn scope() -> Scope {
+    Scope {
+        profile: ProfileId::from("13800000000 @ 203.0.113.7:9899"),
+        name: "default".into(),
+        receivers: vec!["command".into()],
+    }
+}
+
+pub(crate) fn record(wc_id: &str, w_id: &str) -> Record {
+    Record {
+        wc_id: wc_id.into(),
+        w_id: w_id.into(),
+        nick_name: "小诺".into(),
+        w_account: "xiaonuo".into(),
+        sex: Some(2),
+        avatar_url: "http://203.0.113.7/a.png".into(),
+    }
+}
+
+/// A store in a folder that goes with the test.
+pub(crate) async fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("saoma.db"), scope()).await.unwrap();
+    (folder, store)
+}
+
+/// Another process's view of the same file, as far as owners and the feed go.
+pub(crate) async fn beside(folder: &tempfile::TempDir) -> Store {
+    Store::open(&folder.path().join("saoma.db"), scope()).await.unwrap()
+}
+
+/// A connection that goes round the store, to look or to disturb.
+pub(crate) async fn raw(path: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+/// Begins an attempt with a code.
+pub(crate) async fn begin(store: &Store, wc_id: &str, w_id: &str, at: i64) -> AttemptId {
+    let id = started(store.begin_attempt(Some(&WcId::from(wc_id)), Rung::QrLogin, Stamp(at)).await.unwrap());
+    store.attempt_issued(&id, Some(&w_id.into()), None, Stamp(at + 150_000)).await.unwrap();
+    id
+}
+
+pub(crate) fn started(begun: Begun) -> AttemptId {
+    match begun {
+        Begun::Started(id) => id,
+        Begun::Busy(attempt) => panic!("busy with {attempt:?}"),
+    }
+}
+
+/// A whole login at once.
+pub(crate) async fn login(store: &Store, wc_id: &str, w_id: &str, requested: i64, at: i64) -> Stored {
+    let id = begin(store, wc_id, w_id, requested).await;
+    store.store_login(&id, &record(wc_id, w_id), Stamp(at)).await.unwrap()
+}
+
+pub(crate) async fn account(store: &Store, wc_id: &str) -> Account {
+    store.account(&wc_id.into()).await.unwrap().unwrap()
+}
+
+/// What the outbox would tell, without taking it: event, wId, previous wId.
+pub(crate) async fn told(path: &Path) -> Vec<(String, String, Option<String>)> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut raw(path).await).await.unwrap();
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    rows.iter()
+        .map(|(json,)| {
+            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            (text(&json["event"]).unwrap(), text(&json["w_id"]).unwrap(), text(&json["previous_w_id"]))
+        })
+        .collect()
+}
