@@ -1,0 +1,129 @@
+//! `saoma simulate`: the simulated gateway alone, for integrators and scripts.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::broadcast::error::RecvError;
+
+use crate::i18n::{Lang, t, tf};
+use crate::model::{Dialect, Stamp};
+use crate::simulator::{Scenario, Setup, Simulator};
+
+/// Run a simulated gateway on this machine, with phones, faults and scenarios
+#[derive(Clone, Debug, clap::Args)]
+pub struct SimulateArgs {
+    /// Where to listen; loopback addresses only
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:18081")]
+    pub listen: SocketAddr,
+    /// Where to serve the pictures of codes [default: a free port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub image_listen: Option<SocketAddr>,
+    /// Which generation of the API to speak: v1, v2 or v3 [default: v2, or the scenario's]
+    #[arg(long, value_name = "DIALECT")]
+    pub dialect: Option<Dialect>,
+    /// A scenario file (TOML or JSON), or one of: empty, demo, auto, drops, hostile, strict
+    #[arg(long, value_name = "FILE", default_value = "demo")]
+    pub scenario: String,
+    /// Where randomness comes from; the same seed gives the same ids [default: 1, or the scenario's]
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// Simulated seconds per real second [default: 1, or the scenario's]
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+    /// So many generated accounts, besides the scenario's
+    #[arg(long, value_name = "NUMBER")]
+    pub accounts: Option<usize>,
+    /// Phones act by themselves
+    #[arg(long)]
+    pub auto: bool,
+}
+
+/// Serves until SIGINT or SIGTERM. Writes one JSON object a line to stdout: first `listening`, then what happens.
+///
+/// # Errors
+/// When the scenario does not read, or an address cannot be listened on.
+pub async fn run(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
+    let setup = setup(&args, lang)?;
+    let (dialect, seed) = (setup.dialect, setup.seed);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let simulator = Simulator::start(setup)
+        .await
+        .with_context(|| tf(lang, "simulator.cannot_listen", &[("address", &args.listen.to_string())]))?;
+    let mut events = simulator.events();
+    let url = simulator.url();
+    // Everything secret about a simulator is a dummy, and its users need it here to sign in.
+    say(&json!({
+        "event": "listening",
+        "url": url,
+        "dialect": dialect,
+        "seed": seed,
+        "account": simulator.account(),
+        "password": simulator.password(),
+        "token_from": format!("POST {url}/member/login {{\"account\",\"password\"}}, or GET {}/_control/token", simulator.root()),
+        "control": format!("{}/_control/state", simulator.root()),
+    }))?;
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            event = events.recv() => match event {
+                Ok(event) => say(&event)?,
+                Err(RecvError::Lagged(missed)) => say(&json!({"event": "missed", "count": missed}))?,
+                Err(RecvError::Closed) => break,
+            },
+        }
+    }
+    simulator.stop();
+    say(&json!({"event": "stopped"}))
+}
+
+/// What the arguments and the scenario add up to; arguments win.
+fn setup(args: &SimulateArgs, lang: Lang) -> anyhow::Result<Setup> {
+    let mut setup = Setup { listen: args.listen, ..Setup::default() };
+    if !args.listen.ip().is_loopback() || args.image_listen.is_some_and(|address| !address.ip().is_loopback()) {
+        bail!("{}", t(lang, "simulator.loopback_only"));
+    }
+    if args.speed.is_some_and(|speed| !(speed.is_finite() && speed > 0.0)) {
+        bail!("{}", t(lang, "simulator.bad_speed"));
+    }
+    if let Some(address) = args.image_listen {
+        setup.image_listen = address;
+    }
+    setup.seed = args.seed.unwrap_or(setup.seed);
+    let scenario = if let Some(scenario) = Scenario::built_in(&args.scenario) {
+        scenario
+    } else {
+        let path = PathBuf::from(&args.scenario);
+        let names = Scenario::names().collect::<Vec<_>>().join(", ");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| tf(lang, "simulator.no_scenario", &[("file", &args.scenario), ("names", &names)]))?;
+        Scenario::parse(&text).with_context(|| tf(lang, "simulator.bad_scenario", &[("file", &args.scenario)]))?
+    };
+    scenario.apply(&mut setup).with_context(|| tf(lang, "simulator.bad_scenario", &[("file", &args.scenario)]))?;
+    setup.dialect = args.dialect.unwrap_or(setup.dialect);
+    setup.seed = args.seed.unwrap_or(setup.seed);
+    setup.speed = args.speed.unwrap_or(setup.speed);
+    setup.generated = args.accounts.unwrap_or(setup.generated);
+    setup.auto |= args.auto;
+    Ok(setup)
+}
+
+/// One line on stdout. A reader that has gone ends the command quietly.
+fn say(event: &Value) -> anyhow::Result<()> {
+    let mut event = event.clone();
+    if let Some(map) = event.as_object_mut() {
+        let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let at = Stamp(i64::try_from(wall.as_millis()).unwrap_or(0));
+        map.insert("schema".into(), json!(crate::model::json::SCHEMA));
+        map.insert("at".into(), json!(at.rfc3339()));
+    }
+    let mut out = io::stdout().lock();
+    writeln!(out, "{event}")?;
+    out.flush()?;
+    Ok(())
+}
