@@ -1,18 +1,53 @@
 //! The TUI's body: the terminal, its input and signals, the loop.
+//!
+//! One thread owns the terminal and sleeps in one `poll(2)` on keys, signals and the [`Inbox`]. [`run`] is the way in.
+//!
+//! * [`event_loop`] waits, reads all there is, lets the mind think, draws at most once;
+//! * [`input`] makes keys of bytes, however the line has cut them;
+//! * [`backend`] makes few bytes of ratatui's frames;
+//! * [`terminal`] sets the terminal up and brings it back; [`signals`] and `crash` see to it that this always happens.
 
-use crate::app::{Effect, Msg};
+pub mod backend;
+pub mod clipboard;
+mod crash;
+pub mod event_loop;
+mod inbox;
+pub mod input;
+mod pen;
+pub mod signals;
+pub mod terminal;
 
-/// The way into the loop from other threads: queues a message and wakes the loop.
-#[derive(Clone, Debug)]
-pub struct Inbox;
+use std::io;
 
-impl Inbox {
-    /// Queues `msg` and wakes the loop. Never blocks; after the loop's end it does nothing.
-    pub fn send(&self, _msg: Msg) {}
-}
+pub use event_loop::{Exit, Mind, Options, run};
+pub use inbox::Inbox;
+
+use crate::app::Effect;
+use crate::i18n::{Lang, t, tf};
 
 /// Does the effects that are not the terminal's own: engine commands, sign-in, the demo's phones.
 pub trait Backstage {
     /// Starts the effect; must not block. Results come back through the [`Inbox`].
     fn perform(&mut self, effect: Effect);
+}
+
+/// Why there is no TUI.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// stdin or stdout is no terminal.
+    #[error("stdin and stdout are not a terminal")]
+    NoTerminal,
+    /// The terminal fails.
+    #[error("the terminal failed: {0}")]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// For people. What to do instead is the caller's to say: it knows the commands.
+    pub fn words(&self, lang: Lang) -> String {
+        match self {
+            Self::NoTerminal => t(lang, "tui.no_terminal").into_owned(),
+            Self::Io(error) => tf(lang, "tui.terminal_failed", &[("error", &error.to_string())]),
+        }
+    }
 }

@@ -1,0 +1,481 @@
+//! The one thread that owns the terminal: waits, reads everything there is, lets the mind think, draws at most once.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime};
+
+use ratatui::layout::Size;
+use ratatui::{Frame, Terminal};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use super::backend::Screen;
+use super::inbox::Outlet;
+use super::input::{self, Input, Reader};
+use super::signals::{self, Signals, Told};
+use super::terminal::Tty;
+use super::{Backstage, Error, Inbox, clipboard, crash};
+use crate::app::{self, Effect, Msg, State};
+use crate::i18n::{Lang, t};
+use crate::model::{Now, Stamp};
+use crate::ui;
+
+/// Frames that no key asked for are at least this far apart, so that a storm of messages costs little (perf.md G8).
+const FRAME_GAP: Duration = Duration::from_millis(50);
+/// The same for new sizes: while a window is dragged each of them redraws everything.
+const RESIZE_GAP: Duration = Duration::from_millis(80);
+/// A mind that asks to be woken at once, again and again, is not woken more often.
+const TICK_GAP: Duration = Duration::from_millis(10);
+/// Reads in a row before the screen gets its turn.
+const MOST_READS: usize = 256;
+/// How long leaving waits for a terminal that takes no bytes: a person who quit sees a whole terminal, a signal is obeyed.
+const LEAVE_QUIT: Duration = Duration::from_millis(1000);
+const LEAVE_SIGNAL: Duration = Duration::from_millis(30);
+
+/// What the loop drives: [`State`] with its `update` and `view`, or a test's own.
+pub trait Mind {
+    /// Takes in what happened; see [`app::update`].
+    fn update(&mut self, msg: Msg, now: Now) -> Vec<Effect>;
+    /// Draws the whole screen; see [`ui::view`].
+    fn view(&self, now: Now, frame: &mut Frame<'_>);
+    /// See [`State::next_wake`].
+    fn next_wake(&self, now: Now) -> Option<Duration>;
+    /// Whether a frame would look different from the last one; the answer is "no" afterwards.
+    fn take_dirty(&mut self) -> bool;
+    /// The same without consequences.
+    fn is_dirty(&self) -> bool;
+}
+
+impl Mind for State {
+    fn update(&mut self, msg: Msg, now: Now) -> Vec<Effect> {
+        app::update(self, msg, now)
+    }
+
+    fn view(&self, now: Now, frame: &mut Frame<'_>) {
+        ui::view(self, now, frame);
+    }
+
+    fn next_wake(&self, now: Now) -> Option<Duration> {
+        self.next_wake(now)
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+}
+
+/// What the loop has to be told.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// For the few words of its own.
+    pub lang: Lang,
+    /// The folder for crash reports; the system's one for temporary files when not given.
+    pub reports: Option<PathBuf>,
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// The mind asked for it.
+    Quit,
+    /// A signal, by its number.
+    Signal(i32),
+    /// The terminal is gone.
+    Gone,
+}
+
+impl Exit {
+    /// The exit code of the process, as a shell reports it: 0, 128 + signal, and 129 (SIGHUP) when the terminal is gone.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Quit => 0,
+            Self::Signal(signal) => u8::try_from(128 + signal).unwrap_or(255),
+            Self::Gone => 129,
+        }
+    }
+}
+
+/// Runs the TUI until it ends; the terminal is whole again when this returns, errs or panics.
+///
+/// `start` is called after the first frame is on the screen and gives what does the other effects: nothing slow stands
+/// before the first frame. After this returns the process should end at once: leave with [`Exit::code`] and wait for nobody.
+///
+/// # Errors
+///
+/// [`Error::NoTerminal`] without one; [`Error::Io`] when it fails otherwise than by going away.
+pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<dyn Backstage>) -> Result<Exit, Error> {
+    let (tty, guard) = Tty::open()?;
+    let signals = Signals::install()?;
+    let (inbox, outlet) = Inbox::new()?;
+    let reports = options.reports.unwrap_or_else(std::env::temp_dir);
+    let watching = crash::watch(inbox.clone(), options.lang, reports);
+    let size = tty.size();
+    let mut screen = Screen::new(tty.clone(), size);
+    screen.queue(&tty.enter()?);
+    let terminal = Terminal::new(screen)?;
+    let mut body = Loop {
+        mind,
+        terminal,
+        tty,
+        signals,
+        outlet,
+        backstage: None,
+        lang: options.lang,
+        started: Instant::now(),
+        reader: Reader::new(esc_hold()),
+        size,
+        away: false,
+        force: true,
+        urgent: true,
+        drawn_owed: false,
+        last_frame: None,
+        gap: FRAME_GAP,
+        resized: false,
+        last_tick: None,
+        waiting: VecDeque::new(),
+        exit: None,
+    };
+    let ended = body.first_frame().and_then(|()| {
+        body.backstage = Some(start(inbox));
+        body.turn()
+    });
+    let exit = match ended {
+        Ok(exit) => exit,
+        Err(error) if is_gone(&error) => Exit::Gone,
+        Err(error) => return Err(error.into()),
+    };
+    body.tty.leave(if exit == Exit::Quit { LEAVE_QUIT } else { LEAVE_SIGNAL });
+    drop((guard, watching));
+    Ok(exit)
+}
+
+struct Loop<M> {
+    mind: M,
+    terminal: Terminal<Screen<Tty>>,
+    tty: Tty,
+    signals: Signals,
+    outlet: Outlet,
+    backstage: Option<Box<dyn Backstage>>,
+    lang: Lang,
+    started: Instant,
+    reader: Reader,
+    size: Size,
+    /// The terminal is given back, we are stopped or about to be.
+    away: bool,
+    /// Draw even if the mind sees no change.
+    force: bool,
+    /// A key asked for the next frame.
+    urgent: bool,
+    /// A frame was drawn but is not on the screen yet.
+    drawn_owed: bool,
+    last_frame: Option<Duration>,
+    /// How far from the last frame the next one has to keep.
+    gap: Duration,
+    /// The next frame is due to a new size.
+    resized: bool,
+    last_tick: Option<Duration>,
+    /// Effects that came up before there was a backstage.
+    waiting: VecDeque<Effect>,
+    exit: Option<Exit>,
+}
+
+impl<M: Mind> Loop<M> {
+    fn first_frame(&mut self) -> io::Result<()> {
+        self.tell_size();
+        self.draw()
+    }
+
+    fn turn(&mut self) -> io::Result<Exit> {
+        let effects = std::mem::take(&mut self.waiting);
+        effects.into_iter().for_each(|effect| self.perform(effect));
+        loop {
+            if let Some(exit) = self.exit {
+                return Ok(exit);
+            }
+            self.draw_if_due()?;
+            let ready = self.wait()?;
+            // Signals first: one that ends us must not wait behind a flood of keys.
+            if ready.signals {
+                self.obey_signals()?;
+            }
+            if self.exit.is_some() {
+                continue;
+            }
+            if ready.gone {
+                return Ok(Exit::Gone);
+            }
+            if ready.output {
+                self.push_out()?;
+            }
+            for msg in self.outlet.take() {
+                self.tell(msg);
+            }
+            if ready.input && !self.read_all()? {
+                return Ok(Exit::Gone);
+            }
+            let found = self.reader.expire(self.mono());
+            self.take_input(found);
+            self.tick();
+        }
+    }
+
+    /// Sleeps until something happens; for ever, if nothing is due.
+    fn wait(&self) -> io::Result<Ready> {
+        let due = [self.reader.deadline(), self.next_tick(), self.next_frame()];
+        let due = due.into_iter().flatten().min().filter(|_| !self.away);
+        let timeout = due.map(|due| due.saturating_sub(self.mono()));
+        let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
+        let stalled = self.terminal.backend().is_stalled() && !self.away;
+        // While a frame has to wait its turn messages can wait too: they are then thought about in one go.
+        let messages = if self.next_frame().is_some() && !self.away { PollFlags::empty() } else { PollFlags::IN };
+        let keys = if self.away { PollFlags::empty() } else { PollFlags::IN };
+        let space = if stalled { PollFlags::OUT } else { PollFlags::empty() };
+        let input = self.tty.input();
+        let output = self.tty.output();
+        let mut fds = [
+            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(input, keys),
+            PollFd::from_borrowed_fd(self.outlet.as_fd(), messages),
+            PollFd::from_borrowed_fd(output, space),
+        ];
+        match poll(&mut fds, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let [signals, input, _, output] = fds.map(|fd| fd.revents());
+        let broken = PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL;
+        Ok(Ready {
+            signals: !signals.is_empty(),
+            input: input.contains(PollFlags::IN),
+            output: output.contains(PollFlags::OUT),
+            gone: input.intersects(broken) || output.intersects(broken),
+        })
+    }
+
+    fn obey_signals(&mut self) -> io::Result<()> {
+        let all = self.signals.take();
+        let ends = all.iter().find_map(|told| if let Told::End(signal) = told { Some(*signal) } else { None });
+        if let Some(signal) = ends {
+            self.exit = self.exit.or(Some(Exit::Signal(signal)));
+            return Ok(());
+        }
+        for told in all {
+            match told {
+                Told::End(_) => {}
+                Told::Stop => {
+                    self.away = true;
+                    self.tty.leave(LEAVE_SIGNAL);
+                    signals::stop()?;
+                }
+                Told::Continue => self.come_back()?,
+                Told::Resize => self.look_at_size(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the terminal again after a stop, and draws all of it.
+    fn come_back(&mut self) -> io::Result<()> {
+        self.away = false;
+        let enter = self.tty.enter()?;
+        let screen = self.terminal.backend_mut();
+        screen.entered();
+        screen.queue(&enter);
+        self.look_at_size();
+        self.tell(Msg::Repaint);
+        self.repaint()
+    }
+
+    fn repaint(&mut self) -> io::Result<()> {
+        self.terminal.clear()?;
+        self.force = true;
+        self.urgent = true;
+        Ok(())
+    }
+
+    fn look_at_size(&mut self) {
+        let size = self.tty.size();
+        if size != self.size && !self.away {
+            self.size = size;
+            self.terminal.backend_mut().resize(size);
+            self.force = true;
+            self.resized = true;
+            self.tell_size();
+        }
+    }
+
+    fn tell_size(&mut self) {
+        self.tell(Msg::Resize { columns: self.size.width, rows: self.size.height });
+    }
+
+    /// Reads until there is nothing more to read; `false` when the terminal is gone.
+    fn read_all(&mut self) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        for _ in 0..MOST_READS {
+            match rustix::io::read(self.tty.input(), &mut buffer) {
+                Ok(0) | Err(Errno::IO) => return Ok(false),
+                Ok(count) => {
+                    let found = self.reader.feed(buffer.get(..count).unwrap_or_default(), self.mono());
+                    self.take_input(found);
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::AGAIN) => break,
+                Err(error) => return Err(error.into()),
+            }
+            // An input that we could not open for ourselves would make the next read wait.
+            let mut fds = [PollFd::from_borrowed_fd(self.tty.input(), PollFlags::IN)];
+            let more = poll(&mut fds, Some(&Timespec::default())).unwrap_or(0);
+            if more == 0 || self.exit.is_some() {
+                break;
+            }
+        }
+        Ok(true)
+    }
+
+    fn take_input(&mut self, found: Vec<Input>) {
+        for input in found {
+            if self.exit.is_some() {
+                return;
+            }
+            self.urgent = true;
+            self.tell(match input {
+                Input::Key(key) => Msg::Key(key),
+                Input::Paste(text) => Msg::Paste(text),
+            });
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.mono();
+        if self.next_tick().is_some_and(|due| now >= due) {
+            self.last_tick = Some(now);
+            self.tell(Msg::Tick);
+        }
+    }
+
+    fn next_tick(&self) -> Option<Duration> {
+        let now = self.now();
+        let due = now.mono + self.mind.next_wake(now)?;
+        Some(self.last_tick.map_or(due, |last| due.max(last + TICK_GAP)))
+    }
+
+    /// When the next frame may be drawn; `None` when none is needed or none can be taken by the terminal.
+    fn next_frame(&self) -> Option<Duration> {
+        if self.away || self.terminal.backend().is_stalled() || !(self.force || self.mind.is_dirty()) {
+            return None;
+        }
+        Some(match self.last_frame {
+            Some(last) if !self.urgent => last + self.gap,
+            _ => Duration::ZERO,
+        })
+    }
+
+    fn draw_if_due(&mut self) -> io::Result<()> {
+        match self.next_frame() {
+            Some(due) if self.mono() >= due => self.draw(),
+            Some(_) => self.push_out(),
+            None => {
+                // A key that changed nothing must not speed up what comes later.
+                if !self.terminal.backend().is_stalled() {
+                    self.urgent = false;
+                }
+                self.push_out()
+            }
+        }
+    }
+
+    fn draw(&mut self) -> io::Result<()> {
+        let now = self.now();
+        self.mind.take_dirty();
+        let mind = &self.mind;
+        self.terminal.draw(|frame| mind.view(now, frame))?;
+        self.gap = if std::mem::take(&mut self.resized) { RESIZE_GAP } else { FRAME_GAP };
+        self.force = false;
+        self.urgent = false;
+        self.last_frame = Some(now.mono);
+        self.drawn_owed = true;
+        self.push_out()
+    }
+
+    /// Sends what waits; once the screen shows the last frame, the mind is told.
+    fn push_out(&mut self) -> io::Result<()> {
+        if self.away {
+            return Ok(());
+        }
+        self.terminal.backend_mut().push_out()?;
+        if !self.terminal.backend().is_stalled() && std::mem::take(&mut self.drawn_owed) {
+            self.tell(Msg::Drawn);
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, msg: Msg) {
+        let now = self.now();
+        for effect in self.mind.update(msg, now) {
+            self.perform(effect);
+        }
+    }
+
+    fn perform(&mut self, effect: Effect) {
+        match effect {
+            Effect::Quit => self.exit = self.exit.or(Some(Exit::Quit)),
+            Effect::Bell => {
+                if !self.terminal.backend().is_stalled() {
+                    self.terminal.backend_mut().queue(b"\x07");
+                }
+            }
+            Effect::Copy(text) => match clipboard::copy(&text) {
+                Some(sequence) => self.terminal.backend_mut().queue(&sequence),
+                None => self.tell(Msg::Notice { message: t(self.lang, "tui.copy_too_long").into_owned() }),
+            },
+            Effect::Repaint => {
+                // The frame is drawn later; clearing only notes that it starts from nothing.
+                let _infallible = self.repaint();
+            }
+            Effect::Suspend => {
+                if signals::has_shell() {
+                    signals::stop_group();
+                }
+            }
+            other @ (Effect::Engine(_) | Effect::SignIn(_) | Effect::Demo(_)) => match &mut self.backstage {
+                Some(backstage) => backstage.perform(other),
+                None => self.waiting.push_back(other),
+            },
+        }
+    }
+
+    fn mono(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Now { wall: Stamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)), mono: self.mono() }
+    }
+}
+
+/// What a wait ended with.
+#[derive(Clone, Copy, Debug)]
+struct Ready {
+    signals: bool,
+    input: bool,
+    output: bool,
+    gone: bool,
+}
+
+/// Whether the error says that there is no terminal any more.
+fn is_gone(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::IO | Errno::PIPE | Errno::NXIO | Errno::BADF | Errno::NODEV))
+}
+
+fn esc_hold() -> Duration {
+    let remote = ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"].iter().any(|name| std::env::var_os(name).is_some());
+    if remote { input::ESC_HOLD_SLOW } else { input::ESC_HOLD }
+}
