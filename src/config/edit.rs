@@ -76,7 +76,10 @@ mod tests {
         save_profile(&path, "a", "http://new", Dialect::V2, "139").unwrap();
         save_profile(&path, "b", "http://b", Dialect::V1, "1").unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.starts_with("# mine\n[profile.a]\ngateway = \"http://new\" # the old one\ntoken_command"), "{text}");
+        assert!(
+            text.starts_with("# mine\n[profile.a]\ngateway = \"http://new\" # the old one\ntoken_command"),
+            "{text}"
+        );
         assert!(text.contains("lang = \"zh\" # 中文"), "{text}");
         assert!(text.contains("[profile.b]\ngateway = \"http://b\""), "{text}");
         assert!(super::super::file::File::parse(&text, &path).is_ok());

@@ -102,10 +102,7 @@ impl Config {
             Some(text) => {
                 let origin = origin("watch.interval");
                 let span = duration::parse(text).filter(|span| *span >= MIN_INTERVAL);
-                Sourced::new(
-                    span.ok_or_else(|| bad(&origin, "watch.interval", text, "config.rule.interval"))?,
-                    origin,
-                )
+                Sourced::new(span.ok_or_else(|| bad(&origin, "watch.interval", text, "config.rule.interval"))?, origin)
             }
         };
         let offline_after = match file.watch.offline_after {
@@ -175,9 +172,7 @@ impl Config {
         let missing = |setting| Error::Missing { profile: name.clone(), setting };
         if !draft.in_file && draft.gateway.is_none() && draft.account.is_none() {
             return Err(match &self.flags.profile {
-                Some(name) if self.exists => {
-                    Error::UnknownProfile { name: name.clone(), known: self.profile_names() }
-                }
+                Some(name) if self.exists => Error::UnknownProfile { name: name.clone(), known: self.profile_names() },
                 _ => Error::NoProfile,
             });
         }
