@@ -1,3 +1,7 @@
 //! Parses arguments, dispatches, sets the exit code; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ExitCode::from(saoma::cli::run(std::env::args_os()))
+}

@@ -1,3 +1,131 @@
-//! One file per command.
+//! The other front end: one file per command; prints, never draws.
 
+pub mod accounts;
+pub mod args;
+pub mod check;
+pub mod context;
+pub mod exit;
+pub mod fail;
+pub mod help;
+pub mod import;
+pub mod log;
+pub mod offline;
+pub mod out;
+pub mod resolve;
+pub mod sign_in;
 pub mod simulate;
+pub mod start;
+pub mod status;
+pub mod table;
+pub mod wid;
+
+use std::ffi::OsString;
+
+use clap::FromArgMatches;
+
+use self::args::{Cli, Command};
+use self::context::{Context, now};
+use self::exit::Exit;
+use self::fail::Failure;
+use crate::config::load::early_lang;
+use crate::config::{Config, Env, Overrides};
+use crate::i18n::{Lang, t};
+
+/// Runs the program with its arguments; returns its exit code.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    // Whatever is created is for its owner's eyes only (design.md §6).
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let env = Env::from_process();
+    let lang = early_lang(&env);
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
+    let parsed =
+        help::command(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, lang, json).code(),
+    };
+    let global = cli.global.clone();
+    match dispatch(cli, env, lang) {
+        Ok(exit) => exit.code(),
+        Err(failure) => {
+            failure.tell(global.json, now(), global.profile.as_deref());
+            failure.exit.code()
+        }
+    }
+}
+
+/// Help and version go to stdout, a wrong use is told.
+fn refuse(error: &clap::Error, lang: Lang, json: bool) -> Exit {
+    match help::usage_failure(error, lang) {
+        Some(failure) => {
+            failure.tell(json, now(), None);
+            failure.exit
+        }
+        None => {
+            // A reader that has gone away had enough.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+        }
+    }
+}
+
+fn dispatch(cli: Cli, env: Env, lang: Lang) -> Result<Exit, Failure> {
+    let command = match cli.command {
+        None if !out::can_draw() => return Err(start::no_terminal(lang)),
+        None => return start::tui(load(&cli.global, env, lang, Overrides::default())?),
+        // These read no settings: a broken config must not stand in their way.
+        Some(Command::Completions(args)) => return start::completions(args.shell, lang),
+        Some(Command::Demo(args)) => return start::demo(&args, &cli.global, lang),
+        Some(Command::Simulate(args)) => return start::simulate(&args, &cli.global, lang),
+        Some(command) => command,
+    };
+    let mut overrides = Overrides::default();
+    if let Command::SignIn(args) = &command {
+        overrides.gateway.clone_from(&args.gateway);
+        overrides.dialect = args.dialect;
+        overrides.account.clone_from(&args.account);
+    }
+    let log_env = env.clone();
+    let context = load(&cli.global, env, lang, overrides)?;
+    if let Command::Keys = command {
+        return start::keys(&context);
+    }
+    let guard = log::start(&context.config.paths, &log_env);
+    let done = block_on(async {
+        match command {
+            Command::SignIn(args) => sign_in::run(&context, &args).await,
+            Command::Login(args) => start::login(&context, args).await,
+            Command::SecondLogin(args) => start::second_login(&context, args).await,
+            Command::Accounts(args) => accounts::run(&context, args).await,
+            Command::Status(args) => status::run(&context, &args).await,
+            Command::Wid(args) => wid::run(&context, &args).await,
+            Command::Offline(args) => offline::run(&context, &args).await,
+            Command::Demo(_) | Command::Simulate(_) | Command::Keys | Command::Completions(_) => Ok(Exit::Done),
+        }
+    });
+    drop(guard);
+    done
+}
+
+fn load(global: &args::Global, env: Env, lang: Lang, overrides: Overrides) -> Result<Context, Failure> {
+    let overrides = Overrides { config: global.config.clone(), profile: global.profile.clone(), ..overrides };
+    let config = Config::load(env, overrides).map_err(|error| Failure::config(lang, &error))?;
+    Ok(Context::new(config, global.json))
+}
+
+/// Runs one command to its end. What still waits for a line of input does not hold the program up.
+fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("tokio", &error))?;
+    let done = runtime.block_on(command);
+    runtime.shutdown_background();
+    done
+}
+
+/// What is not built yet.
+pub(crate) fn not_yet(lang: Lang) -> Failure {
+    Failure::new(Exit::Other, "not_yet", t(lang, "cli.error.not_yet"))
+}

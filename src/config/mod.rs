@@ -1,1 +1,21 @@
-//! Settings and where they came from.
+//! Settings and where they came from: flags beat the environment, the environment beats the file (design.md §6).
+
+pub mod command;
+pub mod credentials;
+pub mod duration;
+pub mod edit;
+pub mod env;
+pub mod error;
+pub mod file;
+pub mod load;
+pub mod paths;
+pub mod profile;
+pub mod source;
+
+pub use credentials::Credentials;
+pub use env::Env;
+pub use error::Error;
+pub use load::{Alerts, Config, Overrides, Ui, Watch};
+pub use paths::Paths;
+pub use profile::{Profile, gateway_url, profile_id};
+pub use source::{Origin, Sourced};

@@ -1,0 +1,277 @@
+//! `saoma accounts`: the list, and what people change in it.
+
+use serde_json::{Value, json};
+
+use super::args::{AccountsArgs, AccountsCommand, AddArgs, EditArgs, Fields, Filter, RemoveArgs, Sort};
+use super::context::{Context, now};
+use super::exit::Exit;
+use super::fail::Failure;
+use super::{import, out, resolve, table};
+use crate::config::Profile;
+use crate::model::{Account, Presence, WcId, json as objects};
+use crate::store::{Edit, Store};
+
+/// Runs the command.
+pub async fn run(context: &Context, args: AccountsArgs) -> Result<Exit, Failure> {
+    let profile = context.profile()?;
+    let store = context.store(&profile).await?;
+    let done = match args.command {
+        None => list(context, &profile, &store, &args.filter).await,
+        Some(AccountsCommand::Add(args)) => add(context, &profile, &store, args).await,
+        Some(AccountsCommand::Edit(args)) => edit(context, &profile, &store, args).await,
+        Some(AccountsCommand::Remove(args)) => remove(context, &profile, &store, args).await,
+        Some(AccountsCommand::Import(args)) => import::import(context, &profile, &store, &args).await,
+        Some(AccountsCommand::Export) => import::export(context, &profile, &store).await,
+    };
+    store.close().await;
+    done.map(|()| Exit::Done)
+}
+
+async fn list(context: &Context, profile: &Profile, store: &Store, filter: &Filter) -> Result<(), Failure> {
+    let accounts = select(context.accounts(store).await?, filter);
+    show(context, profile, "accounts", &accounts, None)
+}
+
+/// Filters and sorts.
+pub fn select(mut accounts: Vec<Account>, filter: &Filter) -> Vec<Account> {
+    accounts.retain(|account| {
+        (!filter.online || account.presence == Presence::Online)
+            && (!filter.offline || account.presence == Presence::Offline)
+            && filter.tag.as_deref().is_none_or(|tag| account.tags.iter().any(|own| &**own == tag))
+    });
+    let worst = |account: &Account| match account.presence {
+        Presence::Offline => 0,
+        Presence::Unknown => 1,
+        Presence::Online => 2,
+    };
+    match filter.sort.unwrap_or_default() {
+        Sort::Worst => accounts.sort_by(|a, b| (worst(a), a.name()).cmp(&(worst(b), b.name()))),
+        Sort::Name => accounts.sort_by(|a, b| a.name().cmp(b.name())),
+        Sort::WcId => accounts.sort_by(|a, b| a.wc_id.cmp(&b.wc_id)),
+        Sort::Login => accounts.sort_by_key(|account| std::cmp::Reverse(account.last_login_at)),
+        Sort::Holder => accounts.sort_by(|a, b| (&a.holder, a.name()).cmp(&(&b.holder, b.name()))),
+    }
+    accounts
+}
+
+/// Shows accounts: one JSON object, or a table. `reason` goes into the JSON where there is one.
+pub fn show(
+    context: &Context,
+    profile: &Profile,
+    event: &str,
+    accounts: &[Account],
+    reason: Option<&str>,
+) -> Result<(), Failure> {
+    if context.json {
+        let mut map = context.object(profile, event);
+        if let Some(reason) = reason {
+            map.insert("reason".into(), json!(reason));
+        }
+        map.insert("accounts".into(), accounts.iter().map(objects::account).collect());
+        return out::data(&format!("{}\n", Value::Object(map)));
+    }
+    if accounts.is_empty() {
+        out::say(&context.t("cli.accounts.none"));
+        return Ok(());
+    }
+    let heads = ["name", "presence", "w_id", "wc_id", "seen", "holder", "tags"]
+        .map(|head| context.t(&format!("cli.accounts.head.{head}")));
+    let rows: Vec<Vec<String>> = accounts.iter().map(|account| row(context, account)).collect();
+    out::data(&table::table(&heads.each_ref().map(String::as_str), &rows))
+}
+
+fn row(context: &Context, account: &Account) -> Vec<String> {
+    let mut presence = context.t(&format!("cli.presence.{}", account.presence.name()));
+    if account.stale {
+        presence = context.tf("cli.presence.stale", &[("presence", &presence)]);
+    }
+    let w_id = match &account.w_id {
+        Some(w_id) if account.w_id_confirmed => w_id.to_string(),
+        Some(w_id) => format!("{w_id}?"),
+        None => String::new(),
+    };
+    vec![
+        account.name().to_owned(),
+        presence,
+        w_id,
+        account.wc_id.to_string(),
+        account.observed_at.map(|at| local_time(at.0)).unwrap_or_default(),
+        account.holder.to_string(),
+        account.tags.join(","),
+    ]
+}
+
+/// A time as people in this time zone read it.
+fn local_time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(
+        |_| String::new(),
+        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    )
+}
+
+async fn add(context: &Context, profile: &Profile, store: &Store, args: AddArgs) -> Result<(), Failure> {
+    let wc_id = checked_wc_id(&args.wc_id).ok_or_else(|| bad_wc_id(context, &args.wc_id))?;
+    let created = store
+        .put_account(&wc_id, &edit_of(&args.fields), now())
+        .await
+        .map_err(|error| Failure::store(context.lang, &error))?;
+    let key = if created { "cli.accounts.added" } else { "cli.accounts.known" };
+    tell_one(context, profile, store, "account_added", &wc_id, Some(created), key).await
+}
+
+async fn edit(context: &Context, profile: &Profile, store: &Store, args: EditArgs) -> Result<(), Failure> {
+    let edit = edit_of(&args.fields);
+    if edit == Edit::default() {
+        return Err(Failure::usage(context.t("cli.error.nothing_to_edit")));
+    }
+    let account = resolve::resolve_one(context, &context.accounts(store).await?, &args.account)?;
+    store.put_account(&account.wc_id, &edit, now()).await.map_err(|error| Failure::store(context.lang, &error))?;
+    tell_one(context, profile, store, "account_edited", &account.wc_id, None, "cli.accounts.edited").await
+}
+
+async fn remove(context: &Context, profile: &Profile, store: &Store, args: RemoveArgs) -> Result<(), Failure> {
+    let accounts = resolve::resolve(context, &context.accounts(store).await?, &args.accounts)?;
+    confirm(context, args.yes, "cli.accounts.remove_question", &accounts)?;
+    for account in &accounts {
+        store.remove_account(&account.wc_id).await.map_err(|error| Failure::store(context.lang, &error))?;
+    }
+    if context.json {
+        let mut map = context.object(profile, "account_removed");
+        map.insert("wc_ids".into(), accounts.iter().map(|account| json!(account.wc_id)).collect());
+        return out::data(&format!("{}\n", Value::Object(map)));
+    }
+    for account in &accounts {
+        out::say(&context.tf("cli.accounts.removed", &[("label", &resolve::label(account))]));
+    }
+    Ok(())
+}
+
+async fn tell_one(
+    context: &Context,
+    profile: &Profile,
+    store: &Store,
+    event: &str,
+    wc_id: &WcId,
+    created: Option<bool>,
+    words: &str,
+) -> Result<(), Failure> {
+    let account = context.accounts(store).await?.into_iter().find(|account| account.wc_id == *wc_id);
+    if context.json {
+        let mut map = context.object(profile, event);
+        map.insert("wc_id".into(), json!(wc_id));
+        if let Some(created) = created {
+            map.insert("created".into(), json!(created));
+        }
+        map.insert("account".into(), account.as_ref().map(objects::account).unwrap_or_default());
+        return out::data(&format!("{}\n", Value::Object(map)));
+    }
+    let label = account.as_ref().map_or_else(|| wc_id.to_string(), resolve::label);
+    out::say(&context.tf(words, &[("label", &label)]));
+    Ok(())
+}
+
+/// Asks before something that is hard to take back; `yes` answers beforehand. Without anybody to ask it is a wrong use.
+pub fn confirm(context: &Context, yes: bool, question: &str, accounts: &[Account]) -> Result<(), Failure> {
+    if yes {
+        return Ok(());
+    }
+    if !out::can_ask() {
+        return Err(Failure::usage(context.t("cli.error.needs_yes")));
+    }
+    let labels = accounts.iter().map(resolve::label).collect::<Vec<_>>().join(", ");
+    let question = context.tf(question, &[("accounts", &labels), ("count", &accounts.len().to_string())]);
+    match out::ask(&format!("{question} [y/N] ")) {
+        Some(answer) if out::is_yes(&answer) => Ok(()),
+        _ => Err(Failure::new(Exit::Other, "cancelled", context.t("cli.error.not_done"))),
+    }
+}
+
+/// A wcId as people type it: no blanks or controls, not longer than ids are.
+pub fn checked_wc_id(text: &str) -> Option<WcId> {
+    let text = text.trim();
+    let fine = !text.is_empty()
+        && text.len() <= 128
+        && !text.starts_with(['@', '-'])
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
+    fine.then(|| WcId::from(text))
+}
+
+/// The failure for what is no wcId.
+pub fn bad_wc_id(context: &Context, text: &str) -> Failure {
+    Failure::usage(context.tf("cli.error.bad_wc_id", &[("text", text)]))
+}
+
+/// Labels as people write them: separated by commas or semicolons, of either script.
+pub fn split_tags(text: &str) -> Vec<Box<str>> {
+    let mut tags: Vec<Box<str>> = Vec::new();
+    for tag in text.split([',', ';', '，', '；', '、']).map(str::trim).filter(|tag| !tag.is_empty()) {
+        if !tags.iter().any(|known| &**known == tag) {
+            tags.push(tag.into());
+        }
+    }
+    tags
+}
+
+fn edit_of(fields: &Fields) -> Edit {
+    Edit {
+        holder: fields.holder.as_deref().map(Into::into),
+        note: fields.note.as_deref().map(Into::into),
+        tags: fields.tags.as_deref().map(split_tags),
+        ..Edit::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Stamp;
+
+    fn ids(accounts: &[Account]) -> Vec<&str> {
+        accounts.iter().map(|account| account.wc_id.as_str()).collect()
+    }
+
+    fn fleet() -> Vec<Account> {
+        let account = |wc_id: &str, presence, nick: &str, tag: &str, login| Account {
+            presence,
+            nick_name: nick.into(),
+            tags: vec![tag.into()],
+            last_login_at: Some(Stamp(login)),
+            ..Account::new(wc_id.into())
+        };
+        vec![
+            account("a", Presence::Online, "2", "x", 5),
+            account("b", Presence::Offline, "3", "y", 7),
+            account("c", Presence::Unknown, "1", "x", 6),
+            account("d", Presence::Offline, "0", "y", 1),
+        ]
+    }
+
+    #[test]
+    fn the_list_is_filtered_and_sorted() {
+        let filter = Filter::default();
+        for (filter, order) in [
+            (filter.clone(), &["d", "b", "c", "a"][..]),
+            (Filter { online: true, ..filter.clone() }, &["a"]),
+            (Filter { offline: true, ..filter.clone() }, &["d", "b"]),
+            (Filter { tag: Some("x".into()), ..filter.clone() }, &["c", "a"]),
+            (Filter { sort: Some(Sort::Name), ..filter.clone() }, &["d", "c", "a", "b"]),
+            (Filter { sort: Some(Sort::Login), ..filter.clone() }, &["b", "c", "a", "d"]),
+            (Filter { sort: Some(Sort::WcId), ..filter }, &["a", "b", "c", "d"]),
+        ] {
+            assert_eq!(ids(&select(fleet(), &filter)), order, "{filter:?}");
+        }
+    }
+
+    #[test]
+    fn wc_ids_are_checked() {
+        assert_eq!(checked_wc_id(" wxid_a ").map(|id| id.to_string()).as_deref(), Some("wxid_a"));
+        for text in ["", "  ", "a b", "@file", "-", "a\u{1b}b"] {
+            assert_eq!(checked_wc_id(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_split_at_either_comma() {
+        assert_eq!(split_tags("a, b，c;a、 "), ["a".into(), "b".into(), "c".into()] as [Box<str>; 3]);
+    }
+}

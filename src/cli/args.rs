@@ -1,0 +1,327 @@
+//! The command line (design.md §5). The help texts are not here: `help` takes them from the locale files by command
+//! and argument name.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::Dialect;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "saoma",
+    version,
+    disable_help_subcommand = true,
+    disable_help_flag = true,
+    disable_version_flag = true
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// Which command; none starts the TUI.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Global {
+    /// The profile to use.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The config file to use.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// JSON on stdout instead of words.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// The TUI on a built-in simulated gateway.
+    Demo(DemoArgs),
+    /// Platform account and password → token.
+    SignIn(SignInArgs),
+    /// A QR login in the plain terminal.
+    Login(LoginArgs),
+    /// Confirm on the phone.
+    SecondLogin(SecondLoginArgs),
+    /// The accounts.
+    Accounts(AccountsArgs),
+    /// Asks the gateway now.
+    Status(StatusArgs),
+    /// Prints a wId.
+    Wid(WidArgs),
+    /// Takes accounts off line.
+    Offline(OfflineArgs),
+    /// The simulated gateway alone.
+    Simulate(SimulateArgs),
+    /// The key table.
+    Keys,
+    /// A completion script.
+    Completions(CompletionsArgs),
+}
+
+/// `saoma demo`
+#[derive(Clone, Debug, Args)]
+pub struct DemoArgs {
+    /// Makes names, ids and times reproducible.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// The wall-clock time to begin at, RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// How fast the phones' time runs.
+    #[arg(long, value_name = "FACTOR")]
+    pub speed: Option<f64>,
+    /// A scenario file.
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+}
+
+/// `saoma sign-in`
+#[derive(Clone, Debug, Args)]
+pub struct SignInArgs {
+    /// Base URL of the gateway.
+    #[arg(long, value_name = "URL")]
+    pub gateway: Option<String>,
+    /// Which API the gateway speaks.
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub dialect: Option<Dialect>,
+    /// Platform account.
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// V1: keep the password for status checks, without asking.
+    #[arg(long)]
+    pub keep_password: bool,
+}
+
+/// What `login` and `second-login` share.
+#[derive(Clone, Debug, Default, Args)]
+pub struct LoginOptions {
+    /// Give up after this long.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<std::time::Duration>,
+    /// Log in although the account rests after refusals.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `saoma login`
+#[derive(Clone, Debug, Default, Args)]
+pub struct LoginArgs {
+    /// Whom; nobody: a new account, any phone.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// What Enter does: adopt, second login, QR login.
+    #[arg(long, requires = "account")]
+    pub ladder: bool,
+    /// New codes after an expired one; 5 on a terminal, else 0.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=5))]
+    pub renew: Option<u8>,
+    /// Write the code as PNG (0600); removed when the code is over.
+    #[arg(long, value_name = "FILE")]
+    pub qr_png: Option<PathBuf>,
+    /// Tell the code's text.
+    #[arg(long)]
+    pub show_payload: bool,
+    /// The verification code that the phone showed.
+    #[arg(long, value_name = "CODE")]
+    pub verify_code: Option<String>,
+    /// What `second-login` takes too.
+    #[command(flatten)]
+    pub options: LoginOptions,
+}
+
+/// `saoma second-login`
+#[derive(Clone, Debug, Args)]
+pub struct SecondLoginArgs {
+    /// Whom.
+    #[arg(value_name = "ACCOUNT", required = true)]
+    pub accounts: Vec<String>,
+    /// What `login` takes too.
+    #[command(flatten)]
+    pub options: LoginOptions,
+}
+
+/// `saoma accounts`
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct AccountsArgs {
+    /// Which part of the list.
+    #[command(flatten)]
+    pub filter: Filter,
+    /// What to do with it; nothing: show it.
+    #[command(subcommand)]
+    pub command: Option<AccountsCommand>,
+}
+
+/// Which accounts, in which order.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Filter {
+    /// Only those online.
+    #[arg(long, conflicts_with = "offline")]
+    pub online: bool,
+    /// Only those off line.
+    #[arg(long)]
+    pub offline: bool,
+    /// Only those with this tag.
+    #[arg(long, value_name = "TAG")]
+    pub tag: Option<String>,
+    /// The order.
+    #[arg(long, value_enum, value_name = "ORDER")]
+    pub sort: Option<Sort>,
+}
+
+/// The order of a list of accounts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Sort {
+    /// Offline, unknown, online; then by name.
+    #[default]
+    Worst,
+    /// By name.
+    Name,
+    /// By wcId.
+    WcId,
+    /// The latest login first.
+    Login,
+    /// By holder, then by name.
+    Holder,
+}
+
+/// `saoma accounts …`
+#[derive(Clone, Debug, Subcommand)]
+pub enum AccountsCommand {
+    /// Adds an account by wcId.
+    Add(AddArgs),
+    /// Reads accounts from CSV or JSON.
+    Import(ImportArgs),
+    /// Writes accounts as CSV, or as JSON.
+    Export,
+    /// Changes holder, note, tags.
+    Edit(EditArgs),
+    /// Forgets accounts.
+    Remove(RemoveArgs),
+}
+
+/// `saoma accounts add`
+#[derive(Clone, Debug, Args)]
+pub struct AddArgs {
+    /// WeChat's permanent id.
+    #[arg(value_name = "WC_ID")]
+    pub wc_id: String,
+    /// What may be set along.
+    #[command(flatten)]
+    pub fields: Fields,
+}
+
+/// `saoma accounts edit`
+#[derive(Clone, Debug, Args)]
+pub struct EditArgs {
+    /// Whom.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+    /// What changes.
+    #[command(flatten)]
+    pub fields: Fields,
+}
+
+/// The fields that people set.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Fields {
+    /// Whose phone.
+    #[arg(long, value_name = "NAME")]
+    pub holder: Option<String>,
+    /// Free words.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Labels, separated by commas; all of them.
+    #[arg(long, value_name = "TAGS")]
+    pub tags: Option<String>,
+}
+
+/// `saoma accounts import`
+#[derive(Clone, Debug, Args)]
+pub struct ImportArgs {
+    /// CSV or JSON; `-` is stdin.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `saoma accounts remove`
+#[derive(Clone, Debug, Args)]
+pub struct RemoveArgs {
+    /// Whom.
+    #[arg(value_name = "ACCOUNT", required = true)]
+    pub accounts: Vec<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `saoma status`
+#[derive(Clone, Debug, Args)]
+pub struct StatusArgs {
+    /// Whom to show; nobody: all.
+    #[arg(value_name = "ACCOUNT")]
+    pub accounts: Vec<String>,
+}
+
+/// `saoma wid`
+#[derive(Clone, Debug, Args)]
+pub struct WidArgs {
+    /// Whose.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: String,
+    /// The last known one, whatever is believed of it.
+    #[arg(long)]
+    pub any: bool,
+    /// Ask the gateway first.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// `saoma offline`
+#[derive(Clone, Debug, Args)]
+pub struct OfflineArgs {
+    /// Whom.
+    #[arg(value_name = "ACCOUNT", required = true)]
+    pub accounts: Vec<String>,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// `saoma simulate`
+#[derive(Clone, Debug, Args)]
+pub struct SimulateArgs {
+    /// A loopback address and port.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:18081")]
+    pub listen: String,
+    /// Which API to speak.
+    #[arg(long, value_name = "DIALECT", value_parser = dialect, default_value = "v2")]
+    pub dialect: Dialect,
+    /// A scenario file.
+    #[arg(long, value_name = "FILE")]
+    pub scenario: Option<PathBuf>,
+}
+
+/// `saoma completions`
+#[derive(Clone, Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell.
+    #[arg(value_enum, value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+fn dialect(text: &str) -> Result<Dialect, String> {
+    text.parse()
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    crate::config::duration::parse(text).ok_or_else(|| "30s, 5m, 1h".to_owned())
+}

@@ -1,0 +1,146 @@
+//! What every command works with: settings, language, clock, store, gateway.
+
+use serde_json::{Map, Value};
+
+use super::exit::Exit;
+use super::fail::Failure;
+use super::out;
+use crate::config::{Config, Credentials, Origin, Profile};
+use crate::gateway::{self, Gateway};
+use crate::i18n::{Lang, t, tf};
+use crate::model::text::clean;
+use crate::model::{Account, Presence, Stamp, json as objects};
+use crate::store::{Scope, Store};
+
+/// What every command works with.
+#[derive(Debug)]
+pub struct Context {
+    /// All settings.
+    pub config: Config,
+    /// `--json`
+    pub json: bool,
+    /// The language for words.
+    pub lang: Lang,
+}
+
+/// The wall clock.
+pub fn now() -> Stamp {
+    Stamp(jiff::Timestamp::now().as_millisecond())
+}
+
+impl Context {
+    /// Takes the settings; warns of what this version does not know.
+    pub fn new(config: Config, json: bool) -> Self {
+        let lang = config.ui.lang.value;
+        for (table, line) in &config.strange {
+            let place = format!("{}:{line}", config.paths.config.value.display());
+            out::say(&clean(&tf(lang, "config.error.strange", &[("where", &place), ("table", table)])));
+        }
+        Self { config, json, lang }
+    }
+
+    /// Words for a key.
+    pub fn t(&self, key: &str) -> String {
+        t(self.lang, key).into_owned()
+    }
+
+    /// Words for a key, with values, cleaned: values may come from outside.
+    pub fn tf(&self, key: &str, values: &[(&str, &str)]) -> String {
+        clean(&tf(self.lang, key, values)).into_owned()
+    }
+
+    /// The profile in use.
+    pub fn profile(&self) -> Result<Profile, Failure> {
+        self.config.profile().map_err(|error| Failure::config(self.lang, &error))
+    }
+
+    /// The profile's rows.
+    pub async fn store(&self, profile: &Profile) -> Result<Store, Failure> {
+        self.config.paths.make_state().map_err(|error| Failure::config(self.lang, &error))?;
+        Store::open(&self.config.database.value, self.scope(profile))
+            .await
+            .map_err(|error| Failure::store(self.lang, &error))
+    }
+
+    /// Whose rows, and who is to be told of them.
+    pub fn scope(&self, profile: &Profile) -> Scope {
+        let receivers = self.config.alerts.command.iter().map(|_| "command".to_owned()).collect();
+        Scope { profile: profile.id(), name: profile.name.clone(), receivers }
+    }
+
+    /// What the gateway client needs to know; without a token the outcome is exit 6.
+    pub fn gateway_options(&self, profile: &Profile) -> Result<gateway::Options, Failure> {
+        let fail = |error| Failure::config(self.lang, &error);
+        let token = self.config.token(profile).map_err(fail)?;
+        if token.as_ref().is_some_and(|token| token.origin == Origin::Credentials) {
+            self.tell_repaired()?;
+        }
+        let Some(token) = token else {
+            return Err(Failure::new(Exit::Token, "token_missing", self.t("cli.error.token_missing"))
+                .hint(self.t("cli.error.token_hint")));
+        };
+        Ok(gateway::Options {
+            base: profile.gateway.value.clone(),
+            dialect: profile.dialect.value,
+            token: Some(token.value),
+            http_proxy: profile.http_proxy.clone(),
+        })
+    }
+
+    /// A client with the profile's token.
+    pub fn gateway(&self, profile: &Profile) -> Result<Gateway, Failure> {
+        Gateway::new(self.gateway_options(profile)?).map_err(|error| Failure::gateway(self.lang, &error))
+    }
+
+    /// Says so when the rights of `credentials.toml` had to be repaired.
+    pub fn tell_repaired(&self) -> Result<(), Failure> {
+        let credentials = Credentials::open(&self.config.paths).map_err(|error| Failure::config(self.lang, &error))?;
+        if let Some(mode) = credentials.repaired {
+            let path = self.config.paths.credentials().display().to_string();
+            out::say(&self.tf("config.error.repaired", &[("path", &path), ("mode", &format!("{mode:o}"))]));
+        }
+        Ok(())
+    }
+
+    /// A JSON object with what every object has.
+    pub fn object(&self, profile: &Profile, event: &str) -> Map<String, Value> {
+        objects::event(event, now(), &profile.name)
+    }
+
+    /// All accounts, each with its staleness.
+    pub async fn accounts(&self, store: &Store) -> Result<Vec<Account>, Failure> {
+        let accounts = store.accounts().await.map_err(|error| Failure::store(self.lang, &error))?;
+        let (now, limit) = (now(), self.stale_after_ms());
+        Ok(accounts.into_iter().map(|account| with_staleness(account, now, limit)).collect())
+    }
+
+    fn stale_after_ms(&self) -> i64 {
+        i64::try_from(self.config.stale_after().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// Marks an account whose evidence is older than `limit_ms`. Where nothing is believed nothing is stale.
+fn with_staleness(mut account: Account, now: Stamp, limit_ms: i64) -> Account {
+    account.stale = account.presence != Presence::Unknown
+        && account.observed_at.is_none_or(|observed| now.ms_since(observed) > limit_ms);
+    account
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_evidence_is_stale_and_no_belief_is_not() {
+        for (presence, observed_at, stale) in [
+            (Presence::Online, Some(Stamp(1_000)), false),
+            (Presence::Online, Some(Stamp(-1)), true),
+            (Presence::Offline, Some(Stamp(-1)), true),
+            (Presence::Online, None, true),
+            (Presence::Unknown, None, false),
+        ] {
+            let account = Account { presence, observed_at, ..Account::new("a".into()) };
+            assert_eq!(with_staleness(account, Stamp(1_000), 1_000).stale, stale, "{presence:?} {observed_at:?}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The one place where a failure becomes words, JSON and an exit code.
+
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::out;
+use crate::i18n::{Lang, t, tf};
+use crate::model::text::clean;
+use crate::model::{Reason, Stamp, json as objects};
+use crate::{config, gateway, store};
+
+/// Why a command did not do what it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// How the program ends.
+    pub exit: Exit,
+    /// A stable code: one of [`Reason`]'s, or `usage`, `config`, `store`, `io`, `no_such_account`, `ambiguous`,
+    /// `not_online`, `busy`, `token_missing`.
+    pub reason: &'static str,
+    /// What failed, for people; cleaned.
+    pub message: String,
+    /// What to do, for people.
+    pub hint: Option<String>,
+    /// The gateway's own words, exactly.
+    pub gateway_message: Option<Box<str>>,
+}
+
+impl Failure {
+    /// A failure with words of its own.
+    pub fn new(exit: Exit, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, reason, message: message.into(), hint: None, gateway_message: None }
+    }
+
+    /// The same with what to do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// A wrong use of the command line.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// A failure for one of the stable reasons, with the gateway's words if it had any.
+    pub fn of_reason(lang: Lang, reason: Reason, gateway_message: Option<&str>, exit: Exit) -> Self {
+        let message = reason_words(lang, reason, gateway_message);
+        Self { gateway_message: gateway_message.map(Into::into), ..Self::new(exit, reason.code(), message) }
+            .hint(t(lang, &format!("next.{}", reason.code())))
+    }
+
+    /// A failed call to the gateway. A suspect token counts as rejected: the caller has confirmed it.
+    pub fn gateway(lang: Lang, error: &gateway::Error) -> Self {
+        tracing::warn!(call = ?error.call, kind = ?error.kind, detail = %error.detail, "the gateway failed");
+        let reason = reason_of(&error.kind);
+        let exit = match (reason, error.call) {
+            // Without a token from the sign-in there is none.
+            (Reason::GatewaySaid | Reason::PlatformFrozen | Reason::PlatformExpired, gateway::Call::MemberLogin) => {
+                Exit::Token
+            }
+            _ => Exit::of_reason(reason, false),
+        };
+        let mut failure = Self::of_reason(lang, reason, error.gateway_message.as_deref(), exit);
+        if matches!(reason, Reason::GatewayDown) {
+            failure.message = format!("{} ({})", failure.message, clean(&error.detail));
+        }
+        if matches!((reason, error.call), (Reason::GatewaySaid, gateway::Call::MemberLogin)) {
+            failure.hint = Some(t(lang, "cli.sign_in.refused_hint").into_owned());
+        }
+        failure
+    }
+
+    /// The settings are wrong.
+    pub fn config(lang: Lang, error: &config::Error) -> Self {
+        let (exit, reason) = match error {
+            config::Error::Io { .. } => (Exit::Other, "io"),
+            config::Error::Command { .. } => (Exit::Token, "config"),
+            config::Error::NoHome
+            | config::Error::Syntax { .. }
+            | config::Error::UnknownKey { .. }
+            | config::Error::BadValue { .. }
+            | config::Error::NoProfile
+            | config::Error::UnknownProfile { .. }
+            | config::Error::AmbiguousProfile { .. }
+            | config::Error::Missing { .. }
+            | config::Error::NotYet => (Exit::Usage, "config"),
+        };
+        Self { hint: error.hint(lang), ..Self::new(exit, reason, error.message(lang)) }
+    }
+
+    /// The store failed.
+    pub fn store(lang: Lang, error: &store::Error) -> Self {
+        tracing::error!(%error, "the store failed");
+        Self::new(
+            Exit::Other,
+            "store",
+            clean(&tf(lang, "cli.error.store", &[("detail", &error.to_string())])).into_owned(),
+        )
+    }
+
+    /// The system refused something.
+    pub fn io(what: &str, error: &std::io::Error) -> Self {
+        Self::new(Exit::Other, "io", clean(&format!("{what}: {error}")).into_owned())
+    }
+
+    /// `{"event":"error","reason","message","hint"}`; `profile` is null as long as none is chosen.
+    pub fn json(&self, at: Stamp, profile: Option<&str>) -> Value {
+        let mut map = objects::event("error", at, profile.unwrap_or_default());
+        map.insert("profile".into(), json!(profile));
+        map.insert("reason".into(), json!(self.reason));
+        map.insert("message".into(), json!(self.message));
+        map.insert("hint".into(), json!(self.hint));
+        if let Some(words) = &self.gateway_message {
+            map.insert("gateway_message".into(), json!(words));
+        }
+        Value::Object(map)
+    }
+
+    /// Tells it: JSON on stdout, words on stderr.
+    pub fn tell(&self, json: bool, at: Stamp, profile: Option<&str>) {
+        if json {
+            // With stdout gone there is nobody to tell.
+            let _ = out::line(&self.json(at, profile).to_string());
+            return;
+        }
+        out::say(&format!("saoma: {}", self.message));
+        if let Some(hint) = &self.hint {
+            out::say(&format!("  {hint}"));
+        }
+    }
+}
+
+/// The words for a reason, with the gateway's own, cleaned.
+pub fn reason_words(lang: Lang, reason: Reason, gateway_message: Option<&str>) -> String {
+    let words = t(lang, &format!("reason.{}", reason.code()));
+    match gateway_message.map(clean).filter(|message| !message.trim().is_empty()) {
+        Some(message) => tf(lang, "cli.error.with_gateway", &[("words", &words), ("gateway", &message)]),
+        None => words.into_owned(),
+    }
+}
+
+/// The stable reason for a failed call.
+pub const fn reason_of(kind: &gateway::Kind) -> Reason {
+    match kind {
+        gateway::Kind::Unreachable
+        | gateway::Kind::TimedOut
+        | gateway::Kind::Http(_)
+        | gateway::Kind::Malformed
+        | gateway::Kind::TooLarge => Reason::GatewayDown,
+        gateway::Kind::TokenSuspect => Reason::TokenRejected,
+        gateway::Kind::Refused | gateway::Kind::RefusedInside => Reason::GatewaySaid,
+        gateway::Kind::Platform(reason) => *reason,
+        gateway::Kind::BadImage => Reason::ImageFailed,
+    }
+}

@@ -1,0 +1,195 @@
+//! `saoma sign-in`: platform account and password → token.
+
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::args::SignInArgs;
+use super::context::Context;
+use super::exit::Exit;
+use super::fail::Failure;
+use super::out;
+use crate::config::profile::{checked_dialect, checked_gateway, is_plain_http_elsewhere};
+use crate::config::{Config, Credentials, Origin, Profile, Sourced, edit};
+use crate::gateway::{Gateway, Options, SignIn};
+use crate::i18n::Lang;
+use crate::model::Dialect;
+
+/// What a successful sign-in leaves behind.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The gateway's answer.
+    pub reply: SignIn,
+    /// Whether `config.toml` was written.
+    pub profile_saved: bool,
+}
+
+/// Signs in and keeps token, password (`keep`) and profile. The TUI's form comes here too.
+pub async fn sign_in(
+    lang: Lang,
+    config: &Config,
+    profile: &Profile,
+    password: &SecretString,
+    keep: bool,
+) -> Result<SignedIn, Failure> {
+    let gateway = Gateway::new(Options {
+        base: profile.gateway.value.clone(),
+        dialect: profile.dialect.value,
+        token: None,
+        http_proxy: profile.http_proxy.clone(),
+    })
+    .map_err(|error| Failure::gateway(lang, &error))?;
+    let reply =
+        gateway.member_login(&profile.account.value, password).await.map_err(|error| Failure::gateway(lang, &error))?;
+    let failed = |error| Failure::config(lang, &error);
+    Credentials::save(&config.paths, &profile.id(), &reply.token, keep.then_some(password)).map_err(failed)?;
+    let profile_saved = is_to_be_saved(profile);
+    if profile_saved {
+        edit::save_profile(
+            &config.paths.config.value,
+            &profile.name,
+            &profile.gateway.value,
+            profile.dialect.value,
+            &profile.account.value,
+        )
+        .map_err(failed)?;
+    }
+    Ok(SignedIn { reply, profile_saved })
+}
+
+/// A profile of which a part was given by flags or at a prompt belongs into the file. One from the environment alone
+/// does not: the environment will be there next time.
+fn is_to_be_saved(profile: &Profile) -> bool {
+    let given = |origin: &Origin| matches!(origin, Origin::Flag(_));
+    given(&profile.gateway.origin) || given(&profile.account.origin) || given(&profile.dialect.origin)
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: &SignInArgs) -> Result<Exit, Failure> {
+    let failed = |error| Failure::config(context.lang, &error);
+    let profile = complete(context)?;
+    if is_plain_http_elsewhere(&profile.gateway.value) {
+        out::say(&context.t("cli.sign_in.plain_http"));
+    }
+    let password = match context.config.password(&profile).map_err(failed)? {
+        // What sign-in kept is what this sign-in is to replace.
+        Some(password) if password.origin != Origin::Credentials => password.value,
+        _ => ask_password(context, &profile)?,
+    };
+    let keep = !profile.dialect.value.lists_w_ids() && (args.keep_password || wants_to_keep(context));
+    let signed_in = sign_in(context.lang, &context.config, &profile, &password, keep).await?;
+
+    let credentials = context.config.paths.credentials().display().to_string();
+    let config = context.config.paths.config.value.display().to_string();
+    if context.json {
+        let mut map = context.object(&profile, "signed_in");
+        for (key, value) in [
+            ("gateway", json!(profile.gateway.value)),
+            ("dialect", json!(profile.dialect.value)),
+            ("account", json!(profile.account.value)),
+            ("available_number", json!(signed_in.reply.available_number)),
+            ("password_kept", json!(keep)),
+            ("credentials", json!(credentials)),
+            ("config", json!(signed_in.profile_saved.then_some(config))),
+        ] {
+            map.insert(key.into(), value);
+        }
+        out::data(&format!("{}\n", Value::Object(map)))?;
+        return Ok(Exit::Done);
+    }
+    out::say(&context.tf("cli.sign_in.done", &[("account", &profile.account.value), ("path", &credentials)]));
+    if signed_in.profile_saved {
+        out::say(&context.tf("cli.sign_in.saved", &[("profile", &profile.name), ("path", &config)]));
+    }
+    out::say(&context.t("cli.sign_in.next"));
+    Ok(Exit::Done)
+}
+
+/// The profile in use, with what is missing asked for.
+fn complete(context: &Context) -> Result<Profile, Failure> {
+    let failed = |error| Failure::config(context.lang, &error);
+    let name = context.config.profile_name().map_err(failed)?.unwrap_or_else(|| "default".to_owned());
+    let draft = context.config.draft(&name).map_err(failed)?;
+    let needs = |setting: &'static str| {
+        Failure::usage(context.tf("cli.sign_in.needs", &[("setting", setting)]))
+            .hint(context.t("cli.sign_in.needs_hint"))
+    };
+    let prompt = |key: &str, flag: &'static str| -> Result<Sourced<String>, Failure> {
+        if !out::can_ask() {
+            return Err(needs(flag));
+        }
+        let answer = out::ask(&context.t(key)).filter(|answer| !answer.is_empty()).ok_or_else(|| needs(flag))?;
+        Ok(Sourced::new(answer, Origin::Flag(flag)))
+    };
+    let asks_for_gateway = draft.gateway.is_none();
+    let gateway = match draft.gateway {
+        Some(gateway) => gateway,
+        None => checked_gateway(&prompt("cli.sign_in.ask_gateway", "--gateway")?).map_err(failed)?,
+    };
+    let dialect = match draft.dialect {
+        Some(dialect) => dialect,
+        None if asks_for_gateway && out::can_ask() => {
+            let answer = out::ask(&context.t("cli.sign_in.ask_dialect")).unwrap_or_default();
+            let answer = if answer.is_empty() { Dialect::default().name() } else { &answer };
+            checked_dialect(answer, Origin::Flag("--dialect")).map_err(failed)?
+        }
+        None => Sourced::default_of(Dialect::default()),
+    };
+    let account = match draft.account {
+        Some(account) => account,
+        None => prompt("cli.sign_in.ask_account", "--account")?,
+    };
+    Ok(Profile {
+        name,
+        gateway,
+        dialect,
+        account,
+        token_command: draft.table.token_command,
+        password_command: draft.table.password_command,
+        device: draft.table.device,
+        proxy: draft.table.proxy,
+        http_proxy: draft.table.http_proxy,
+        in_file: draft.in_file,
+    })
+}
+
+fn ask_password(context: &Context, profile: &Profile) -> Result<SecretString, Failure> {
+    if !out::can_ask() {
+        return Err(
+            Failure::usage(context.t("cli.sign_in.needs_password")).hint(context.t("cli.sign_in.needs_password_hint"))
+        );
+    }
+    let question = context.tf("cli.sign_in.ask_password", &[("account", &profile.account.value)]);
+    match rpassword::prompt_password(question) {
+        Ok(password) if !password.is_empty() => Ok(password.into()),
+        Ok(_) => Err(Failure::usage(context.t("cli.sign_in.needs_password"))),
+        Err(error) => Err(Failure::io("tty", &error)),
+    }
+}
+
+fn wants_to_keep(context: &Context) -> bool {
+    out::can_ask() && out::ask(&context.t("cli.sign_in.ask_keep")).is_some_and(|answer| out::is_yes(&answer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_person_said_now_is_written_down() {
+        let profile = |gateway: Origin, account: Origin| Profile {
+            name: "default".into(),
+            gateway: Sourced::new("http://h:1".into(), gateway),
+            dialect: Sourced::default_of(Dialect::V2),
+            account: Sourced::new("138".into(), account),
+            token_command: None,
+            password_command: None,
+            device: None,
+            proxy: None,
+            http_proxy: None,
+            in_file: false,
+        };
+        let env = Origin::Env("SAOMA_GATEWAY");
+        assert!(!is_to_be_saved(&profile(env.clone(), env.clone())));
+        assert!(is_to_be_saved(&profile(Origin::Flag("--gateway"), env)));
+    }
+}

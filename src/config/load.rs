@@ -1,0 +1,312 @@
+//! File, environment and flags together.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::file::{File, ProfileTable};
+use super::profile::{checked_dialect, checked_gateway};
+use super::{Credentials, Env, Error, Origin, Paths, Profile, Sourced, command, duration, error::io};
+use crate::i18n::Lang;
+use crate::model::Dialect;
+
+/// What the command line says about settings.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `--config`
+    pub config: Option<PathBuf>,
+    /// `--profile`
+    pub profile: Option<String>,
+    /// `--gateway` (sign-in)
+    pub gateway: Option<String>,
+    /// `--dialect` (sign-in)
+    pub dialect: Option<Dialect>,
+    /// `--account` (sign-in)
+    pub account: Option<String>,
+}
+
+/// `[watch]`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watch {
+    /// How often the fleet list is asked for; at least 5 s.
+    pub interval: Sourced<Duration>,
+    /// Agreeing observations before a drop is believed; at least 1.
+    pub offline_after: Sourced<u32>,
+}
+
+/// `[alerts]`, checked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Alerts {
+    /// Run through `sh -c`; one JSON object on stdin.
+    pub command: Option<String>,
+}
+
+/// `[ui]`, checked as far as config can.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ui {
+    /// The language for words.
+    pub lang: Sourced<Lang>,
+    /// As written.
+    pub theme: Option<toml::Value>,
+    /// As written.
+    pub qr_layout: Option<String>,
+}
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the files are.
+    pub paths: Paths,
+    /// Whether `config.toml` exists.
+    pub exists: bool,
+    /// `[watch]`
+    pub watch: Watch,
+    /// `[alerts]`
+    pub alerts: Alerts,
+    /// `[ui]`
+    pub ui: Ui,
+    /// `[keys]`, as written.
+    pub keys: toml::Table,
+    /// The database file.
+    pub database: Sourced<PathBuf>,
+    /// Tables that this version does not know: name and line.
+    pub strange: Vec<(String, usize)>,
+    file: File,
+    env: Env,
+    flags: Overrides,
+}
+
+/// The shortest interval of the fleet list (design.md §6).
+pub const MIN_INTERVAL: Duration = Duration::from_secs(5);
+
+impl Config {
+    /// Reads and checks everything but the profiles. A missing file is no error, unless it was named.
+    pub fn load(env: Env, flags: Overrides) -> Result<Self, Error> {
+        let paths = Paths::discover(&env, flags.config.as_deref())?;
+        Self::load_from(paths, env, flags)
+    }
+
+    /// The same, with the paths known.
+    pub fn load_from(paths: Paths, env: Env, flags: Overrides) -> Result<Self, Error> {
+        let path = &paths.config.value;
+        let (file, exists) = match std::fs::read_to_string(path) {
+            Ok(text) => (File::parse(&text, path)?, true),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (File::default(), false),
+            Err(error) => return Err(io(path)(error)),
+        };
+        let origin = |key: &str| Origin::File { path: path.clone(), line: file.line(key) };
+
+        let interval = match &file.watch.interval {
+            None => Sourced::default_of(Duration::from_secs(30)),
+            Some(text) => {
+                let origin = origin("watch.interval");
+                let span = duration::parse(text).filter(|span| *span >= MIN_INTERVAL);
+                Sourced::new(span.ok_or_else(|| bad(&origin, "watch.interval", text, "config.rule.interval"))?, origin)
+            }
+        };
+        let offline_after = match file.watch.offline_after {
+            None => Sourced::default_of(2),
+            Some(number) => {
+                let origin = origin("watch.offline_after");
+                let count = u32::try_from(number).ok().filter(|count| (1..=100).contains(count));
+                let count = count.ok_or_else(|| {
+                    bad(&origin, "watch.offline_after", &number.to_string(), "config.rule.offline_after")
+                })?;
+                Sourced::new(count, origin)
+            }
+        };
+        let lang = lang(&env, file.ui.lang.as_deref().map(|text| (text, origin("ui.lang"))))?;
+        let database = database(&env, &paths)?;
+        Ok(Self {
+            exists,
+            watch: Watch { interval, offline_after },
+            alerts: Alerts { command: file.alerts.command.clone().filter(|command| !command.trim().is_empty()) },
+            ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout: file.ui.qr_layout.clone() },
+            keys: file.keys.clone(),
+            database,
+            strange: file.strange.clone(),
+            paths,
+            file,
+            env,
+            flags,
+        })
+    }
+
+    /// The names of the file's profiles, sorted.
+    pub fn profile_names(&self) -> Vec<String> {
+        self.file.profile.keys().cloned().collect()
+    }
+
+    /// Whether there is anything to choose from: a profile in the file, or one in the environment.
+    pub fn has_profile(&self) -> bool {
+        !self.file.profile.is_empty() || self.ad_hoc()
+    }
+
+    /// The name of the profile in use: `--profile`, else `default`, else the only one, else the one that the
+    /// environment makes. `Ok(None)` when nothing is configured at all.
+    pub fn profile_name(&self) -> Result<Option<String>, Error> {
+        let known = &self.file.profile;
+        if let Some(name) = &self.flags.profile {
+            return if known.contains_key(name) || self.ad_hoc() || known.is_empty() {
+                Ok(Some(name.clone()))
+            } else {
+                Err(Error::UnknownProfile { name: name.clone(), known: self.profile_names() })
+            };
+        }
+        if known.contains_key("default") {
+            return Ok(Some("default".to_owned()));
+        }
+        match (known.len(), known.keys().next()) {
+            (1, Some(only)) => Ok(Some(only.clone())),
+            (0, _) => Ok(self.ad_hoc().then(|| "default".to_owned())),
+            _ if self.ad_hoc() => Ok(Some("env".to_owned())),
+            _ => Err(Error::AmbiguousProfile { known: self.profile_names() }),
+        }
+    }
+
+    /// The profile in use, whole and checked.
+    pub fn profile(&self) -> Result<Profile, Error> {
+        let name = self.profile_name()?.ok_or(Error::NoProfile)?;
+        let draft = self.draft(&name)?;
+        let missing = |setting| Error::Missing { profile: name.clone(), setting };
+        if !draft.in_file && draft.gateway.is_none() && draft.account.is_none() {
+            return Err(match &self.flags.profile {
+                Some(name) if self.exists => Error::UnknownProfile { name: name.clone(), known: self.profile_names() },
+                _ => Error::NoProfile,
+            });
+        }
+        Ok(Profile {
+            gateway: draft.gateway.ok_or_else(|| missing("gateway"))?,
+            account: draft.account.ok_or_else(|| missing("account"))?,
+            dialect: draft.dialect.unwrap_or(Sourced::default_of(Dialect::V2)),
+            token_command: draft.table.token_command,
+            password_command: draft.table.password_command,
+            device: draft.table.device,
+            proxy: draft.table.proxy,
+            http_proxy: draft.table.http_proxy,
+            in_file: draft.in_file,
+            name,
+        })
+    }
+
+    /// What is known of a profile that may not be whole yet: what the sign-in asks about is missing.
+    pub fn draft(&self, name: &str) -> Result<Draft, Error> {
+        let table = self.file.profile.get(name).cloned();
+        let in_file = table.is_some();
+        let table = table.unwrap_or_default();
+        let origin = |key: &str| Origin::File {
+            path: self.paths.config.value.clone(),
+            line: self.file.line(&format!("profile.{name}.{key}")),
+        };
+        let pick = |flag: Option<&String>, flag_name, variable: &'static str, file: Option<String>, key: &str| {
+            flag.map(|value| Sourced::new(value.clone(), Origin::Flag(flag_name)))
+                .or_else(|| self.env.get(variable).map(|value| Sourced::new(value.to_owned(), Origin::Env(variable))))
+                .or_else(|| file.map(|value| Sourced::new(value, origin(key))))
+                .map(|setting| Sourced::new(setting.value.trim().to_owned(), setting.origin))
+                .filter(|setting| !setting.value.is_empty())
+        };
+        let gateway = pick(self.flags.gateway.as_ref(), "--gateway", "SAOMA_GATEWAY", table.gateway.clone(), "gateway")
+            .map(|setting| checked_gateway(&setting))
+            .transpose()?;
+        let account = pick(
+            self.flags.account.as_ref(),
+            "--account",
+            "SAOMA_ACCOUNT",
+            table.account.clone().map(String::from),
+            "account",
+        );
+        let dialect = match self.flags.dialect {
+            Some(dialect) => Some(Sourced::new(dialect, Origin::Flag("--dialect"))),
+            None => pick(None, "", "SAOMA_DIALECT", table.dialect.clone(), "dialect")
+                .map(|setting| checked_dialect(&setting.value, setting.origin))
+                .transpose()?,
+        };
+        Ok(Draft { gateway, account, dialect, in_file, table })
+    }
+
+    /// The token of a profile: `SAOMA_TOKEN`, else `token_command` (which is run now), else `credentials.toml`.
+    pub fn token(&self, profile: &Profile) -> Result<Option<Sourced<SecretString>>, Error> {
+        if let Some(token) = self.env.get("SAOMA_TOKEN") {
+            return Ok(Some(Sourced::new(token.into(), Origin::Env("SAOMA_TOKEN"))));
+        }
+        if let Some(line) = &profile.token_command {
+            let token = command::first_line("token_command", line, command::LIMIT)?;
+            return Ok(Some(Sourced::new(token, Origin::Command("token_command"))));
+        }
+        let stored = Credentials::open(&self.paths)?.token(&profile.id());
+        Ok(stored.map(|token| Sourced::new(token, Origin::Credentials)))
+    }
+
+    /// The platform password of a profile: `SAOMA_PASSWORD`, else `password_command` (which is run now), else what
+    /// sign-in kept.
+    pub fn password(&self, profile: &Profile) -> Result<Option<Sourced<SecretString>>, Error> {
+        if let Some(password) = self.env.get("SAOMA_PASSWORD") {
+            return Ok(Some(Sourced::new(password.into(), Origin::Env("SAOMA_PASSWORD"))));
+        }
+        if let Some(line) = &profile.password_command {
+            let password = command::first_line("password_command", line, command::LIMIT)?;
+            return Ok(Some(Sourced::new(password, Origin::Command("password_command"))));
+        }
+        let stored = Credentials::open(&self.paths)?.password(&profile.id());
+        Ok(stored.map(|password| Sourced::new(password, Origin::Credentials)))
+    }
+
+    /// A belief that rests on evidence older than this is stale.
+    pub fn stale_after(&self) -> Duration {
+        (self.watch.interval.value * 3).max(Duration::from_secs(300))
+    }
+
+    fn ad_hoc(&self) -> bool {
+        self.env.get("SAOMA_GATEWAY").is_some() && self.env.get("SAOMA_ACCOUNT").is_some()
+    }
+}
+
+/// See [`Config::draft`].
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Base URL, normalised.
+    pub gateway: Option<Sourced<String>>,
+    /// Platform account.
+    pub account: Option<Sourced<String>>,
+    /// Which API.
+    pub dialect: Option<Sourced<Dialect>>,
+    /// Whether the file has a profile of this name.
+    pub in_file: bool,
+    /// What the file says of it.
+    pub table: ProfileTable,
+}
+
+/// The language for words before the file is read: `SAOMA_LANG`, else the locale, else English.
+pub fn early_lang(env: &Env) -> Lang {
+    env.get("SAOMA_LANG").or_else(|| env.locale()).and_then(Lang::parse).unwrap_or_default()
+}
+
+fn lang(env: &Env, file: Option<(&str, Origin)>) -> Result<Sourced<Lang>, Error> {
+    let set = env.get("SAOMA_LANG").map(|text| (text, Origin::Env("SAOMA_LANG"))).or(file);
+    match set {
+        Some((text, origin)) => match Lang::parse(text) {
+            Some(lang) => Ok(Sourced::new(lang, origin)),
+            None => Err(bad(&origin, "lang", text, "config.rule.lang")),
+        },
+        None => Ok(Sourced::default_of(early_lang(env))),
+    }
+}
+
+fn database(env: &Env, paths: &Paths) -> Result<Sourced<PathBuf>, Error> {
+    let Some(url) = env.get("SAOMA_DATABASE_URL") else { return Ok(Sourced::default_of(paths.database())) };
+    let origin = Origin::Env("SAOMA_DATABASE_URL");
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Err(Error::NotYet);
+    }
+    let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+    match path {
+        Some(path) if !path.is_empty() && !path.contains('?') => Ok(Sourced::new(path.into(), origin)),
+        // The URL of another database may carry a password.
+        _ => Err(bad(&origin, "database", url.split(':').next().unwrap_or_default(), "config.rule.database")),
+    }
+}
+
+fn bad(origin: &Origin, setting: &'static str, value: &str, rule: &'static str) -> Error {
+    Error::BadValue { origin: origin.to_string(), setting, value: value.to_owned(), rule }
+}
