@@ -15,12 +15,12 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("simulator", &["model"]),
     ("engine", &["model", "gateway", "qr", "store", "i18n"]),
     ("app", &["model", "action", "i18n", "engine::api", "config::keymap", "config::theme", "qr::code"]),
-    ("ui", &["app", "model", "action", "i18n", "engine::api", "qr::render", "qr::code", "config::theme", "config::keymap"]),
-    ("tui", &["app", "ui", "engine", "config", "action", "model", "i18n", "gateway", "store"]),
     (
-        "cli",
-        &["model", "action", "i18n", "config", "gateway", "qr", "store", "simulator", "engine", "tui"],
+        "ui",
+        &["app", "model", "action", "i18n", "engine::api", "qr::render", "qr::code", "config::theme", "config::keymap"],
     ),
+    ("tui", &["app", "ui", "engine", "config", "action", "model", "i18n", "gateway", "store"]),
+    ("cli", &["model", "action", "i18n", "config", "gateway", "qr", "store", "simulator", "engine", "tui"]),
 ];
 
 /// The engine's interface is imported by the pure app: it may know less than the engine.

@@ -152,5 +152,6 @@ pub const fn reason_of(kind: &gateway::Kind) -> Reason {
         gateway::Kind::Refused | gateway::Kind::RefusedInside => Reason::GatewaySaid,
         gateway::Kind::Platform(reason) => *reason,
         gateway::Kind::BadImage => Reason::ImageFailed,
+        gateway::Kind::BadSettings => Reason::GatewayDown,
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::shared::Shared;
 use crate::store::OutboxItem;
@@ -24,17 +25,23 @@ const HOOK_LIMIT: Duration = Duration::from_secs(30);
 /// Pauses before the second, third … try; the last one repeats.
 const PAUSES_MS: [i64; 5] = [2_000, 10_000, 60_000, 300_000, 900_000];
 
-/// Runs until dropped: whenever `kick` rings or a row is due. `fault` is told when a hook fails.
-pub(super) async fn run(shared: Arc<Shared>, kick: Arc<Notify>, fault: impl Fn(String)) {
+/// Runs whenever `kick` rings or a row is due, and once more when `closing` is set. `fault` is told when a hook fails.
+pub(super) async fn run(shared: Arc<Shared>, kick: Arc<Notify>, closing: CancellationToken, fault: impl Fn(String)) {
     loop {
         let kicked = kick.notified();
+        // Asked before the delivery, so that what is set during it leads to one more.
+        let closed = closing.is_cancelled();
         deliver(&shared, &fault).await;
         let due = shared.store.outbox_next().await.ok().flatten();
         let wait = due.map(|due| {
             let millis = due.ms_since(shared.now().wall).clamp(200, 3_600_000);
             Duration::from_millis(millis.unsigned_abs())
         });
+        if closed {
+            return;
+        }
         tokio::select! {
+            () = closing.cancelled() => {}
             () = kicked => {}
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
         }
@@ -42,7 +49,7 @@ pub(super) async fn run(shared: Arc<Shared>, kick: Arc<Notify>, fault: impl Fn(S
 }
 
 /// Tells what is due now.
-pub(super) async fn deliver(shared: &Shared, fault: &impl Fn(String)) {
+async fn deliver(shared: &Shared, fault: &impl Fn(String)) {
     let Some(command) = shared.options.alert_command.as_deref() else { return };
     let now = shared.now().wall;
     let items = match shared.store.outbox_take(now).await {

@@ -8,6 +8,7 @@ use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::api::{Command, Event, Fleet, LoginEvent, LoginStep, Token, Way};
@@ -66,6 +67,7 @@ pub(super) struct Hub {
     from_logins: (UnboundedSender<FromLogin>, UnboundedReceiver<FromLogin>),
     news: (UnboundedSender<News>, UnboundedReceiver<News>),
     kick: Arc<Notify>,
+    closing: CancellationToken,
     token: Option<Token>,
     fleet: Option<Fleet>,
     asking: bool,
@@ -90,6 +92,7 @@ impl Hub {
             from_logins: unbounded_channel(),
             news: unbounded_channel(),
             kick: Arc::new(Notify::new()),
+            closing: CancellationToken::new(),
             token: None,
             fleet: None,
             asking: false,
@@ -102,13 +105,7 @@ impl Hub {
 
     pub(super) async fn run(mut self, accounts: Option<Vec<Account>>) {
         let watch = self.watch_store();
-        self.seq = match self.shared.store.changes(i64::MAX).await {
-            Ok(changes) => changes.seq,
-            Err(error) => {
-                self.store_failed(&error.to_string());
-                0
-            }
-        };
+        self.seq = self.shared.store.seq();
         match accounts {
             Some(accounts) => self.accounts = by_wc_id(accounts),
             None => self.read_all().await,
@@ -154,10 +151,8 @@ impl Hub {
             }
         }
         if let Some(alerts) = alerts {
-            alerts.abort();
-            let _ = alerts.await;
-            let last = alerts::deliver(&self.shared, &|_| {});
-            let _ = tokio::time::timeout(LAST_DELIVERY, last).await;
+            self.closing.cancel();
+            let _ = tokio::time::timeout(LAST_DELIVERY, alerts).await;
         }
         self.tell(Event::Stopped);
     }
@@ -186,7 +181,8 @@ impl Hub {
         self.shared.options.alert_command.as_ref()?;
         let (shared, kick, news) = (Arc::clone(&self.shared), Arc::clone(&self.kick), self.news.0.clone());
         let lang = shared.options.lang;
-        Some(tokio::spawn(alerts::run(shared, kick, move |error| {
+        let closing = self.closing.clone();
+        Some(tokio::spawn(alerts::run(shared, kick, closing, move |error| {
             let _ = news.send(News::Fault(tf(lang, "engine.hook_failed", &[("error", &error)])));
         })))
     }

@@ -74,7 +74,7 @@ impl Sqlite {
                 .execute(&mut *tx)
                 .await?;
             self.changed(tx, Subject::Account(&account.wc_id)).await?;
-            if let Some(event) = flip(was, account.presence) {
+            if let Some(event) = flip(was, account.presence, verdict.source) {
                 self.add_log(tx, &log_line(&account, event, verdict)).await?;
             }
             if let Some(known) = known.get_mut(&verdict.wc_id) {
@@ -146,9 +146,12 @@ fn apply(account: &mut Account, verdict: &Verdict) -> bool {
     *account != before
 }
 
-/// The log's word for a real turn; from and to unknown there is none.
-const fn flip(from: Presence, to: Presence) -> Option<&'static str> {
+/// The log's word for a real turn; from and to unknown there is none. What we took off line ourselves did not drop.
+const fn flip(from: Presence, to: Presence, source: Source) -> Option<&'static str> {
     match (from, to) {
+        (Presence::Online | Presence::Unknown, Presence::Offline) if matches!(source, Source::Own) => {
+            Some("taken_offline")
+        }
         (Presence::Online, Presence::Offline) => Some("dropped"),
         (Presence::Offline, Presence::Online) => Some("recovered"),
         (Presence::Online, Presence::Online | Presence::Unknown)
