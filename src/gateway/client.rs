@@ -8,9 +8,8 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::transport::{Answer, Transport, failed};
+use super::transport::{Answer, Transport, deadline, failed};
 use super::wire::{Envelope, Fault};
 use super::{Call, Error, Kind, Limits, base, dialect, image};
 use crate::model::{Dialect, Record, WId, WcId};
@@ -221,7 +220,7 @@ impl Gateway {
     pub async fn image(&self, url: &SecretString) -> Result<Image, Error> {
         let transport = &self.inner.transport;
         let bad = |detail: &str| failed(Call::Image, Kind::BadImage, detail);
-        let by = Instant::now() + transport.limits().image;
+        let by = deadline(transport.limits().image);
         let mut from = self.inner.base.clone();
         let mut next = url.expose_secret().to_owned();
         for _ in 0..=REDIRECTS {

@@ -116,9 +116,9 @@ impl Transport {
         if let Some(token) = authorization {
             request = request.header(AUTHORIZATION, token);
         }
-        let by = Instant::now() + wait;
+        let by = deadline(wait);
         let response = send(call, request, by).await?;
-        let by = Instant::now() + self.limits.body;
+        let by = deadline(self.limits.body);
         self.answer(call, response, by, self.limits.reply_bytes).await
     }
 
@@ -146,7 +146,7 @@ impl Transport {
         }
         let mut body = Vec::new();
         loop {
-            let next = by.min(Instant::now() + self.limits.read);
+            let next = by.min(deadline(self.limits.read));
             let chunk = match timeout_at(next, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => return Ok(body),
@@ -155,7 +155,7 @@ impl Transport {
                 }
                 Err(_elapsed) => {
                     let detail = format!("the answer stopped after {} bytes", body.len());
-                    return Err(failed(call, Kind::TimedOut, detail));
+                    return Err(failed(call, Kind::Unreachable, detail));
                 }
             };
             if body.len() + chunk.len() > most {
@@ -210,6 +210,11 @@ async fn send(call: Call, request: RequestBuilder, by: Instant) -> Result<Respon
         }
         Err(_elapsed) => Err(failed(call, Kind::TimedOut, "no answer in time")),
     }
+}
+
+/// That long from now; a day at most, so that no duration can overflow the clock.
+pub(super) fn deadline(wait: Duration) -> Instant {
+    Instant::now() + wait.min(Duration::from_secs(86_400))
 }
 
 /// The innermost cause of a failure, which says most and holds no URL.

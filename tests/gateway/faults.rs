@@ -255,13 +255,13 @@ async fn slow_answers_end_at_their_limits() {
     })
     .await;
     let cases = [
-        ("silent", silent),
-        ("never reads", never_reads),
-        ("drips its head", drips_head),
-        ("stops", stops),
-        ("drips its body", drips_body),
+        ("silent", silent, Kind::TimedOut),
+        ("never reads", never_reads, Kind::TimedOut),
+        ("drips its head", drips_head, Kind::TimedOut),
+        ("stops", stops, Kind::Unreachable),
+        ("drips its body", drips_body, Kind::Unreachable),
     ];
-    let all = join_all(cases.iter().map(|(name, server)| async move {
+    let all = join_all(cases.iter().map(|(name, server, kind)| async move {
         let gateway = server.client_with(SHORT);
         let limit = Duration::from_millis(300);
         let (w_id, wc_id, url) = (WId::from("w"), WcId::from("wxid_a"), format!("{}/q.png", server.url()).into());
@@ -272,7 +272,7 @@ async fn slow_answers_end_at_their_limits() {
             gateway.image(&url),
         );
         for error in [list.unwrap_err(), poll.unwrap_err(), second.unwrap_err(), image.unwrap_err()] {
-            assert_eq!(error.kind, Kind::TimedOut, "{name}: {error}");
+            assert_eq!(error.kind, *kind, "{name}: {error}");
             assert!(error.is_transport(), "{name}: {error}");
         }
     }));
@@ -323,4 +323,25 @@ async fn no_tls_where_tls_was_expected() {
     let gateway = server::client(&base, Dialect::V2, None, Limits::default());
     let error = gateway.query_login_wx().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn the_limit_for_connecting_is_its_own() {
+    // A proxy that never opens the tunnel keeps the connection from being there.
+    let silent = Server::raw(|mut stream, server| async move {
+        let _seen = server.read(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let limits = Limits { connect: Duration::from_millis(300), headers: PATIENCE, ..Limits::default() };
+    let gateway = server::client("https://gw.test", Dialect::V2, Some(silent.url()), limits);
+    let error = gateway.query_login_wx().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn no_limit_at_all_is_a_limit_too() {
+    let server = Server::always(json(r#"{"code":"1001","message":"二维码已过期"}"#)).await;
+    let reply = server.client().get_i_pad_login_info(&WId::from("w"), None, Duration::MAX).await;
+    assert!(matches!(reply, Ok(PollReply::Expired { .. })), "{reply:?}");
 }
