@@ -170,7 +170,8 @@ impl Gateway {
     /// `/iPadLogin` (protocol.md §3.2), with the wcId for a known account. Sent once, never repeated.
     pub async fn i_pad_login(&self, wc_id: Option<&WcId>) -> Result<QrIssued, Error> {
         let body = dialect::i_pad_login(self.inner.dialect, wc_id);
-        self.ask(Call::IPadLogin, &body, None, &[], Envelope::qr_issued).await
+        let limit = self.inner.transport.limits().issue;
+        self.ask(Call::IPadLogin, &body, Some(limit), &[], Envelope::qr_issued).await
     }
 
     /// `/getIPadLoginInfo` (protocol.md §3.4): waits at most `limit` for the answer to begin.

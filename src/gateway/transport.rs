@@ -17,6 +17,9 @@ pub struct Limits {
     pub connect: Duration,
     /// From the start of an ordinary call to the first line of its answer. A long poll has its own.
     pub headers: Duration,
+    /// The same for iPadLogin: behind it the gateway asks WeChat, over a proxy, and an answer that nobody waits for is
+    /// a code that nobody sees.
+    pub issue: Duration,
     /// Without one more byte of an answer that has begun.
     pub read: Duration,
     /// For the body of an answer that has begun, however steadily it drips.
@@ -34,6 +37,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(5),
             headers: Duration::from_secs(20),
+            issue: Duration::from_secs(60),
             read: Duration::from_secs(10),
             body: Duration::from_secs(20),
             image: Duration::from_secs(10),
