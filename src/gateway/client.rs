@@ -8,9 +8,8 @@ use reqwest::Url;
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
-use super::transport::{Answer, Transport, failed};
+use super::transport::{Answer, Transport, deadline, failed};
 use super::wire::{Envelope, Fault};
 use super::{Call, Error, Kind, Limits, base, dialect, image};
 use crate::model::{Dialect, Record, WId, WcId};
@@ -171,7 +170,8 @@ impl Gateway {
     /// `/iPadLogin` (protocol.md §3.2), with the wcId for a known account. Sent once, never repeated.
     pub async fn i_pad_login(&self, wc_id: Option<&WcId>) -> Result<QrIssued, Error> {
         let body = dialect::i_pad_login(self.inner.dialect, wc_id);
-        self.ask(Call::IPadLogin, &body, None, &[], Envelope::qr_issued).await
+        let limit = self.inner.transport.limits().issue;
+        self.ask(Call::IPadLogin, &body, Some(limit), &[], Envelope::qr_issued).await
     }
 
     /// `/getIPadLoginInfo` (protocol.md §3.4): waits at most `limit` for the answer to begin.
@@ -221,7 +221,7 @@ impl Gateway {
     pub async fn image(&self, url: &SecretString) -> Result<Image, Error> {
         let transport = &self.inner.transport;
         let bad = |detail: &str| failed(Call::Image, Kind::BadImage, detail);
-        let by = Instant::now() + transport.limits().image;
+        let by = deadline(transport.limits().image);
         let mut from = self.inner.base.clone();
         let mut next = url.expose_secret().to_owned();
         for _ in 0..=REDIRECTS {

@@ -64,9 +64,9 @@ impl Call {
 /// What went wrong, for the callers that branch on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// No connection, a reset, a DNS failure: nobody answered.
+    /// No connection, a reset, a DNS failure, an answer that broke off: the line does not hold.
     Unreachable,
-    /// The time for this call was over.
+    /// The request is there, and no answer began before the time for this call was over.
     TimedOut,
     /// An HTTP status that is neither 200 nor about the token.
     Http(u16),

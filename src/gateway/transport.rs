@@ -17,6 +17,9 @@ pub struct Limits {
     pub connect: Duration,
     /// From the start of an ordinary call to the first line of its answer. A long poll has its own.
     pub headers: Duration,
+    /// The same for iPadLogin: behind it the gateway asks WeChat, over a proxy, and an answer that nobody waits for is
+    /// a code that nobody sees.
+    pub issue: Duration,
     /// Without one more byte of an answer that has begun.
     pub read: Duration,
     /// For the body of an answer that has begun, however steadily it drips.
@@ -34,6 +37,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(5),
             headers: Duration::from_secs(20),
+            issue: Duration::from_secs(60),
             read: Duration::from_secs(10),
             body: Duration::from_secs(20),
             image: Duration::from_secs(10),
@@ -116,9 +120,9 @@ impl Transport {
         if let Some(token) = authorization {
             request = request.header(AUTHORIZATION, token);
         }
-        let by = Instant::now() + wait;
+        let by = deadline(wait);
         let response = send(call, request, by).await?;
-        let by = Instant::now() + self.limits.body;
+        let by = deadline(self.limits.body);
         self.answer(call, response, by, self.limits.reply_bytes).await
     }
 
@@ -146,7 +150,7 @@ impl Transport {
         }
         let mut body = Vec::new();
         loop {
-            let next = by.min(Instant::now() + self.limits.read);
+            let next = by.min(deadline(self.limits.read));
             let chunk = match timeout_at(next, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
                 Ok(Ok(None)) => return Ok(body),
@@ -155,7 +159,7 @@ impl Transport {
                 }
                 Err(_elapsed) => {
                     let detail = format!("the answer stopped after {} bytes", body.len());
-                    return Err(failed(call, Kind::TimedOut, detail));
+                    return Err(failed(call, Kind::Unreachable, detail));
                 }
             };
             if body.len() + chunk.len() > most {
@@ -210,6 +214,11 @@ async fn send(call: Call, request: RequestBuilder, by: Instant) -> Result<Respon
         }
         Err(_elapsed) => Err(failed(call, Kind::TimedOut, "no answer in time")),
     }
+}
+
+/// That long from now; a day at most, so that no duration can overflow the clock.
+pub(super) fn deadline(wait: Duration) -> Instant {
+    Instant::now() + wait.min(Duration::from_secs(86_400))
 }
 
 /// The innermost cause of a failure, which says most and holds no URL.

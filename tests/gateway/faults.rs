@@ -16,6 +16,7 @@ use crate::server::{self, PATIENCE, Server, http, json, redirect};
 const SHORT: Limits = Limits {
     connect: Duration::from_secs(5),
     headers: Duration::from_millis(300),
+    issue: Duration::from_millis(300),
     read: Duration::from_millis(300),
     body: Duration::from_millis(900),
     image: Duration::from_millis(900),
@@ -255,24 +256,26 @@ async fn slow_answers_end_at_their_limits() {
     })
     .await;
     let cases = [
-        ("silent", silent),
-        ("never reads", never_reads),
-        ("drips its head", drips_head),
-        ("stops", stops),
-        ("drips its body", drips_body),
+        ("silent", silent, Kind::TimedOut),
+        ("never reads", never_reads, Kind::TimedOut),
+        ("drips its head", drips_head, Kind::TimedOut),
+        ("stops", stops, Kind::Unreachable),
+        ("drips its body", drips_body, Kind::Unreachable),
     ];
-    let all = join_all(cases.iter().map(|(name, server)| async move {
+    let all = join_all(cases.iter().map(|(name, server, kind)| async move {
         let gateway = server.client_with(SHORT);
         let limit = Duration::from_millis(300);
         let (w_id, wc_id, url) = (WId::from("w"), WcId::from("wxid_a"), format!("{}/q.png", server.url()).into());
-        let (list, poll, second, image) = tokio::join!(
+        let (list, issued, poll, second, image) = tokio::join!(
             gateway.query_login_wx(),
+            gateway.i_pad_login(None),
             gateway.get_i_pad_login_info(&w_id, None, limit),
             gateway.second_login(&wc_id, limit),
             gateway.image(&url),
         );
-        for error in [list.unwrap_err(), poll.unwrap_err(), second.unwrap_err(), image.unwrap_err()] {
-            assert_eq!(error.kind, Kind::TimedOut, "{name}: {error}");
+        let logins = [issued.unwrap_err(), second.unwrap_err()];
+        for error in [list.unwrap_err(), poll.unwrap_err(), image.unwrap_err()].iter().chain(&logins) {
+            assert_eq!(error.kind, *kind, "{name}: {error}");
             assert!(error.is_transport(), "{name}: {error}");
         }
     }));
@@ -284,9 +287,9 @@ async fn a_long_poll_waits_its_own_limit_and_an_answer_that_has_begun_is_read() 
     // Silent for longer than ordinary calls may take, then for longer than the poll may take in the midst of the body.
     let server = Server::raw(|mut stream, server| async move {
         let _seen = server.read(&mut stream).await;
-        tokio::time::sleep(Duration::from_millis(600)).await;
+        tokio::time::sleep(Duration::from_millis(1500)).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n{\"code\":\"1000\",").await.unwrap();
-        tokio::time::sleep(Duration::from_millis(2500)).await;
+        tokio::time::sleep(Duration::from_millis(2000)).await;
         stream.write_all(br#""data":{"wcId":"wxid_a","wId":"w2"}}"#).await.unwrap();
     })
     .await;
@@ -318,9 +321,33 @@ async fn a_redirect_is_not_followed_with_the_token() {
 
 #[tokio::test]
 async fn no_tls_where_tls_was_expected() {
-    let server = Server::always(http("400 Bad Request", "text/plain", "plain HTTP")).await;
+    let server = Server::raw(|mut stream, _| async move {
+        let _gone = stream.write_all(&http("400 Bad Request", "text/plain", "plain HTTP")).await;
+    })
+    .await;
     let base = server.url().replace("http://", "https://");
     let gateway = server::client(&base, Dialect::V2, None, Limits::default());
     let error = gateway.query_login_wx().await.unwrap_err();
     assert_eq!(error.kind, Kind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn the_limit_for_connecting_is_its_own() {
+    // A proxy that never opens the tunnel keeps the connection from being there.
+    let silent = Server::raw(|mut stream, server| async move {
+        let _seen = server.read(&mut stream).await;
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let limits = Limits { connect: Duration::from_millis(300), headers: PATIENCE, ..Limits::default() };
+    let gateway = server::client("https://gw.test", Dialect::V2, Some(silent.url()), limits);
+    let error = gateway.query_login_wx().await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unreachable, "{error}");
+}
+
+#[tokio::test]
+async fn no_limit_at_all_is_a_limit_too() {
+    let server = Server::always(json(r#"{"code":"1001","message":"二维码已过期"}"#)).await;
+    let reply = server.client().get_i_pad_login_info(&WId::from("w"), None, Duration::MAX).await;
+    assert!(matches!(reply, Ok(PollReply::Expired { .. })), "{reply:?}");
 }

@@ -107,3 +107,27 @@ async fn a_finished_call_leaves_no_connection_behind() {
     assert!(rest.is_empty());
     drop(gateway);
 }
+
+#[tokio::test]
+async fn a_poll_that_is_dropped_hangs_up() {
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let server = Server::raw(move |mut stream, server| {
+        let tell = tell.clone();
+        async move {
+            let _seen = server.read(&mut stream).await;
+            tell.send("asked").unwrap();
+            let _reset = stream.read(&mut [0]).await;
+            tell.send("hung up").unwrap();
+        }
+    })
+    .await;
+    let gateway = server.client();
+    let poll = tokio::spawn({
+        let gateway = gateway.clone();
+        async move { gateway.get_i_pad_login_info(&"w".into(), None, PATIENCE).await.map(|_| ()) }
+    });
+    let mut next = async || tokio::time::timeout(PATIENCE, told.recv()).await.unwrap().unwrap();
+    assert_eq!(next().await, "asked");
+    poll.abort();
+    assert_eq!(next().await, "hung up");
+}

@@ -99,7 +99,7 @@ fn the_words_as_people_read_them() {
     assert_eq!(
         shown,
         [
-            "Signing in to the platform failed: the gateway cannot be reached. \
+            "Signing in to the platform failed: the gateway cannot be reached, or the line broke. \
              Check the gateway's address and the network, then try again.",
             "Signing in to the platform failed: the token was not accepted. Sign in to the platform again.",
             "Signing in to the platform failed: the answer is not one of this API. \
