@@ -240,9 +240,9 @@ impl World {
         let ms = self.id_ms();
         let tail = self.rng.u64(..) & 0xffff_ffff_ffff;
         match self.dialect {
+            // The sample's first 16 digits are a time in milliseconds.
             Dialect::V1 => {
-                let low = self.rng.u16(..);
-                format!("{:08x}-{:04x}-{low:04x}-0001-{tail:012x}", ms >> 16, ms & 0xffff)
+                format!("{:08x}-{:04x}-{:04x}-0001-{tail:012x}", ms >> 32, (ms >> 16) & 0xffff, ms & 0xffff)
             }
             Dialect::V2 | Dialect::V3 => format!(
                 "{:08x}-{:04x}-4{:03x}-{:04x}-{tail:012x}",
