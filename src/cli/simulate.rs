@@ -44,9 +44,20 @@ pub struct SimulateArgs {
 
 /// Serves until SIGINT or SIGTERM. Writes one JSON object a line to stdout: first `listening`, then what happens.
 ///
+/// A reader that goes away ends it quietly.
+///
 /// # Errors
 /// When the scenario does not read, or an address cannot be listened on.
 pub async fn run(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
+    match serve(args, lang).await {
+        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+async fn serve(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
     let setup = setup(&args, lang)?;
     let (dialect, seed) = (setup.dialect, setup.seed);
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -79,7 +90,8 @@ pub async fn run(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
         }
     }
     simulator.stop();
-    say(&json!({"event": "stopped"}))
+    say(&json!({"event": "stopped"}))?;
+    Ok(())
 }
 
 /// What the arguments and the scenario add up to; arguments win.
@@ -113,8 +125,8 @@ fn setup(args: &SimulateArgs, lang: Lang) -> anyhow::Result<Setup> {
     Ok(setup)
 }
 
-/// One line on stdout. A reader that has gone ends the command quietly.
-fn say(event: &Value) -> anyhow::Result<()> {
+/// One line on stdout.
+fn say(event: &Value) -> io::Result<()> {
     let mut event = event.clone();
     if let Some(map) = event.as_object_mut() {
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -124,6 +136,52 @@ fn say(event: &Value) -> anyhow::Result<()> {
     }
     let mut out = io::stdout().lock();
     writeln!(out, "{event}")?;
-    out.flush()?;
-    Ok(())
+    out.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: SimulateArgs,
+    }
+
+    fn read(line: &[&str]) -> anyhow::Result<Setup> {
+        let line = Line::try_parse_from([&["simulate"], line].concat())?;
+        setup(&line.args, Lang::En)
+    }
+
+    #[test]
+    fn arguments_go_before_the_scenario() {
+        let plain = read(&[]).unwrap();
+        assert_eq!((plain.listen.to_string().as_str(), plain.dialect, plain.seed), ("127.0.0.1:18081", Dialect::V2, 1));
+        assert!(!plain.accounts.is_empty() && !plain.auto);
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("mine.toml");
+        std::fs::write(&file, "dialect = 'v1'\nseed = 5\nspeed = 3.0\ngenerated = 4\n").unwrap();
+        let file = file.to_str().unwrap();
+        let theirs = read(&["--scenario", file]).unwrap();
+        assert_eq!((theirs.dialect, theirs.seed, theirs.generated), (Dialect::V1, 5, 4));
+        let ours = ["--scenario", file, "--dialect", "v3", "--seed", "9", "--accounts", "50", "--speed", "2", "--auto"];
+        let ours = read(&ours).unwrap();
+        assert_eq!((ours.dialect, ours.seed, ours.generated, ours.auto), (Dialect::V3, 9, 50, true));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_with_words() {
+        for wrong in [
+            &["--listen", "0.0.0.0:18081"][..],
+            &["--image-listen", "192.0.2.1:1"],
+            &["--scenario", "/no/such/file"],
+            &["--speed", "0"],
+        ] {
+            let words = format!("{:#}", read(wrong).unwrap_err());
+            assert!(!words.is_empty() && !words.starts_with("simulator."), "{words}");
+        }
+    }
 }

@@ -251,9 +251,9 @@ impl Simulator {
 
     // ---- looking ---------------------------------------------------------------------------------------------
 
-    /// Every request so far, redacted.
+    /// The requests so far (the newest 20 000), redacted, oldest first.
     pub fn requests(&self) -> Vec<Logged> {
-        self.inner.shared.lock().log.clone()
+        self.inner.shared.lock().log.iter().cloned().collect()
     }
 
     /// Which accounts are online now, whatever lag the lists have.

@@ -1,5 +1,7 @@
 //! The request log: what clients asked, with tokens and passwords taken out.
 
+use std::collections::VecDeque;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -50,6 +52,41 @@ pub struct Logged {
     pub code: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
+}
+
+/// The newest requests. Each has a number that stays valid when older ones are forgotten.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: VecDeque<Logged>,
+    /// The number of the oldest one that is kept.
+    first: usize,
+}
+
+impl Log {
+    /// More than any test asks for; a simulator that runs for weeks must not grow.
+    const KEPT: usize = 20_000;
+
+    pub(super) fn push(&mut self, logged: Logged) -> usize {
+        if self.entries.len() == Self::KEPT {
+            self.entries.pop_front();
+            self.first += 1;
+        }
+        self.entries.push_back(logged);
+        self.first + self.entries.len() - 1
+    }
+
+    pub(super) fn get_mut(&mut self, number: usize) -> Option<&mut Logged> {
+        self.entries.get_mut(number.checked_sub(self.first)?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Logged> {
+        self.entries.iter()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.first += self.entries.len();
+        self.entries.clear();
+    }
 }
 
 /// Replaces what a log must not hold.

@@ -20,7 +20,7 @@ impl World {
         let member = wc_id.map(|wc_id| self.find(wc_id)).transpose()?;
         let wanted = |at: usize| member.is_none_or(|m| m == at);
         let dialog = self.dialogs.iter().rposition(|d| d.state == DialogState::Open && wanted(d.member));
-        let code = self.codes.iter().rposition(|c| matches!(c.state, CodeState::Scanned(m) if wanted(m) && !c.ignored));
+        let code = self.codes.iter().rposition(|c| matches!(c.state, CodeState::Scanned(m) if wanted(m) && !c.lost));
         let dialog = dialog.and_then(|at| self.dialogs.get(at).map(|d| (Asked::Dialog(at), d.member)));
         let code = code.and_then(|at| {
             self.codes.get(at).and_then(|c| match c.state {
@@ -182,22 +182,50 @@ impl World {
     pub(super) fn set_auto(&mut self, now: Ms, on: bool) {
         let was = std::mem::replace(&mut self.auto, on);
         if !on {
-            self.timers.retain(|(_, due)| matches!(due, Due::Act(_)));
+            let timers = std::mem::take(&mut self.timers);
+            let kept = timers.into_iter().filter(|(_, due)| match due {
+                Due::Act(_) => true,
+                Due::Scan { member, .. } => self.scripted(*member),
+                Due::AnswerCode { code, .. } => self.scripted(self.scanner(*code)),
+                Due::AnswerDialog { dialog, .. } => self.scripted(self.dialogs.get(*dialog).map(|d| d.member)),
+            });
+            self.timers = kept.collect();
         } else if !was {
             for at in 0..self.codes.len() {
                 match self.codes.get(at).map(|c| c.state.clone()) {
-                    Some(CodeState::Waiting) => self.plan_scan(now, at),
-                    Some(CodeState::Scanned(member)) => self.plan_answer(now, at, member),
+                    Some(CodeState::Waiting) if !self.scripted(self.made_for(at)) => self.plan_scan(now, at),
+                    Some(CodeState::Scanned(member)) if !self.scripted(Some(member)) => {
+                        self.plan_answer(now, at, member);
+                    }
                     _ => {}
                 }
             }
             for at in 0..self.dialogs.len() {
-                if self.dialogs.get(at).is_some_and(|d| d.state == DialogState::Open) {
+                let open = self.dialogs.get(at).filter(|d| d.state == DialogState::Open).map(|d| d.member);
+                if open.is_some() && !self.scripted(open) {
                     self.plan_dialog(now, at);
                 }
             }
         }
         self.tell(now, "auto", json!({"on": on}));
+    }
+
+    /// Whether this account's phone has a script of its own.
+    fn scripted(&self, member: Option<usize>) -> bool {
+        member.and_then(|at| self.member(at)).is_some_and(|m| m.spec.script.is_some())
+    }
+
+    /// The account that a code was made for, if it is known.
+    fn made_for(&self, code: usize) -> Option<usize> {
+        self.codes.get(code).and_then(|c| c.wc_id.as_ref()).and_then(|wc_id| self.index.get(wc_id)).copied()
+    }
+
+    /// The account whose phone has scanned a code.
+    fn scanner(&self, code: usize) -> Option<usize> {
+        match self.codes.get(code)?.state {
+            CodeState::Scanned(member) => Some(member),
+            _ => None,
+        }
     }
 
     fn between(&mut self, range: (u64, u64)) -> u64 {
@@ -219,7 +247,7 @@ impl World {
 
     /// Plans the scan of a new code, if a phone acts by itself.
     pub(super) fn plan_scan(&mut self, now: Ms, code: usize) {
-        let asked = self.codes.get(code).and_then(|c| c.wc_id.as_ref()).and_then(|w| self.index.get(w)).copied();
+        let asked = self.made_for(code);
         let script = asked.and_then(|at| self.member(at)).and_then(|m| m.spec.script.clone());
         let wait = match (script, self.auto) {
             (Some(script), _) => script.scan_ms,

@@ -142,9 +142,8 @@ struct Entry {
 
 impl Entry {
     fn open(shared: &Arc<Shared>, logged: Logged) -> Self {
-        let mut world = shared.lock();
-        world.log.push(logged);
-        Self { shared: Arc::clone(shared), at: world.log.len() - 1, done: false }
+        let at = shared.lock().log.push(logged);
+        Self { shared: Arc::clone(shared), at, done: false }
     }
 
     fn close(&mut self, outcome: Outcome, status: Option<u16>, code: Option<&str>) {

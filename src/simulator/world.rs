@@ -9,7 +9,7 @@ use tokio::sync::{broadcast, watch};
 use super::act::ActError;
 use super::fault::QueuedFault;
 use super::knobs::{Knobs, PollNeed, ReplyWId};
-use super::log::Logged;
+use super::log::Log;
 use super::setup::{self, Setup, SimAccount};
 use crate::model::Dialect;
 
@@ -95,6 +95,8 @@ pub(super) struct Code {
     pub(super) device_asked: bool,
     /// Whether phones that act by themselves leave it alone.
     pub(super) ignored: bool,
+    /// Whether the phone confirmed and the gateway never heard of it.
+    pub(super) lost: bool,
 }
 
 /// How a dialog is.
@@ -155,7 +157,7 @@ pub(super) struct World {
     pub(super) faults: Vec<QueuedFault>,
     pub(super) timers: Vec<(Ms, Due)>,
     pub(super) auto: bool,
-    pub(super) log: Vec<Logged>,
+    pub(super) log: Log,
     pub(super) image_base: String,
     pub(super) outbox: Vec<Notice>,
     rng: fastrand::Rng,
@@ -184,7 +186,7 @@ impl World {
             faults: setup.faults.clone(),
             timers: setup.events.iter().map(|timed| (timed.at_ms, Due::Act(Box::new(timed.act.clone())))).collect(),
             auto: setup.auto,
-            log: Vec::new(),
+            log: Log::default(),
             image_base: String::new(),
             outbox: Vec::new(),
             rng: fastrand::Rng::with_seed(setup.seed),
@@ -240,9 +242,9 @@ impl World {
         let ms = self.id_ms();
         let tail = self.rng.u64(..) & 0xffff_ffff_ffff;
         match self.dialect {
+            // The sample's first 16 digits are a time in milliseconds.
             Dialect::V1 => {
-                let low = self.rng.u16(..);
-                format!("{:08x}-{:04x}-{low:04x}-0001-{tail:012x}", ms >> 16, ms & 0xffff)
+                format!("{:08x}-{:04x}-{:04x}-0001-{tail:012x}", ms >> 32, (ms >> 16) & 0xffff, ms & 0xffff)
             }
             Dialect::V2 | Dialect::V3 => format!(
                 "{:08x}-{:04x}-4{:03x}-{:04x}-{tail:012x}",
@@ -436,6 +438,7 @@ impl World {
             verified: false,
             device_asked: false,
             ignored: false,
+            lost: false,
         });
         self.plan_scan(now, at);
         at
@@ -536,7 +539,7 @@ impl World {
         let lost = self.knobs.login_needs_poll == PollNeed::Lost && code.open_polls == 0;
         if lost {
             // The phone believes it is done and shows nothing any more; the gateway has heard nothing.
-            code.ignored = true;
+            code.lost = true;
             let w_id = code.w_id.clone();
             self.tell(now, "confirm_lost", json!({"w_id": w_id, "wc_id": self.wc_id(member)}));
             return;
@@ -621,6 +624,100 @@ impl World {
         match w_id {
             Some(w_id) => self.log_in(now, member, &w_id, "dialog"),
             None => self.tell(now, "refused", json!({"wc_id": self.wc_id(member)})),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::super::act::Act;
+    use super::*;
+
+    fn empty(setup: &Setup) -> World {
+        World::new(setup, watch::channel(0).0, broadcast::channel(16).0)
+    }
+
+    /// Everything that can come from outside, at any moment.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Code(Option<u8>),
+        Dialog(u8),
+        Act(Act),
+        Poll(usize),
+        Wait(u32),
+    }
+
+    fn account() -> impl Strategy<Value = String> {
+        (0u8..4).prop_map(|n| format!("wxid_{n}"))
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let someone = || proptest::option::of(account());
+        prop_oneof![
+            proptest::option::of(0u8..4).prop_map(Step::Code),
+            (0u8..4).prop_map(Step::Dialog),
+            (0usize..8).prop_map(Step::Poll),
+            (0u32..100_000).prop_map(Step::Wait),
+            someone().prop_map(|wc_id| Step::Act(Act::Scan { wc_id, w_id: None, payload: None })),
+            someone().prop_map(|wc_id| Step::Act(Act::Confirm { wc_id })),
+            someone().prop_map(|wc_id| Step::Act(Act::Cancel { wc_id })),
+            someone().prop_map(|wc_id| Step::Act(Act::Ignore { wc_id })),
+            account().prop_map(|wc_id| Step::Act(Act::Drop { wc_id })),
+            account().prop_map(|wc_id| Step::Act(Act::Kick { wc_id })),
+            account().prop_map(|wc_id| Step::Act(Act::Online { wc_id })),
+            any::<bool>().prop_map(|on| Step::Act(Act::Auto { on })),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_order_of_things_breaks_the_world(
+            steps in proptest::collection::vec(step(), 0..60),
+            seed in any::<u64>(),
+            need in prop_oneof![Just(PollNeed::No), Just(PollNeed::Later), Just(PollNeed::Lost)],
+        ) {
+            let accounts = (0..4).map(|n| SimAccount::new(format!("wxid_{n}"), "n")).collect();
+            let mut world = empty(&Setup { seed, accounts, ..Setup::default() });
+            world.knobs.login_needs_poll = need;
+            let (mut now, mut rung, mut seen) = (0, 0, HashSet::new());
+            for step in steps {
+                match step {
+                    Step::Code(who) => {
+                        world.new_code(now, who.map(|n| format!("wxid_{n}")));
+                    }
+                    Step::Dialog(who) => rung += u32::from(world.new_dialog(now, &format!("wxid_{who}")).is_some()),
+                    Step::Act(act) => {
+                        // That there is nothing to scan is an answer too.
+                        world.act(now, act).ok();
+                    }
+                    Step::Poll(at) => {
+                        if let Some(code) = world.codes.get_mut(at) {
+                            code.open_polls ^= 1;
+                        }
+                        world.settle(now, at);
+                    }
+                    Step::Wait(ms) => now += Ms::from(ms),
+                }
+                world.run_due(now);
+                prop_assert!(world.next_due().is_none_or(|due| due > now), "nothing that is due stays undone");
+                let live: Vec<_> = world.members.iter().filter_map(Member::w_id).collect();
+                prop_assert_eq!(live.len(), live.iter().collect::<HashSet<_>>().len(), "a wId is one account's");
+                for member in &world.members {
+                    for (at, w_id) in member.history.iter().skip(1) {
+                        prop_assert!(*at <= now);
+                        if let Some(w_id) = w_id {
+                            seen.insert((member.spec.wc_id.clone(), w_id.clone()));
+                        }
+                    }
+                }
+                let w_ids: HashSet<_> = seen.iter().map(|(_, w_id)| w_id).collect();
+                prop_assert_eq!(w_ids.len(), seen.len(), "a wId never comes back for another account");
+            }
+            prop_assert_eq!(rung, world.members.iter().map(|m| m.dialogs).sum::<u32>());
         }
     }
 }
