@@ -212,14 +212,23 @@ async fn check(connection: &mut SqliteConnection, confirmed: &HashSet<(String, S
              WHERE w.wc_id = a.wc_id ORDER BY requested_at DESC, attempt DESC LIMIT 1)",
         ),
         (
-            "every wId was logged once",
-            "SELECT count(*) FROM w_ids AS w WHERE 1 <> (SELECT count(*) FROM log
-             WHERE log.wc_id = w.wc_id AND log.w_id = w.w_id AND event IN ('logged_in', 'superseded'))",
+            "every wId was logged",
+            "SELECT count(*) FROM (SELECT wc_id, w_id FROM w_ids EXCEPT SELECT wc_id, w_id FROM log)",
         ),
         (
-            "what became current is told once",
-            "SELECT count(*) FROM log WHERE event = 'logged_in' AND 1 <> (SELECT count(*) FROM outbox
-             WHERE json ->> 'event' = 'logged_in' AND json ->> 'w_id' = log.w_id AND json ->> 'wc_id' = log.wc_id)",
+            "every wId was logged once",
+            "SELECT count(*) FROM (SELECT 1 FROM log WHERE event IN ('logged_in', 'superseded')
+             GROUP BY wc_id, w_id HAVING count(*) > 1)",
+        ),
+        (
+            "what became current is told",
+            "SELECT count(*) FROM (SELECT wc_id, w_id FROM log WHERE event = 'logged_in'
+             EXCEPT SELECT json ->> 'wc_id', json ->> 'w_id' FROM outbox WHERE json ->> 'event' = 'logged_in')",
+        ),
+        (
+            "and told once, and nothing else is told",
+            "SELECT (SELECT count(*) FROM log WHERE event = 'logged_in')
+             - (SELECT count(*) FROM outbox WHERE json ->> 'event' = 'logged_in')",
         ),
         (
             "a wId has no attempt any more",

@@ -55,8 +55,9 @@ impl Sqlite {
     /// See [`super::Store::open`].
     pub(super) async fn open(path: &Path, scope: Scope) -> Result<Self> {
         let place = place::prepare(path)?;
-        let owners = Ownership::take(&place.path)?;
         let mut connection = open::connect(&place).await?;
+        let owners = Ownership::take(&place.path)?;
+        open::migrate(&mut connection, &place).await?;
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
         Ok(Self {
             connection: Mutex::new(Some(connection)),

@@ -21,7 +21,7 @@ const APPLICATION: i64 = 0x7361_6f6d;
 /// How long a transaction waits for another process's. Transactions take milliseconds; this is for a stalled disk.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Connects, and migrates where needed. An up-to-date file is only read: nothing is written, nothing synced.
+/// Connects, and refuses a file that is not for this program before anything is changed.
 pub(super) async fn connect(place: &Place) -> Result<SqliteConnection> {
     let options = SqliteConnectOptions::new()
         .filename(&place.path)
@@ -35,10 +35,7 @@ pub(super) async fn connect(place: &Place) -> Result<SqliteConnection> {
         .disable_statement_logging();
     let cannot = |error: sqlx::Error| Error::Open(format!("cannot open the store {}: {error}", place.path.display()));
     let mut connection = options.connect().await.map_err(cannot)?;
-    let version = version(&mut connection, place).await?;
-    if version < MIGRATIONS.len() {
-        migrate(&mut connection, place).await?;
-    }
+    version(&mut connection, place).await?;
     Ok(connection)
 }
 
@@ -61,13 +58,18 @@ async fn version(connection: &mut SqliteConnection, place: &Place) -> Result<usi
     }
 }
 
-/// Brings the schema up to date. One process at a time: turning the WAL on needs the file for oneself and does not
+/// Brings the schema up to date. An up-to-date file is only read: nothing is written, nothing synced. One process at a time: turning the WAL on needs the file for oneself and does not
 /// wait for others by itself, so a lock file keeps the line.
-async fn migrate(connection: &mut SqliteConnection, place: &Place) -> Result<()> {
+pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place) -> Result<()> {
+    if version(connection, place).await? == MIGRATIONS.len() {
+        return Ok(());
+    }
     let lock = place::with_suffix(&place.path, ".owners").join("migration");
     let wrong = |error: std::io::Error| Error::Open(format!("cannot lock {}: {error}", lock.display()));
     let line = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(wrong)?;
-    line.lock().map_err(wrong)?;
+    // On a thread of its own: whoever is ahead in the line may be a task of this very runtime.
+    let locked = tokio::task::spawn_blocking(move || line.lock().map(|()| line)).await;
+    let _line = locked.map_err(std::io::Error::other).and_then(|locked| locked).map_err(wrong)?;
     let version = version(connection, place).await?;
     if version == 0 {
         sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
