@@ -20,8 +20,8 @@ pub const MAX_SIDE: u32 = 4096;
 /// What unpacking a picture may take, in bytes: 4096×4096 in eight-bit RGBA and some room beside it.
 const MAX_ALLOC: u64 = 96 * 1024 * 1024;
 /// Pictures with a longer side are made smaller first. A login code fills its picture, so that even a version 40 keeps
-/// seven pixels a module, and the time a hostile picture can cost falls with its area.
-const WORKING_SIDE: u32 = 1400;
+/// five pixels a module, and the time a hostile picture can cost falls with its area.
+const WORKING_SIDE: u32 = 1000;
 /// No QR code is smaller than version 1's 21 modules.
 const MIN_SIDE: u32 = 21;
 /// When [`read`] stops trying. A picture that reads takes about a millisecond.
@@ -85,13 +85,14 @@ pub fn read(bytes: &[u8]) -> Result<SecretString, ReadError> {
 /// As [`read`].
 pub fn read_within(bytes: &[u8], budget: Duration) -> Result<Reading, ReadError> {
     let start = Instant::now();
+    let deadline = start.checked_add(budget).unwrap_or(start + BUDGET);
     let picture = unpack(bytes)?;
     for stage in Stage::ALL {
-        if stage != Stage::Plain && start.elapsed() >= budget {
+        if stage != Stage::Plain && Instant::now() >= deadline {
             return Err(ReadError::OutOfTime);
         }
         let Some(view) = stage.apply(&picture) else { continue };
-        match engine::decode(stage.engine(), &view) {
+        match engine::decode(stage.engine(), &view, deadline) {
             Some(Found::Text(text)) => return Ok(Reading { payload: SecretString::from(text), stage }),
             Some(Found::NotText) => return Err(ReadError::NotText),
             Some(Found::Empty) => return Err(ReadError::Empty),

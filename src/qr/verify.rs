@@ -1,10 +1,13 @@
 //! Does what is about to be drawn say what it should?
 
+use std::time::Instant;
+
 use image::{GrayImage, Luma};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::code::Code;
 use super::engine::{self, Engine, Found};
+use super::read::BUDGET;
 use super::render::{self, Cells, Layout, Palette};
 
 /// Pixels of a cell for the check: a module is four pixels wide and high, which is small, but enough.
@@ -18,9 +21,10 @@ pub fn verify(code: &Code, payload: &SecretString) -> bool {
     let (columns, rows) = layout.area(code.size(), quiet);
     let placement = render::Placement { layout, quiet, columns, rows };
     let picture = raster(&render::cells(code, placement, Palette::default(), false), CELL.0, CELL.1);
+    let deadline = Instant::now() + BUDGET;
     [Engine::Rxing, Engine::Rqrr]
         .into_iter()
-        .find_map(|engine| engine::decode(engine, &picture))
+        .find_map(|engine| engine::decode(engine, &picture, deadline))
         .is_some_and(|found| matches!(found, Found::Text(text) if text == payload.expose_secret()))
 }
 
