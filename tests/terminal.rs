@@ -34,7 +34,7 @@ struct Toy {
 
 impl Mind for Toy {
     fn update(&mut self, msg: Msg, _now: Now) -> Vec<Effect> {
-        self.dirty = true;
+        self.dirty |= !matches!(msg, Msg::Drawn);
         let mut effects = Vec::new();
         match msg {
             Msg::Key(key) => {
@@ -68,7 +68,6 @@ impl Mind for Toy {
                     self.log.push_str(&message);
                 }
             }
-            Msg::Drawn => self.dirty = false,
             _ => {}
         }
         effects

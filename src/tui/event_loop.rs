@@ -408,7 +408,9 @@ impl<M: Mind> Loop<M> {
             return Ok(());
         }
         self.painter.screen_mut().push_out()?;
-        if !self.painter.screen().is_stalled() && std::mem::take(&mut self.drawn_owed) {
+        // Not if the mind has moved on since: what it would take for shown is on its way only with the next frame.
+        if self.drawn_owed && !self.painter.screen().is_stalled() && !self.mind.is_dirty() {
+            self.drawn_owed = false;
             self.tell(Msg::Drawn);
         }
         Ok(())

@@ -37,6 +37,8 @@ pub struct Screen<W> {
     /// Bytes on their way to the terminal, the first `sent` of them written already.
     out: Vec<u8>,
     sent: usize,
+    /// The terminal took no more the last time.
+    blocked: bool,
     frames: u64,
 }
 
@@ -54,6 +56,7 @@ impl<W: Write> Screen<W> {
             frame: Vec::new(),
             out: Vec::new(),
             sent: 0,
+            blocked: false,
             frames: 0,
         }
     }
@@ -90,12 +93,7 @@ impl<W: Write> Screen<W> {
 
     /// Whether bytes wait for a terminal that takes no more at the moment. No frame should be drawn while they do.
     pub const fn is_stalled(&self) -> bool {
-        self.sent < self.out.len()
-    }
-
-    /// Whether a part of what waits was written already, so that it may end inside an escape sequence.
-    pub const fn is_torn(&self) -> bool {
-        self.sent > 0 && self.is_stalled()
+        self.blocked
     }
 
     /// How many frames went out; a frame without changes is none.
@@ -114,12 +112,16 @@ impl<W: Write> Screen<W> {
     ///
     /// The terminal is gone.
     pub fn push_out(&mut self) -> io::Result<()> {
+        self.blocked = false;
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match self.writer.write(rest) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => self.sent += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.blocked = true;
+                    return Ok(());
+                }
                 Err(error) => return Err(error),
             }
         }
