@@ -6,12 +6,12 @@ use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
+use ratatui::Frame;
 use ratatui::layout::Size;
-use ratatui::{Frame, Terminal};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use super::backend::Screen;
+use super::backend::Painter;
 use super::inbox::Outlet;
 use super::input::{self, Input, Reader};
 use super::signals::{self, Signals, Told};
@@ -116,12 +116,11 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
     let reports = options.reports.unwrap_or_else(std::env::temp_dir);
     let watching = crash::watch(inbox.clone(), options.lang, reports);
     let size = tty.size();
-    let mut screen = Screen::new(tty.clone(), size);
-    screen.queue(&tty.enter()?);
-    let terminal = Terminal::new(screen)?;
+    let mut painter = Painter::new(tty.clone(), size)?;
+    painter.screen_mut().queue(&tty.enter()?);
     let mut body = Loop {
         mind,
-        terminal,
+        painter,
         tty,
         signals,
         outlet,
@@ -157,7 +156,7 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
 
 struct Loop<M> {
     mind: M,
-    terminal: Terminal<Screen<Tty>>,
+    painter: Painter<Tty>,
     tty: Tty,
     signals: Signals,
     outlet: Outlet,
@@ -231,7 +230,7 @@ impl<M: Mind> Loop<M> {
         let due = due.into_iter().flatten().min().filter(|_| !self.away);
         let timeout = due.map(|due| due.saturating_sub(self.mono()));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
-        let stalled = self.terminal.backend().is_stalled() && !self.away;
+        let stalled = self.painter.screen().is_stalled() && !self.away;
         // While a frame has to wait its turn messages can wait too: they are then thought about in one go.
         let messages = if self.next_frame().is_some() && !self.away { PollFlags::empty() } else { PollFlags::IN };
         let keys = if self.away { PollFlags::empty() } else { PollFlags::IN };
@@ -284,26 +283,26 @@ impl<M: Mind> Loop<M> {
     fn come_back(&mut self) -> io::Result<()> {
         self.away = false;
         let enter = self.tty.enter()?;
-        let screen = self.terminal.backend_mut();
+        let screen = self.painter.screen_mut();
         screen.entered();
         screen.queue(&enter);
         self.look_at_size();
         self.tell(Msg::Repaint);
-        self.repaint()
+        self.repaint();
+        Ok(())
     }
 
-    fn repaint(&mut self) -> io::Result<()> {
-        self.terminal.clear()?;
+    fn repaint(&mut self) {
+        self.painter.screen_mut().forget();
         self.force = true;
         self.urgent = true;
-        Ok(())
     }
 
     fn look_at_size(&mut self) {
         let size = self.tty.size();
         if size != self.size && !self.away {
             self.size = size;
-            self.terminal.backend_mut().resize(size);
+            self.painter.resize(size);
             self.force = true;
             self.resized = true;
             self.tell_size();
@@ -367,7 +366,7 @@ impl<M: Mind> Loop<M> {
 
     /// When the next frame may be drawn; `None` when none is needed or none can be taken by the terminal.
     fn next_frame(&self) -> Option<Duration> {
-        if self.away || self.terminal.backend().is_stalled() || !(self.force || self.mind.is_dirty()) {
+        if self.away || self.painter.screen().is_stalled() || !(self.force || self.mind.is_dirty()) {
             return None;
         }
         Some(match self.last_frame {
@@ -382,7 +381,7 @@ impl<M: Mind> Loop<M> {
             Some(_) => self.push_out(),
             None => {
                 // A key that changed nothing must not speed up what comes later.
-                if !self.terminal.backend().is_stalled() {
+                if !self.painter.screen().is_stalled() {
                     self.urgent = false;
                 }
                 self.push_out()
@@ -394,7 +393,7 @@ impl<M: Mind> Loop<M> {
         let now = self.now();
         self.mind.take_dirty();
         let mind = &self.mind;
-        self.terminal.draw(|frame| mind.view(now, frame))?;
+        self.painter.draw(|frame| mind.view(now, frame))?;
         self.gap = if std::mem::take(&mut self.resized) { RESIZE_GAP } else { FRAME_GAP };
         self.force = false;
         self.urgent = false;
@@ -408,8 +407,10 @@ impl<M: Mind> Loop<M> {
         if self.away {
             return Ok(());
         }
-        self.terminal.backend_mut().push_out()?;
-        if !self.terminal.backend().is_stalled() && std::mem::take(&mut self.drawn_owed) {
+        self.painter.screen_mut().push_out()?;
+        // Not if the mind has moved on since: what it would take for shown is on its way only with the next frame.
+        if self.drawn_owed && !self.painter.screen().is_stalled() && !self.mind.is_dirty() {
+            self.drawn_owed = false;
             self.tell(Msg::Drawn);
         }
         Ok(())
@@ -426,18 +427,15 @@ impl<M: Mind> Loop<M> {
         match effect {
             Effect::Quit => self.exit = self.exit.or(Some(Exit::Quit)),
             Effect::Bell => {
-                if !self.terminal.backend().is_stalled() {
-                    self.terminal.backend_mut().queue(b"\x07");
+                if !self.painter.screen().is_stalled() {
+                    self.painter.screen_mut().queue(b"\x07");
                 }
             }
             Effect::Copy(text) => match clipboard::copy(&text) {
-                Some(sequence) => self.terminal.backend_mut().queue(&sequence),
+                Some(sequence) => self.painter.screen_mut().queue(&sequence),
                 None => self.tell(Msg::Notice { message: t(self.lang, "tui.copy_too_long").into_owned() }),
             },
-            Effect::Repaint => {
-                // The frame is drawn later; clearing only notes that it starts from nothing.
-                let _infallible = self.repaint();
-            }
+            Effect::Repaint => self.repaint(),
             Effect::Suspend => {
                 if signals::has_shell() {
                     signals::stop_group();

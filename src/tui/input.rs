@@ -273,6 +273,9 @@ impl Reader {
 
     /// Lets termina read one whole sequence.
     fn read(&mut self, sequence: &[u8]) {
+        if !may_be_key(sequence) {
+            return;
+        }
         let mut parser = termina::Parser::default();
         parser.parse(sequence, false);
         while let Some(event) = parser.pop() {
@@ -287,6 +290,19 @@ impl Reader {
 
     fn tell(&mut self, key: Key) {
         self.found.push(Input::Key(key));
+    }
+}
+
+/// Whether termina may see it: it gives up a sequence at the first byte that it does not know and takes the rest for
+/// letters. Keys have plain numbers in front of their last byte.
+fn may_be_key(sequence: &[u8]) -> bool {
+    match sequence {
+        [0x1b, b'[', b'[', _] => true,
+        [0x1b, b'[', first, rest @ .., _] => {
+            first.is_ascii_digit() && rest.iter().all(|byte| matches!(byte, b'0'..=b'9' | b';' | b':'))
+        }
+        [0x1b, b'O', rest @ ..] => rest.len() <= 1,
+        _ => true,
     }
 }
 
@@ -338,4 +354,224 @@ fn key(code: Code, modifiers: Modifiers) -> Option<Key> {
 /// The one character that changing case gave, or the old one where it gave several.
 fn single(old: char, mut new: impl ExactSizeIterator<Item = char>) -> char {
     if new.len() == 1 { new.next().unwrap_or(old) } else { old }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const fn plain(code: KeyCode) -> Key {
+        Key { code, ctrl: false, alt: false, shift: false }
+    }
+
+    /// Sequences and what they mean; `None` for what is no key.
+    fn table() -> Vec<(&'static [u8], Option<Key>)> {
+        let ctrl = |c| Some(Key { ctrl: true, ..plain(KeyCode::Char(c)) });
+        let some = |code| Some(plain(code));
+        vec![
+            (b"j", some(KeyCode::Char('j'))),
+            (b"S", some(KeyCode::Char('S'))),
+            ("é".as_bytes(), some(KeyCode::Char('é'))),
+            ("扫".as_bytes(), some(KeyCode::Char('扫'))),
+            ("🙂".as_bytes(), some(KeyCode::Char('🙂'))),
+            (b"\r", some(KeyCode::Enter)),
+            (b"\t", some(KeyCode::Tab)),
+            (b"\x7f", some(KeyCode::Backspace)),
+            (b"\x08", some(KeyCode::Backspace)),
+            (b"\x03", ctrl('c')),
+            (b"\x0c", ctrl('l')),
+            (b"\x1a", ctrl('z')),
+            (b"\x1b[A", some(KeyCode::Up)),
+            (b"\x1b[B", some(KeyCode::Down)),
+            (b"\x1bOA", some(KeyCode::Up)),
+            (b"\x1bOH", some(KeyCode::Home)),
+            (b"\x1bOP", some(KeyCode::F(1))),
+            (b"\x1b[[A", some(KeyCode::F(1))),
+            (b"\x1b[15~", some(KeyCode::F(5))),
+            (b"\x1b[24~", some(KeyCode::F(12))),
+            (b"\x1b[1~", some(KeyCode::Home)),
+            (b"\x1b[3~", some(KeyCode::Delete)),
+            (b"\x1b[5~", some(KeyCode::PageUp)),
+            (b"\x1b[6~", some(KeyCode::PageDown)),
+            (b"\x1b[Z", Some(Key { shift: true, ..plain(KeyCode::Tab) })),
+            (b"\x1b[1;5C", Some(Key { ctrl: true, ..plain(KeyCode::Right) })),
+            (b"\x1b[1;2A", Some(Key { shift: true, ..plain(KeyCode::Up) })),
+            (b"\x1bx", Some(Key { alt: true, ..plain(KeyCode::Char('x')) })),
+            ("\x1b扫".as_bytes(), Some(Key { alt: true, ..plain(KeyCode::Char('扫')) })),
+            // Answers and reports that nobody asked for.
+            (b"\x1b[24;80R", None),
+            (b"\x1b[?62;22c", None),
+            (b"\x1b[?2026;2$y", None),
+            (b"\x1b[>0;276;0c", None),
+            (b"\x1b[?1u", None),
+            (b"\x1b[I", None),
+            (b"\x1b[<0;12;3M", None),
+            (b"\x1b[M !!", None),
+            (b"\x1b[=1;2;3jjj"[..9].as_ref(), None),
+            (b"\x1b]11;rgb:1e1e/1e1e/2e2e\x1b\\", None),
+            (b"\x1b]52;c;c2FvbWE=\x07", None),
+            (b"\x1bP1+r544e=787465726d\x1b\\", None),
+            (b"\x1bP>|tmux 3.4\x1b\\", None),
+            (b"\x1b_Gi=1;OK\x1b\\", None),
+            (b"\x1b[99;99~", None),
+            (b"\x1bOz", None),
+            (b"\x1b[5$", None),
+        ]
+    }
+
+    /// Feeds `pieces` with `gap` between them, lets everything held run out.
+    fn run(hold: Duration, pieces: &[&[u8]], gap: Duration) -> Vec<Input> {
+        let mut reader = Reader::new(hold);
+        let mut now = Duration::from_secs(5);
+        let mut found = Vec::new();
+        for piece in pieces {
+            found.extend(reader.feed(piece, now));
+            let next = now + gap;
+            while let Some(deadline) = reader.deadline().filter(|deadline| *deadline <= next) {
+                found.extend(reader.expire(deadline));
+            }
+            now = next;
+        }
+        while let Some(deadline) = reader.deadline() {
+            found.extend(reader.expire(deadline));
+        }
+        found
+    }
+
+    fn wanted(key: Option<Key>) -> Vec<Input> {
+        key.into_iter().map(Input::Key).collect()
+    }
+
+    #[test]
+    fn every_sequence_is_one_key_wherever_a_slow_line_cuts_it() {
+        for (bytes, key) in table() {
+            for gap in [0, 1, 59, 150] {
+                let gap = Duration::from_millis(gap);
+                for cut in 1..bytes.len() {
+                    let (head, tail) = bytes.split_at(cut);
+                    assert_eq!(run(ESC_HOLD_SLOW, &[head, tail], gap), wanted(key), "{bytes:?} cut at {cut}, {gap:?}");
+                }
+                let single: Vec<&[u8]> = bytes.chunks(1).collect();
+                assert_eq!(run(ESC_HOLD_SLOW, &single, gap), wanted(key), "{bytes:?} byte by byte, {gap:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn on_a_fast_line_a_late_rest_of_a_sequence_is_still_no_letter() {
+        for (bytes, key) in table() {
+            if !bytes.starts_with(b"\x1b[") && !bytes.starts_with(b"\x1bO") {
+                continue;
+            }
+            let single: Vec<&[u8]> = bytes.chunks(1).collect();
+            let mut want = vec![Input::Key(plain(KeyCode::Esc))];
+            want.extend(wanted(key));
+            assert_eq!(run(ESC_HOLD, &single, Duration::from_millis(150)), want, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_has_split_a_key_once_is_waited_for_longer() {
+        let mut reader = Reader::new(ESC_HOLD);
+        let ms = Duration::from_millis;
+        assert_eq!(reader.feed(b"\x1b", ms(0)), []);
+        assert_eq!(reader.expire(ms(60)), [Input::Key(plain(KeyCode::Esc))]);
+        assert_eq!(reader.feed(b"[A", ms(150)), [Input::Key(plain(KeyCode::Up))]);
+        assert_eq!(reader.feed(b"\x1b", ms(1000)), []);
+        assert_eq!(reader.expire(ms(1199)), []);
+        assert_eq!(reader.feed(b"[B", ms(1199)), [Input::Key(plain(KeyCode::Down))]);
+    }
+
+    #[test]
+    fn a_lone_escape_is_a_key_after_its_time() {
+        for hold in [ESC_HOLD, ESC_HOLD_SLOW] {
+            let mut reader = Reader::new(hold);
+            assert_eq!(reader.feed(b"\x1b", Duration::ZERO), []);
+            assert_eq!(reader.deadline(), Some(hold));
+            assert_eq!(reader.expire(hold - Duration::from_millis(1)), []);
+            assert_eq!(reader.expire(hold), [Input::Key(plain(KeyCode::Esc))]);
+            assert_eq!(reader.deadline(), None);
+        }
+        let two = [Input::Key(plain(KeyCode::Esc)), Input::Key(plain(KeyCode::Esc))];
+        assert_eq!(run(ESC_HOLD, &[b"\x1b\x1b"], Duration::ZERO), two);
+    }
+
+    #[test]
+    fn a_bracket_typed_long_after_escape_is_a_bracket() {
+        let keys = [Input::Key(plain(KeyCode::Esc)), Input::Key(plain(KeyCode::Char('[')))];
+        assert_eq!(run(ESC_HOLD, &[b"\x1b", b"["], Duration::from_millis(400)), keys);
+    }
+
+    #[test]
+    fn a_paste_is_one_piece_wherever_it_is_cut_and_never_keys() {
+        let text = "q\r\nS 扫码\rx\x1b[A\x03";
+        let bytes = [PASTE_BEGIN, text.as_bytes(), PASTE_END].concat();
+        let want = vec![Input::Paste("q\nS 扫码\nx\x1b[A\x03".to_owned())];
+        for cut in 1..bytes.len() {
+            let (head, tail) = bytes.split_at(cut);
+            assert_eq!(run(ESC_HOLD_SLOW, &[head, tail], Duration::from_millis(150)), want, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_paste_of_any_size_is_cut_at_the_limit() {
+        for size in [LONGEST_PASTE - 1, LONGEST_PASTE, LONGEST_PASTE + 1, LONGEST_PASTE + 31, 3 * LONGEST_PASTE + 7] {
+            let text = "扫".repeat(size / 3 + 1);
+            let bytes = [PASTE_BEGIN, text.as_bytes(), PASTE_END, b"j"].concat();
+            let pieces: Vec<&[u8]> = bytes.chunks(4096).collect();
+            let found = run(ESC_HOLD, &pieces, Duration::ZERO);
+            let [Input::Paste(paste), Input::Key(after)] = found.as_slice() else { panic!("{}", found.len()) };
+            assert_eq!(*after, plain(KeyCode::Char('j')));
+            assert!(text.starts_with(paste.as_str()) && paste.len() <= LONGEST_PASTE);
+            assert!(paste.len() + 3 > text.len().min(LONGEST_PASTE), "{} of {}", paste.len(), text.len());
+        }
+    }
+
+    #[test]
+    fn ctrl_c_typed_into_the_silence_ends_a_paste_that_lost_its_end() {
+        let mut reader = Reader::new(ESC_HOLD);
+        assert_eq!(reader.feed(b"\x1b[200~rm -rf", Duration::ZERO), []);
+        assert_eq!(reader.deadline(), None);
+        assert_eq!(
+            reader.feed(b"\x03", Duration::from_secs(9)),
+            [Input::Key(Key { ctrl: true, ..plain(KeyCode::Char('c')) })]
+        );
+        assert_eq!(reader.feed(b"j", Duration::from_secs(9)), [Input::Key(plain(KeyCode::Char('j')))]);
+    }
+
+    #[test]
+    fn a_sequence_that_never_ends_lets_the_keyboard_go() {
+        for begun in [b"\x1b]11;rgb".as_slice(), b"\x1b[12;", b"\x1bP", b"\xe6\x89", b"\x1b[M!"] {
+            let found = run(ESC_HOLD, &[begun, b"j"], Duration::from_secs(2));
+            assert_eq!(found, [Input::Key(plain(KeyCode::Char('j')))], "{begun:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_changes_nothing(which in proptest::collection::vec(0..table().len(), 1..20), cuts in proptest::collection::vec(1_usize..7, 1..40)) {
+            let table = table();
+            let bytes: Vec<u8> = which.iter().flat_map(|i| table[*i].0.to_vec()).collect();
+            let want: Vec<Input> = which.iter().filter_map(|i| table[*i].1).map(Input::Key).collect();
+            let mut pieces = Vec::new();
+            let mut rest = bytes.as_slice();
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (head, tail) = rest.split_at((*cut).min(rest.len()));
+                pieces.push(head);
+                rest = tail;
+            }
+            prop_assert_eq!(run(ESC_HOLD_SLOW, &pieces, Duration::from_millis(20)), want);
+        }
+
+        #[test]
+        fn nothing_makes_it_panic_or_hold_for_ever(bytes in proptest::collection::vec(any::<u8>(), 0..400), gap in 0_u64..3000) {
+            let pieces: Vec<&[u8]> = bytes.chunks(3).collect();
+            let _keys = run(ESC_HOLD, &pieces, Duration::from_millis(gap));
+        }
+    }
 }

@@ -4,7 +4,7 @@
 //!
 //! * [`event_loop`] waits, reads all there is, lets the mind think, draws at most once;
 //! * [`input`] makes keys of bytes, however the line has cut them;
-//! * [`backend`] makes few bytes of ratatui's frames;
+//! * [`backend`] lets ratatui draw, [`screen`] makes few bytes of it;
 //! * [`terminal`] sets the terminal up and brings it back; [`signals`] and `crash` see to it that this always happens.
 
 pub mod backend;
@@ -14,6 +14,7 @@ pub mod event_loop;
 mod inbox;
 pub mod input;
 mod pen;
+pub mod screen;
 pub mod signals;
 pub mod terminal;
 
