@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::args::{AccountsArgs, AccountsCommand, AddArgs, EditArgs, Fields, Filter, RemoveArgs, Sort};
-use super::context::{Context, now};
+use super::context::{Context, local, now};
 use super::exit::Exit;
 use super::fail::Failure;
 use super::{import, out, resolve, table};
@@ -95,18 +95,10 @@ fn row(context: &Context, account: &Account) -> Vec<String> {
         presence,
         w_id,
         account.wc_id.to_string(),
-        account.observed_at.map(|at| local_time(at.0)).unwrap_or_default(),
+        account.observed_at.map(|at| local(at, "%Y-%m-%d %H:%M:%S")).unwrap_or_default(),
         account.holder.to_string(),
         account.tags.join(","),
     ]
-}
-
-/// A time as people in this time zone read it.
-fn local_time(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(
-        |_| String::new(),
-        |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
-    )
 }
 
 async fn add(context: &Context, profile: &Profile, store: &Store, args: AddArgs) -> Result<(), Failure> {

@@ -28,6 +28,12 @@ pub fn now() -> Stamp {
     Stamp(jiff::Timestamp::now().as_millisecond())
 }
 
+/// A time as people in this time zone read it, in a `strftime` format.
+pub fn local(at: Stamp, format: &str) -> String {
+    jiff::Timestamp::from_millisecond(at.0)
+        .map_or_else(|_| String::new(), |at| at.to_zoned(jiff::tz::TimeZone::system()).strftime(format).to_string())
+}
+
 impl Context {
     /// Takes the settings; warns of what this version does not know.
     pub fn new(config: Config, json: bool) -> Self {

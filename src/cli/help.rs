@@ -39,11 +39,12 @@ fn localise(command: Command, lang: Lang, path: &str) -> Command {
         .mut_args(|arg| {
             let under = heading(if arg.is_positional() { "arguments" } else { "options" });
             let text = words(arg.get_id().as_str());
+            let valued = arg.get_action().takes_values();
             arg.help(text)
                 .long_help(None::<&str>)
                 .help_heading(under)
-                .hide_default_value(true)
-                .hide_possible_values(true)
+                .hide_default_value(valued)
+                .hide_possible_values(valued)
         });
     if path == "saoma" {
         command = command.after_help(words("after"));

@@ -32,7 +32,7 @@ pub fn save_profile(path: &Path, name: &str, gateway: &str, dialect: Dialect, ac
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         private_folder(folder)?;
     }
-    replace(path, &document.to_string())
+    replace(path, document.to_string().as_bytes())
 }
 
 /// Sets a key; the comment behind an old value stays.

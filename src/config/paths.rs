@@ -63,7 +63,7 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
 
 /// Replaces a file whole: a temporary file beside it (0600), synced, renamed over it, the folder synced. A symbolic
 /// link stays one; what it points at is replaced.
-pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Error> {
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     use std::io::Write;
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let folder = match target.parent() {
@@ -71,7 +71,7 @@ pub(crate) fn replace(path: &Path, text: &str) -> Result<(), Error> {
         _ => PathBuf::from("."),
     };
     let mut file = tempfile::Builder::new().prefix(".saoma-").tempfile_in(&folder).map_err(io(&folder))?;
-    file.write_all(text.as_bytes()).map_err(io(path))?;
+    file.write_all(bytes).map_err(io(path))?;
     file.as_file().sync_all().map_err(io(path))?;
     file.persist(&target).map_err(|error| io(path)(error.error))?;
     // Without this the new name may be lost with the power; a file system that cannot sync a folder is no reason to
@@ -111,7 +111,7 @@ mod tests {
         let (file, link) = (home.path().join("real"), home.path().join("link"));
         std::fs::write(&file, "old").unwrap();
         std::os::unix::fs::symlink(&file, &link).unwrap();
-        replace(&link, "new").unwrap();
+        replace(&link, b"new").unwrap();
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
         assert!(std::fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
         assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);

@@ -1,0 +1,430 @@
+//! `saoma login` and `saoma second-login`: wishes go to the engine, its events come out as JSON lines or words.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::args::{LoginArgs, SecondLoginArgs};
+use super::context::{Context, now};
+use super::exit::Exit;
+use super::fail::Failure;
+use super::png::PngFile;
+use super::printer::{Printer, Words, outcome};
+use super::{out, resolve};
+use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
+use crate::i18n::t;
+use crate::model::{Account, Attempt, AttemptId, AttemptState, WcId};
+use crate::qr::Code;
+
+/// How long a cancelled attempt may take to say so.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What is wished for.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Whom; `None` is a new account.
+    pub wishes: Vec<Option<WcId>>,
+    /// How.
+    pub way: Way,
+    /// An attempt that waits for its verification code is there already: nothing new is started.
+    pub resume: bool,
+    /// Give up after this long.
+    pub timeout: Option<Duration>,
+    /// The first answer to a question for a verification code.
+    pub verify_code: Option<SecretString>,
+    /// Where to write the code.
+    pub png: Option<PathBuf>,
+    /// New codes after an expired one: an option of the engine.
+    pub renew: u8,
+    /// Log in although the account rests: an option of the engine.
+    pub force: bool,
+}
+
+impl Plan {
+    /// What `login` wishes for. `accounts` and `attempts` are the store's.
+    pub fn login(
+        context: &Context,
+        args: LoginArgs,
+        accounts: &[Account],
+        attempts: &[Attempt],
+    ) -> Result<Self, Failure> {
+        let wc_id = match &args.account {
+            Some(name) => Some(resolve::resolve_one(context, accounts, name)?.wc_id),
+            None => None,
+        };
+        let waits = |attempt: &Attempt| {
+            attempt.state != AttemptState::Ended && attempt.w_id.is_some() && attempt.wc_id == wc_id
+        };
+        Ok(Self {
+            resume: wc_id.is_some() && args.verify_code.is_some() && attempts.iter().any(waits),
+            wishes: vec![wc_id],
+            way: if args.ladder { Way::Ladder } else { Way::Qr },
+            timeout: args.options.timeout,
+            verify_code: args.verify_code.map(SecretString::from),
+            png: args.qr_png,
+            renew: args.renew.unwrap_or(if out::can_draw() { 5 } else { 0 }),
+            force: args.options.force,
+        })
+    }
+
+    /// What `second-login` wishes for.
+    pub fn second_login(context: &Context, args: &SecondLoginArgs, accounts: &[Account]) -> Result<Self, Failure> {
+        let chosen = resolve::resolve(context, accounts, &args.accounts)?;
+        Ok(Self {
+            wishes: chosen.into_iter().map(|account| Some(account.wc_id)).collect(),
+            way: Way::Second,
+            resume: false,
+            timeout: args.options.timeout,
+            verify_code: None,
+            png: None,
+            renew: 0,
+            force: args.options.force,
+        })
+    }
+}
+
+/// Asks a person and waits for the answer; runs on a thread of its own.
+pub type Ask = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
+
+/// The ways out of [`drive`].
+pub struct Ports<'a> {
+    /// Into the engine.
+    pub send: &'a dyn Fn(Command),
+    /// Writes data to stdout: one or more whole lines, without the last line break.
+    pub data: &'a dyn Fn(&str),
+    /// Writes a line of words to stderr.
+    pub words: &'a dyn Fn(&str),
+    /// A code as lines for a plain terminal.
+    pub draw: &'a dyn Fn(&Code) -> String,
+    /// A code as PNG.
+    pub png: &'a dyn Fn(&Code) -> Result<Vec<u8>, String>,
+    /// Asks for a verification code; `None` when there is nobody to ask.
+    pub ask: Option<Ask>,
+}
+
+impl fmt::Debug for Ports<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports").field("ask", &self.ask.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Asks on this terminal, if it is one.
+pub fn ask_here() -> Option<Ask> {
+    out::can_ask().then(|| -> Ask {
+        Arc::new(|question| out::ask(question).filter(|answer| !answer.is_empty()).map(SecretString::from))
+    })
+}
+
+/// Signals as exit codes: SIGINT, SIGTERM, SIGHUP. Call within a runtime.
+pub fn interrupts() -> std::io::Result<UnboundedReceiver<Exit>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (send, receive) = unbounded_channel();
+    for (kind, exit) in [
+        (SignalKind::interrupt(), Exit::Interrupted),
+        (SignalKind::terminate(), Exit::Terminated),
+        (SignalKind::hangup(), Exit::Hangup),
+    ] {
+        let mut signals = signal(kind)?;
+        let send = send.clone();
+        tokio::spawn(async move {
+            while signals.recv().await.is_some() {
+                if send.send(exit).is_err() {
+                    break;
+                }
+            }
+        });
+    }
+    Ok(receive)
+}
+
+/// One wish and what became of it.
+#[derive(Debug)]
+struct Wish {
+    wc_id: Option<WcId>,
+    attempt: Option<AttemptId>,
+    /// Whether a phone was shown something.
+    phone: bool,
+    outcome: Option<Exit>,
+}
+
+struct Driver<'a> {
+    ports: &'a Ports<'a>,
+    printer: &'a Printer,
+    json: bool,
+    wishes: Vec<Wish>,
+    verify_code: Option<SecretString>,
+    png: Option<PngFile>,
+    stopping: Option<Exit>,
+    answers: UnboundedSender<(AttemptId, Option<SecretString>)>,
+}
+
+/// Puts the wishes to the engine and tells what happens until each is over; the exit code of design.md §5. A signal or
+/// the timeout cancels what is open (which hides it; the phone still shows its dialog).
+pub async fn drive(
+    plan: Plan,
+    ports: &Ports<'_>,
+    printer: &Printer,
+    json: bool,
+    events: &mut UnboundedReceiver<Event>,
+    interrupts: &mut UnboundedReceiver<Exit>,
+) -> Exit {
+    let (answers, mut answered) = unbounded_channel();
+    let mut driver = Driver {
+        ports,
+        printer,
+        json,
+        wishes: plan
+            .wishes
+            .iter()
+            .map(|wc_id| Wish { wc_id: wc_id.clone(), attempt: None, phone: false, outcome: None })
+            .collect(),
+        verify_code: plan.verify_code,
+        png: plan.png.map(PngFile::new),
+        stopping: None,
+        answers,
+    };
+    if !plan.resume {
+        for wc_id in plan.wishes {
+            (ports.send)(Command::Login { wc_id, way: plan.way });
+        }
+    }
+    // Far enough away to be never, where there is no limit.
+    let limit = tokio::time::sleep(plan.timeout.unwrap_or(Duration::from_secs(365 * 24 * 3600)));
+    tokio::pin!(limit);
+    while driver.wishes.iter().any(|wish| wish.outcome.is_none()) {
+        tokio::select! {
+            biased;
+            event = events.recv() => match event {
+                Some(event) => driver.event(event),
+                None => break,
+            },
+            Some(exit) = interrupts.recv() => {
+                if driver.stopping.is_some() {
+                    return exit;
+                }
+                driver.stop(exit);
+                limit.as_mut().reset(tokio::time::Instant::now() + GRACE);
+            }
+            Some((attempt, code)) = answered.recv() => driver.answer(attempt, code),
+            () = &mut limit => {
+                if driver.stopping.is_some() {
+                    break;
+                }
+                driver.stop(Exit::Expired);
+                limit.as_mut().reset(tokio::time::Instant::now() + GRACE);
+            }
+        }
+    }
+    driver.end()
+}
+
+impl Driver<'_> {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Login(event) => self.login(event),
+            Event::Busy { wc_id, attempt } => self.busy(wc_id.as_ref(), attempt),
+            Event::Rejected { wc_id, reason, gateway_message } => {
+                let exit = Exit::of_reason(reason, false);
+                let failure = Failure::of_reason(self.printer.lang, reason, gateway_message.as_deref(), exit);
+                self.refuse(wc_id.as_ref(), &failure);
+            }
+            Event::Fault { message } => (self.ports.words)(&message),
+            Event::Stopped => {
+                for wish in self.wishes.iter_mut().filter(|wish| wish.outcome.is_none()) {
+                    wish.outcome = Some(Exit::Other);
+                }
+            }
+            Event::Accounts(_)
+            | Event::Account(_)
+            | Event::AccountRemoved(_)
+            | Event::WIdChanged { .. }
+            | Event::Dropped { .. }
+            | Event::Recovered { .. }
+            | Event::TakenOffline { .. }
+            | Event::Fleet(_)
+            | Event::Token(_) => {}
+        }
+    }
+
+    /// Which wish a step belongs to: by attempt; the first steps by account; and a success of the account that was
+    /// asked for counts whatever attempt brought it (a late scan of a renewed code has an attempt of its own).
+    fn wish_of(&mut self, event: &LoginEvent) -> Option<&mut Wish> {
+        let step = &event.step;
+        let begins = matches!(step, LoginStep::Started { .. });
+        let resumes = matches!(step, LoginStep::Resumed { .. });
+        let succeeds = matches!(step, LoginStep::LoggedIn { .. } | LoginStep::Adopted { .. });
+        let at = self.wishes.iter().position(|wish| wish.attempt.as_ref() == Some(&event.attempt)).or_else(|| {
+            self.wishes.iter().position(|wish| {
+                let same = wish.wc_id == event.wc_id;
+                wish.outcome.is_none()
+                    && same
+                    && ((begins && wish.attempt.is_none())
+                        || (resumes && wish.attempt.is_none() && wish.wc_id.is_some())
+                        || (succeeds && wish.wc_id.is_some()))
+            })
+        })?;
+        let wish = self.wishes.get_mut(at)?;
+        if wish.attempt.is_none() {
+            wish.attempt = Some(event.attempt.clone());
+        }
+        Some(wish)
+    }
+
+    fn login(&mut self, event: LoginEvent) {
+        let stopping = self.stopping;
+        let Some(wish) = self.wish_of(&event) else { return };
+        if wish.outcome.is_some() {
+            return;
+        }
+        if matches!(event.step, LoginStep::SecondLoginSent { .. } | LoginStep::Qr { .. } | LoginStep::Waiting) {
+            wish.phone = true;
+        }
+        wish.outcome = match (&event.step, stopping) {
+            (LoginStep::Cancelled, Some(exit)) => Some(exit),
+            (step, _) => outcome(step, wish.phone),
+        };
+        self.picture(&event);
+        self.tell(&event);
+        if let LoginStep::VerifyCodeRequired { .. } = event.step {
+            self.verify(&event);
+        }
+    }
+
+    /// Writes the code's picture, or removes it when the code is over.
+    fn picture(&mut self, event: &LoginEvent) {
+        let Some(file) = &mut self.png else { return };
+        match &event.step {
+            LoginStep::Qr { code, .. } => {
+                if let Err(detail) = (self.ports.png)(code).and_then(|png| file.put(&png)) {
+                    file.remove();
+                    (self.ports.words)(&crate::model::text::clean(&detail));
+                }
+            }
+            LoginStep::Expired { .. } => file.remove(),
+            step if step.ends() => file.remove(),
+            _ => {}
+        }
+    }
+
+    fn tell(&self, event: &LoginEvent) {
+        let png = self.png.as_ref().map(PngFile::path).filter(|path| path.exists());
+        if self.json {
+            match self.printer.object(event, png) {
+                Some(object) => (self.ports.data)(&object.to_string()),
+                // What JSON has no event for is still said: a picture that cannot be read, a line that broke.
+                None if !matches!(event.step, LoginStep::Started { .. } | LoginStep::Requesting { .. }) => {
+                    self.say(event);
+                }
+                None => {}
+            }
+            return;
+        }
+        if let LoginStep::Qr { code, payload, .. } = &event.step {
+            (self.ports.data)(&(self.ports.draw)(code));
+            if self.printer.show_payload {
+                (self.ports.data)(payload.expose_secret());
+            }
+        }
+        self.say(event);
+    }
+
+    fn say(&self, event: &LoginEvent) {
+        match self.printer.words(event) {
+            Some(Words::Data(words)) => (self.ports.data)(&words),
+            Some(Words::Note(words)) => (self.ports.words)(&words),
+            None => {}
+        }
+    }
+
+    /// Gives the code from the command line, else asks; with nobody to ask the attempt is left pending (exit 8).
+    fn verify(&mut self, event: &LoginEvent) {
+        let attempt = event.attempt.clone();
+        if let Some(code) = self.verify_code.take() {
+            (self.ports.send)(Command::VerifyCode { attempt, code });
+            return;
+        }
+        let Some(ask) = self.ports.ask.clone() else {
+            self.answer(attempt, None);
+            return;
+        };
+        let (answers, question) = (self.answers.clone(), t(self.printer.lang, "cli.login.ask_code").into_owned());
+        tokio::task::spawn_blocking(move || {
+            // When nobody listens any more the attempt is over.
+            let _ = answers.send((attempt, ask(&question)));
+        });
+    }
+
+    fn answer(&mut self, attempt: AttemptId, code: Option<SecretString>) {
+        if let Some(code) = code {
+            (self.ports.send)(Command::VerifyCode { attempt, code });
+            return;
+        }
+        (self.ports.words)(&t(self.printer.lang, "cli.login.verify_later"));
+        for wish in self.wishes.iter_mut().filter(|wish| wish.attempt.as_ref() == Some(&attempt)) {
+            wish.outcome.get_or_insert(Exit::Verification);
+        }
+    }
+
+    /// An attempt of our own on the account (one that was resumed) is the one to follow; another's is in the way.
+    fn busy(&mut self, wc_id: Option<&WcId>, attempt: Option<AttemptId>) {
+        let waiting = |wish: &&mut Wish| wish.outcome.is_none() && wish.wc_id.as_ref() == wc_id;
+        if let Some(attempt) = attempt {
+            if let Some(wish) = self.wishes.iter_mut().find(waiting) {
+                wish.attempt = Some(attempt);
+            }
+            return;
+        }
+        let lang = self.printer.lang;
+        let failure = Failure::new(Exit::Busy, "busy", t(lang, "cli.login.busy")).hint(t(lang, "cli.login.busy_hint"));
+        self.refuse(wc_id, &failure);
+    }
+
+    fn refuse(&mut self, wc_id: Option<&WcId>, failure: &Failure) {
+        let wish = self.wishes.iter_mut().find(|wish| wish.outcome.is_none() && wish.wc_id.as_ref() == wc_id);
+        let Some(wish) = wish else { return };
+        wish.outcome = Some(failure.exit);
+        if self.json {
+            let mut object = failure.json(now(), Some(&self.printer.profile));
+            if let Some(map) = object.as_object_mut() {
+                map.insert("wc_id".into(), serde_json::json!(wc_id));
+            }
+            (self.ports.data)(&object.to_string());
+            return;
+        }
+        let who = wc_id.map(|wc_id| format!("{wc_id}: ")).unwrap_or_default();
+        (self.ports.words)(&crate::model::text::clean(&format!("saoma: {who}{}", failure.message)));
+        if let Some(hint) = &failure.hint {
+            (self.ports.words)(&format!("  {hint}"));
+        }
+    }
+
+    fn stop(&mut self, exit: Exit) {
+        self.stopping = Some(exit);
+        for wish in self.wishes.iter_mut().filter(|wish| wish.outcome.is_none()) {
+            match &wish.attempt {
+                Some(attempt) => (self.ports.send)(Command::Cancel { attempt: attempt.clone() }),
+                None => wish.outcome = Some(exit),
+            }
+        }
+    }
+
+    fn end(mut self) -> Exit {
+        if let Some(file) = &mut self.png {
+            file.remove();
+        }
+        let stopping = self.stopping;
+        match stopping {
+            Some(signal @ (Exit::Interrupted | Exit::Terminated | Exit::Hangup)) => signal,
+            _ => Exit::of_all(
+                self.wishes.iter().map(|wish| wish.outcome.unwrap_or_else(|| stopping.unwrap_or(Exit::Other))),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,46 @@
+//! `--qr-png FILE`: a code as a picture that goes when the code does.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::paths::replace;
+
+/// A file that holds a living code, 0600. Removed when the code is over, or with this value.
+#[derive(Debug)]
+pub struct PngFile {
+    path: PathBuf,
+    written: bool,
+}
+
+impl PngFile {
+    /// A file to be written at `path`.
+    pub const fn new(path: PathBuf) -> Self {
+        Self { path, written: false }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Shows a code; whoever looks sees the old picture or the new one, never half of one.
+    pub fn put(&mut self, png: &[u8]) -> Result<(), String> {
+        replace(&self.path, png).map_err(|error| error.to_string())?;
+        self.written = true;
+        Ok(())
+    }
+
+    /// The code is over.
+    pub fn remove(&mut self) {
+        if std::mem::take(&mut self.written) {
+            if let Err(error) = std::fs::remove_file(&self.path) {
+                tracing::warn!(path = %self.path.display(), %error, "the picture of a dead code stays");
+            }
+        }
+    }
+}
+
+impl Drop for PngFile {
+    fn drop(&mut self) {
+        self.remove();
+    }
+}
