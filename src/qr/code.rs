@@ -8,6 +8,13 @@ pub struct Code {
 }
 
 impl Code {
+    /// A code made module by module: for tests that need some code to draw.
+    #[doc(hidden)]
+    pub fn from_fn(size: u16, dark: impl Fn(u16, u16) -> bool) -> Self {
+        let dark = (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).map(|(x, y)| dark(x, y)).collect();
+        Self { size, dark }
+    }
+
     /// Modules per side, without the quiet zone.
     pub const fn size(&self) -> u16 {
         self.size
