@@ -1,11 +1,20 @@
 //! The TUI's mind: [`State`], [`Msg`] in, [`Effect`] out. Pure: owns no handle, channel or clock.
 
+pub mod accounts;
 pub mod effect;
+pub mod events;
+pub mod field;
+mod heard;
+mod keys;
+pub mod layout;
+pub mod logins;
 pub mod msg;
+pub mod popup;
+pub mod sign_in;
 pub mod state;
 pub mod update;
 
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;
-pub use state::State;
+pub use state::{Start, State};
 pub use update::update;

@@ -2,19 +2,317 @@
 
 use std::time::Duration;
 
-use crate::model::Now;
+use super::accounts::Accounts;
+use super::events::{EventLine, Events, Happening};
+use super::layout::Layout;
+use super::logins::{Login, LoginNumber, Logins, Stage};
+use super::popup::{Popup, Shown};
+use super::sign_in::SignIn;
+use crate::config::keymap::Keymap;
+use crate::engine::api::{Fleet, Token};
+use crate::i18n::Lang;
+use crate::model::{Account, Dialect, Now, Reason, Stamp, WcId};
+
+/// A pane that can have the focus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The accounts.
+    #[default]
+    Accounts,
+    /// The selected account, or its login.
+    Login,
+    /// What happened.
+    Events,
+}
+
+/// The selected row: a thing, never a number, so that it stays when rows move.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Selected {
+    /// There is no row.
+    #[default]
+    Nothing,
+    /// The open login of a new account.
+    New(LoginNumber),
+    /// An account.
+    Account(WcId),
+}
+
+/// A short message above the hints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    /// For people, in their language, cleaned.
+    pub text: String,
+    /// When it goes by itself, on the monotonic clock; `None`: at the next key.
+    pub until: Option<Duration>,
+}
+
+/// What the TUI is started with.
+#[derive(Clone, Debug, Default)]
+pub struct Start {
+    /// The profile's name; `None` opens the sign-in form.
+    pub profile: Option<String>,
+    /// The gateway's URL, as far as known.
+    pub gateway: String,
+    /// Which API.
+    pub dialect: Dialect,
+    /// The platform account, as far as known.
+    pub account: String,
+    /// The person's language.
+    pub lang: Lang,
+    /// Seconds that local time is ahead of UTC.
+    pub offset_seconds: i32,
+    /// Whether this is `saoma demo`.
+    pub demo: bool,
+    /// Which key does what.
+    pub keymap: Keymap,
+    /// Whether colours are wished (`NO_COLOR`); the code has its own always.
+    pub colour: bool,
+    /// What the store knows already, so that the first frame is whole.
+    pub accounts: Vec<Account>,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+}
 
 /// What the TUI knows: everything that a frame shows follows from it.
 #[derive(Debug, Default)]
 pub struct State {
     /// Set when a frame would look different from the last one.
     pub dirty: bool,
+    pub(crate) profile: Option<String>,
+    pub(crate) gateway: String,
+    pub(crate) dialect: Dialect,
+    pub(crate) platform_account: String,
+    pub(crate) lang: Lang,
+    pub(crate) offset_seconds: i32,
+    pub(crate) demo: bool,
+    pub(crate) demo_auto: bool,
+    pub(crate) keymap: Keymap,
+    pub(crate) colour: bool,
+    pub(crate) size: (u16, u16),
+    pub(crate) accounts: Accounts,
+    pub(crate) logins: Logins,
+    pub(crate) events: Events,
+    pub(crate) fleet: Option<Fleet>,
+    /// Since when the fleet list is stale, if it is: kept while it is being asked again.
+    pub(crate) stale_since: Option<Stamp>,
+    pub(crate) token: Option<Token>,
+    pub(crate) focus: Pane,
+    pub(crate) selected: Selected,
+    /// The row the selection was last seen in: where it goes when its thing is gone.
+    pub(crate) last_row: usize,
+    /// First listed row on the screen.
+    pub(crate) top: usize,
+    /// First event on the screen.
+    pub(crate) events_top: usize,
+    /// An account to be selected as soon as it is listed.
+    pub(crate) awaited: Option<WcId>,
+    pub(crate) popup: Option<Shown>,
+    pub(crate) sign_in: Option<SignIn>,
+    pub(crate) sign_in_drawn: bool,
+    /// Whether the form has opened by itself since the token was last good.
+    pub(crate) sign_in_offered: bool,
+    pub(crate) full_screen: bool,
+    pub(crate) invert: bool,
+    pub(crate) toast: Option<Toast>,
+    /// When the last key came: rows rest for a while after it.
+    pub(crate) last_key: Option<Duration>,
+    /// When the engine was last told that somebody is there.
+    pub(crate) last_told: Option<Duration>,
+    /// When Ctrl-C was last pressed.
+    pub(crate) last_interrupt: Option<Duration>,
 }
 
+/// Rows do not move for this long after a key.
+pub(crate) const HAND: Duration = Duration::from_secs(3);
+/// A toast that is no error stays this long.
+const TOAST: Duration = Duration::from_secs(6);
+/// One frame of a spinner.
+pub(crate) const SPIN: Duration = Duration::from_millis(250);
+
 impl State {
+    /// The state before the first frame.
+    pub fn new(start: Start) -> Self {
+        let mut state = Self {
+            dirty: true,
+            sign_in: start.profile.is_none().then(|| SignIn::new(&start.gateway, start.dialect, &start.account, false)),
+            profile: start.profile,
+            gateway: start.gateway,
+            dialect: start.dialect,
+            platform_account: start.account,
+            lang: start.lang,
+            offset_seconds: start.offset_seconds,
+            demo: start.demo,
+            keymap: start.keymap,
+            colour: start.colour,
+            size: start.size,
+            ..Self::default()
+        };
+        state.accounts.replace(start.accounts);
+        state.settle();
+        state
+    }
+
     /// How long until something visible changes by itself (a countdown's second, a toast's end); `None` while nothing
     /// on the screen moves, so that an idle screen has no timer.
-    pub fn next_wake(&self, _now: Now) -> Option<Duration> {
-        None
+    pub fn next_wake(&self, now: Now) -> Option<Duration> {
+        let until = |at: Duration| at.saturating_sub(now.mono);
+        let toast = self.toast.as_ref().and_then(|toast| toast.until).map(until);
+        let order = self.accounts.is_due().then(|| until(self.last_key.map_or(Duration::ZERO, |key| key + HAND)));
+        let second = self.visible_login().and_then(|login| login.deadline).and_then(|deadline| {
+            let left = u64::try_from(deadline.ms_since(now.wall)).ok().filter(|left| *left > 0)?;
+            Some(Duration::from_millis(if left % 1000 == 0 { 1000 } else { left % 1000 }))
+        });
+        let spin = self.spins().then(|| {
+            let into = now.mono.as_millis() % SPIN.as_millis();
+            SPIN.saturating_sub(Duration::from_millis(u64::try_from(into).unwrap_or(0)))
+        });
+        [toast, order, second, spin].into_iter().flatten().min()
+    }
+
+    /// Whether a spinner is on the screen.
+    pub(crate) fn spins(&self) -> bool {
+        if let Some(form) = &self.sign_in {
+            return form.waiting.is_some();
+        }
+        self.visible_login().is_some_and(Login::spins)
+            || (self.fleet == Some(Fleet::Asking) && !self.shows_full_screen() && self.size.1 >= 4)
+    }
+
+    /// The panes of the screen as it is now.
+    pub(crate) fn layout(&self) -> Layout {
+        Layout::of(self.size.0, self.size.1, self.focus)
+    }
+
+    /// The selected row's open login.
+    pub(crate) fn login(&self) -> Option<&Login> {
+        self.selected_login().filter(|login| login.is_open())
+    }
+
+    /// The selected row's login, open or ended.
+    pub(crate) fn selected_login(&self) -> Option<&Login> {
+        match &self.selected {
+            Selected::Nothing => None,
+            Selected::New(number) => self.logins.get(*number),
+            Selected::Account(wc_id) => self.logins.of(wc_id),
+        }
+    }
+
+    /// The selected row's open login, if its pane is on the screen.
+    pub(crate) fn visible_login(&self) -> Option<&Login> {
+        let shown = self.sign_in.is_none() && (self.full_screen || !self.layout().single || self.focus == Pane::Login);
+        self.login().filter(|_| shown)
+    }
+
+    /// The selected account.
+    pub(crate) fn account(&self) -> Option<&Account> {
+        match &self.selected {
+            Selected::Account(wc_id) => self.accounts.get(wc_id),
+            Selected::Nothing | Selected::New(_) => None,
+        }
+    }
+
+    /// Whether the code has the whole screen: by wish.
+    pub(crate) fn shows_full_screen(&self) -> bool {
+        self.full_screen && self.sign_in.is_none() && self.login().is_some()
+    }
+
+    /// Whether the field of a verification code takes the keys.
+    pub(crate) fn verifying(&self) -> bool {
+        self.sign_in.is_none()
+            && self.popup.is_none()
+            && self.focus == Pane::Login
+            && self.login().is_some_and(|login| matches!(login.stage, Stage::Verify { .. }))
+    }
+
+    /// How many rows the list has: open logins of new accounts, then accounts.
+    pub(crate) fn rows(&self) -> usize {
+        self.logins.new_ones().count() + self.accounts.len()
+    }
+
+    /// The row of the selection.
+    pub(crate) fn selected_row(&self) -> Option<usize> {
+        match &self.selected {
+            Selected::Nothing => None,
+            Selected::New(number) => self.logins.new_ones().position(|login| login.number == *number),
+            Selected::Account(wc_id) => self.accounts.place(wc_id).map(|place| place + self.logins.new_ones().count()),
+        }
+    }
+
+    /// What is in a row.
+    pub(crate) fn row(&self, row: usize) -> Selected {
+        let new = self.logins.new_ones().count();
+        if row < new {
+            return self.logins.new_ones().nth(row).map_or(Selected::Nothing, |login| Selected::New(login.number));
+        }
+        self.accounts.at(row - new).map_or(Selected::Nothing, |account| Selected::Account(account.wc_id.clone()))
+    }
+
+    /// Selects a row, or the last one.
+    pub(crate) fn select_row(&mut self, row: usize) {
+        self.selected = self.row(row.min(self.rows().saturating_sub(1)));
+        self.settle();
+    }
+
+    /// Brings selection, scrolling, focus and full screen back into what there is.
+    pub(crate) fn settle(&mut self) {
+        if let Some(wc_id) = self.awaited.take() {
+            if self.accounts.place(&wc_id).is_some() {
+                self.selected = Selected::Account(wc_id);
+            } else {
+                self.awaited = Some(wc_id);
+            }
+        }
+        let rows = self.rows();
+        let row = match self.selected_row() {
+            Some(row) => row,
+            None => {
+                let row = self.last_row.min(rows.saturating_sub(1));
+                self.selected = self.row(row);
+                row
+            }
+        };
+        self.last_row = row;
+        let layout = self.layout();
+        let page = layout.rows_in(layout.accounts).max(1);
+        self.top = self.top.min(row).max((row + 1).saturating_sub(page)).min(rows.saturating_sub(page));
+        let page = layout.rows_in(layout.events).max(1);
+        self.events_top = self.events_top.min(self.events.len().saturating_sub(page));
+        if self.full_screen && self.login().is_none() {
+            self.full_screen = false;
+        }
+    }
+
+    /// Says something that goes by itself.
+    pub(crate) fn say(&mut self, text: String, now: Now) {
+        self.toast = Some(Toast { text, until: Some(now.mono + TOAST) });
+    }
+
+    /// Says something that stays until a key.
+    pub(crate) fn complain(&mut self, text: String) {
+        self.toast = Some(Toast { text, until: None });
+    }
+
+    /// Opens a popup.
+    pub(crate) fn open(&mut self, popup: Popup) {
+        self.popup = Some(Shown { popup, drawn: false });
+    }
+
+    /// Notes what happened.
+    pub(crate) fn note(&mut self, at: Stamp, what: Happening, account: &str, reason: Option<Reason>) {
+        self.events.add(EventLine { at, what, account: account.into(), reason });
+        if self.events_top > 0 {
+            self.events_top += 1;
+        }
+    }
+
+    /// The best name for an account: what the event says, else what is known.
+    pub(crate) fn name_of(&self, told: &str, wc_id: Option<&WcId>) -> Box<str> {
+        if !told.trim().is_empty() {
+            return told.into();
+        }
+        match wc_id {
+            Some(wc_id) => self.accounts.get(wc_id).map_or_else(|| wc_id.as_str(), Account::name).into(),
+            None => "".into(),
+        }
     }
 }

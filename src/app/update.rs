@@ -1,9 +1,113 @@
 //! The one function that changes the state.
 
-use super::{Effect, Msg, State};
+use super::heard::heard;
+use super::keys::{key, paste};
+use super::logins::Stage;
+use super::state::{HAND, State};
+use super::{Effect, Msg};
+use crate::i18n::t;
 use crate::model::Now;
+use crate::model::text::clean;
 
 /// Takes what happened, changes the state, says what is to be done. Never panics, whatever comes in whatever order.
-pub fn update(_state: &mut State, _msg: Msg, _now: Now) -> Vec<Effect> {
-    Vec::new()
+pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
+    let effects = match msg {
+        Msg::Key(pressed) => key(state, pressed, now),
+        Msg::Paste(text) => {
+            paste(state, &text);
+            Vec::new()
+        }
+        Msg::Resize { columns, rows } => {
+            state.dirty |= state.size != (columns, rows);
+            state.size = (columns, rows);
+            Vec::new()
+        }
+        Msg::Engine(event) => {
+            state.dirty = true;
+            heard(state, event, now)
+        }
+        Msg::Drawn => {
+            drawn(state);
+            return Vec::new();
+        }
+        Msg::Tick => {
+            tick(state, now);
+            Vec::new()
+        }
+        Msg::SignedIn { profile } => {
+            signed_in(state, profile, now);
+            Vec::new()
+        }
+        Msg::SignInFailed { message } => {
+            if let Some(form) = &mut state.sign_in {
+                form.waiting = None;
+                form.failed = Some(clean(&message).into_owned());
+            } else {
+                state.complain(clean(&message).into_owned());
+            }
+            state.dirty = true;
+            Vec::new()
+        }
+        Msg::Notice { message } => {
+            state.say(clean(&message).into_owned(), now);
+            state.dirty = true;
+            Vec::new()
+        }
+        Msg::Repaint => {
+            state.dirty = true;
+            Vec::new()
+        }
+        Msg::DemoAuto(on) => {
+            state.demo_auto = on;
+            let text = t(state.lang, if on { "ui.demo.auto_on" } else { "ui.demo.auto_off" }).into_owned();
+            state.say(text, now);
+            state.dirty = true;
+            Vec::new()
+        }
+    };
+    let rests = state.last_key.is_none_or(|key| key + HAND <= now.mono);
+    if rests && state.accounts.is_due() {
+        state.accounts.sort();
+        state.dirty = true;
+    }
+    state.settle();
+    effects
+}
+
+/// A frame showed everything that is open: it takes keys now.
+fn drawn(state: &mut State) {
+    if let Some(shown) = &mut state.popup {
+        shown.drawn = true;
+    }
+    state.sign_in_drawn = state.sign_in.is_some();
+    if state.verifying()
+        && let Some(number) = state.login().map(|login| login.number)
+        && let Some(login) = state.logins.get_mut(number)
+        && let Stage::Verify { drawn, .. } = &mut login.stage
+    {
+        *drawn = true;
+    }
+}
+
+fn tick(state: &mut State, now: Now) {
+    if state.toast.as_ref().and_then(|toast| toast.until).is_some_and(|until| until <= now.mono) {
+        state.toast = None;
+        state.dirty = true;
+    }
+    // A countdown's second, its end, or a spinner's frame.
+    state.dirty |= state.spins() || state.visible_login().is_some_and(|login| login.deadline.is_some());
+}
+
+fn signed_in(state: &mut State, profile: String, now: Now) {
+    if let Some(form) = state.sign_in.take() {
+        state.gateway = form.gateway.text().trim().trim_end_matches('/').to_owned();
+        state.dialect = form.dialect;
+        state.platform_account = form.account.text().trim().to_owned();
+    }
+    state.profile = Some(profile);
+    state.token = None;
+    state.sign_in_offered = false;
+    let text = t(state.lang, "ui.toast.signed_in").into_owned();
+    state.say(text, now);
+    state.dirty = true;
 }

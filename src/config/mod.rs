@@ -7,10 +7,12 @@ pub mod edit;
 pub mod env;
 pub mod error;
 pub mod file;
+pub mod keymap;
 pub mod load;
 pub mod paths;
 pub mod profile;
 pub mod source;
+pub mod theme;
 
 pub use credentials::Credentials;
 pub use env::Env;

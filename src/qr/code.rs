@@ -81,6 +81,19 @@ impl Code {
         Ok(Self { size, version: number, ec, controls: text.chars().any(char::is_control), dark })
     }
 
+    /// A code made module by module: for tests that need some code to draw.
+    #[doc(hidden)]
+    pub fn from_fn(size: u16, dark: impl Fn(u16, u16) -> bool) -> Self {
+        let modules: Vec<bool> =
+            (0..size).flat_map(|y| (0..size).map(move |x| (x, y))).map(|(x, y)| dark(x, y)).collect();
+        let dark = modules
+            .chunks(8)
+            .map(|eight| eight.iter().rev().fold(0, |byte, dark| byte << 1 | u8::from(*dark)))
+            .collect();
+        let version = u8::try_from(size.saturating_sub(17) / 4).unwrap_or(u8::MAX);
+        Self { size, version, ec: Ec::L, controls: false, dark }
+    }
+
     /// Modules per side, without the quiet zone.
     pub const fn size(&self) -> u16 {
         self.size

@@ -1,9 +1,114 @@
 //! One file per pane; draws State, changes nothing.
 
+mod account;
+mod accounts;
+mod clock;
+mod code;
+mod events;
+mod hints;
+mod login;
+mod pen;
+mod popups;
+mod sign_in;
+mod status;
+
+use std::borrow::Cow;
+
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::app::State;
-use crate::model::Now;
+use crate::app::layout::Layout;
+use crate::config::theme::Theme;
+use crate::i18n::{Lang, t};
+use crate::model::{Now, Presence};
+
+/// What every pane needs to know beside the state.
+struct Look {
+    theme: Theme,
+    lang: Lang,
+    now: Now,
+}
+
+impl Look {
+    /// Glyph and colour of a presence; the word stands beside it wherever there is room.
+    fn presence(&self, presence: Presence) -> (&'static str, Style) {
+        match presence {
+            Presence::Online => ("●", self.theme.good()),
+            Presence::Offline => ("○", self.theme.bad()),
+            Presence::Unknown => ("?", self.theme.doubt()),
+        }
+    }
+
+    fn presence_word(&self, presence: Presence) -> Cow<'static, str> {
+        t(
+            self.lang,
+            match presence {
+                Presence::Online => "ui.presence.online",
+                Presence::Offline => "ui.presence.offline",
+                Presence::Unknown => "ui.presence.unknown",
+            },
+        )
+    }
+}
+
+/// The spinner's frame at a moment: four a second, drawn only while something of unknown length is asked.
+fn spinner(now: Now) -> &'static str {
+    match (now.mono.as_millis() / 250) % 4 {
+        0 => "⠋",
+        1 => "⠙",
+        2 => "⠸",
+        _ => "⠴",
+    }
+}
 
 /// Draws the whole screen.
-pub fn view(_state: &State, _now: Now, _frame: &mut Frame<'_>) {}
+pub fn view(state: &State, now: Now, frame: &mut Frame<'_>) {
+    let look = Look { theme: Theme::new(state.colour), lang: state.lang, now };
+    let screen = frame.area();
+    let buffer = frame.buffer_mut();
+    if let Some(form) = &state.sign_in {
+        sign_in::draw(&look, buffer, screen, form);
+    } else {
+        main_screen(state, &look, buffer, screen);
+    }
+    if let Some(shown) = &state.popup {
+        popups::draw(state, &look, buffer, screen, &shown.popup);
+    }
+}
+
+fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
+    let layout = Layout::of(screen.width, screen.height, state.focus);
+    let login = state.login();
+    let whole = state.shows_full_screen()
+        || (layout.single
+            && layout.login != Rect::default()
+            && login.is_some_and(|login| login.code(look.now.wall).is_some()));
+    if whole && let Some(login) = login {
+        login::full_screen(state, look, buffer, screen, login);
+        return;
+    }
+    status::draw(state, look, buffer, layout.status);
+    if layout.accounts.height > 0 {
+        accounts::draw(state, look, buffer, layout.accounts, layout.boxed);
+    }
+    if layout.events.height > 0 {
+        events::draw(state, look, buffer, layout.events, layout.boxed);
+    }
+    if layout.login.height > 0 {
+        match login {
+            Some(login) => login::draw(state, look, buffer, layout.login, layout.boxed, login),
+            None => account::draw(state, look, buffer, layout.login, layout.boxed),
+        }
+    }
+    hints::draw(state, look, buffer, layout.hints);
+    if let Some((message, error)) = hints::message(state, look) {
+        // Beside a code, never over it: on a split screen without boxes the left side's last rows are taken.
+        let right = if layout.single || layout.boxed { screen.width } else { layout.accounts.right() };
+        let height = layout.hints.y.saturating_sub(layout.status.bottom());
+        let above = Rect::new(0, layout.status.bottom(), right, height);
+        hints::draw_message(look, buffer, above, &message, error);
+    }
+}

@@ -1,0 +1,231 @@
+//! What the engine tells, taken into the state.
+
+use super::events::Happening;
+use super::logins::{Ending, Stage};
+use super::sign_in::SignIn;
+use super::state::{Pane, Selected, State};
+use super::{Effect, accounts};
+use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
+use crate::i18n::{t, tf};
+use crate::model::text::clean;
+use crate::model::{Now, Reason};
+
+/// Takes one event in.
+pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    match event {
+        Event::Accounts(accounts) => state.accounts.replace(accounts),
+        Event::Account(account) => {
+            let awaited = state.awaited.as_ref() == Some(&account.wc_id);
+            state.accounts.put(*account);
+            if awaited {
+                // Somebody wants to see this one: a filter that hides it gives way.
+                let hidden = state.awaited.as_ref().is_some_and(|wc_id| state.accounts.place(wc_id).is_none());
+                if hidden {
+                    state.accounts.set_filter(accounts::Filter::All);
+                }
+            }
+        }
+        Event::AccountRemoved(wc_id) => state.accounts.remove(&wc_id),
+        Event::Login(event) => login(state, event, now, &mut effects),
+        Event::Busy { wc_id, attempt } => {
+            state.logins.unwish(wc_id.as_ref());
+            if attempt.is_none() {
+                state.complain(t(state.lang, "ui.busy_elsewhere").into_owned());
+            }
+        }
+        Event::Rejected { wc_id, reason, gateway_message } => {
+            state.logins.unwish(wc_id.as_ref());
+            let name = state.name_of("", wc_id.as_ref());
+            let text = reason_text(state, &name, reason, gateway_message.as_deref());
+            state.complain(text);
+        }
+        Event::WIdChanged { wc_id, account, w_id: _, previous_w_id: _, at } => {
+            let name = state.name_of(&account, Some(&wc_id));
+            state.note(at, Happening::WIdChanged, &name, None);
+        }
+        Event::Dropped { wc_id, account, reason, at } => {
+            let name = state.name_of(&account, Some(&wc_id));
+            state.note(at, Happening::Dropped, &name, (reason != Reason::Dropped).then_some(reason));
+        }
+        Event::Recovered { wc_id, account, at } => {
+            let name = state.name_of(&account, Some(&wc_id));
+            state.note(at, Happening::Recovered, &name, None);
+        }
+        Event::TakenOffline { wc_ids, at } => {
+            for wc_id in wc_ids {
+                let name = state.name_of("", Some(&wc_id));
+                state.note(at, Happening::TakenOffline, &name, None);
+            }
+        }
+        Event::Fleet(fleet) => self::fleet(state, fleet, now),
+        Event::Token(token) => self::token(state, token, now),
+        Event::Fault { message } => state.complain(clean(&message).into_owned()),
+        Event::Stopped => {}
+    }
+    effects
+}
+
+/// A reason as a sentence for the line above the hints.
+fn reason_text(state: &State, name: &str, reason: Reason, words: Option<&str>) -> String {
+    let code = reason.code();
+    let name = clean(name);
+    let mut text = String::new();
+    if !name.is_empty() {
+        text.push_str(&name);
+        text.push_str(": ");
+    }
+    text.push_str(&t(state.lang, &format!("reason.{code}")));
+    if let Some(words) = words.map(clean).filter(|words| !words.trim().is_empty()) {
+        text.push_str(&tf(state.lang, "ui.quoted", &[("words", &words)]));
+    }
+    text.push_str(&t(state.lang, "ui.stop"));
+    text.push_str(&t(state.lang, &format!("next.{code}")));
+    text
+}
+
+fn fleet(state: &mut State, fleet: Fleet, now: Now) {
+    match &fleet {
+        Fleet::Ok { at } => {
+            if state.stale_since.take().is_some() {
+                state.note(*at, Happening::ListBack, "", None);
+            }
+        }
+        Fleet::Failing { since, reason, .. } => {
+            if state.stale_since.replace(*since).is_none() {
+                state.note(now.wall, Happening::ListFailing, "", Some(*reason));
+            }
+        }
+        Fleet::Asking => {}
+        Fleet::NeedsPassword => {
+            if state.fleet != Some(Fleet::NeedsPassword) {
+                let text = reason_text(state, "", Reason::NeedsPassword, None);
+                state.say(text, now);
+            }
+        }
+    }
+    state.fleet = Some(fleet);
+}
+
+fn token(state: &mut State, token: Token, now: Now) {
+    let before = state.token.replace(token);
+    match token {
+        Token::Ok => state.sign_in_offered = false,
+        Token::Missing | Token::Rejected => {
+            if token == Token::Rejected && before != Some(token) {
+                state.note(now.wall, Happening::TokenRejected, "", None);
+            }
+            if !state.demo && !state.sign_in_offered && state.sign_in.is_none() {
+                state.sign_in_offered = true;
+                open_sign_in(state);
+            }
+        }
+    }
+}
+
+/// Opens the sign-in form with what is known.
+pub(super) fn open_sign_in(state: &mut State) {
+    let form = SignIn::new(&state.gateway, state.dialect, &state.platform_account, state.profile.is_some());
+    state.sign_in = Some(form);
+    state.sign_in_drawn = false;
+    state.popup = None;
+}
+
+fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effect>) {
+    let name = state.name_of(&event.account, event.wc_id.as_ref());
+    let at = event.at;
+    let noted = happening(&event.step);
+    let ends = event.step.ends();
+    let success = matches!(event.step, LoginStep::LoggedIn { .. } | LoginStep::Adopted { .. });
+    let came = match &event.step {
+        LoginStep::LoggedIn { nick_name, .. } if !nick_name.trim().is_empty() => nick_name.clone(),
+        _ => name.clone(),
+    };
+    let cancelled = matches!(event.step, LoginStep::Cancelled);
+    let wc_id = event.wc_id.clone();
+    let wanted = matches!(event.step, LoginStep::VerifyCodeRequired { .. });
+    let number = state.logins.event(event, now);
+    if let Some((what, reason)) = noted {
+        state.note(at, what, &came, reason);
+    }
+    let Some(number) = number else { return };
+    let mine = match &state.selected {
+        Selected::New(selected) => *selected == number,
+        Selected::Account(selected) => Some(selected) == wc_id.as_ref(),
+        Selected::Nothing => false,
+    };
+    // A new account's row becomes the account's own as soon as it is known whose it is.
+    if let (Selected::New(selected), Some(wc_id)) = (&state.selected, &wc_id)
+        && *selected == number
+        && (success || !ends)
+    {
+        state.awaited = Some(wc_id.clone());
+    }
+    if wanted && mine && state.popup.is_none() {
+        state.focus = Pane::Login;
+    }
+    if !ends {
+        return;
+    }
+    if mine && state.layout().single {
+        state.focus = Pane::Accounts;
+    }
+    let Some(login) = state.logins.get(number) else { return };
+    let ending = match &login.stage {
+        Stage::Ended(ending) => ending.clone(),
+        _ => return,
+    };
+    let words = login.words.clone();
+    let gone = login.wc_id.is_none();
+    match ending {
+        Ending::LoggedIn(_) => {
+            let text = tf(state.lang, "ui.toast.logged_in", &[("account", &clean(&came))]);
+            state.say(text, now);
+        }
+        Ending::Adopted(_) => {
+            let text = tf(state.lang, "ui.toast.adopted", &[("account", &clean(&came))]);
+            state.say(text, now);
+        }
+        Ending::Not(reason) => {
+            if !cancelled {
+                effects.push(Effect::Bell);
+            }
+            // A known account keeps the words on its own pane; a new one has none.
+            if cancelled {
+                let text = t(state.lang, "ui.toast.cancelled").into_owned();
+                state.say(text, now);
+            } else if gone || !mine || state.layout().single {
+                let text = reason_text(state, &name, reason, words.as_deref());
+                state.complain(text);
+            }
+        }
+    }
+    if gone {
+        state.logins.remove(number);
+    }
+}
+
+/// The line of the events pane for a step, if it deserves one.
+const fn happening(step: &LoginStep) -> Option<(Happening, Option<Reason>)> {
+    Some(match step {
+        LoginStep::Started { .. }
+        | LoginStep::Requesting { .. }
+        | LoginStep::Waiting
+        | LoginStep::PollBroken { .. }
+        | LoginStep::Expired { renewing: true } => return None,
+        LoginStep::Resumed { .. } => (Happening::Resumed, None),
+        LoginStep::SecondLoginSent { .. } => (Happening::Dialog, None),
+        LoginStep::SecondLoginFailed { reason, .. } => (Happening::SecondLoginFailed, Some(*reason)),
+        LoginStep::Qr { .. } => (Happening::Code, None),
+        LoginStep::NoPicture { .. } => (Happening::Ended, Some(Reason::ImageFailed)),
+        LoginStep::Scanned => (Happening::Scanned, None),
+        LoginStep::VerifyCodeRequired { .. } | LoginStep::DeviceVerification { .. } => (Happening::Verification, None),
+        LoginStep::LoggedIn { .. } => (Happening::LoggedIn, None),
+        LoginStep::Adopted { .. } => (Happening::Adopted, None),
+        LoginStep::WrongAccount { .. } => (Happening::Ended, Some(Reason::WrongAccount)),
+        LoginStep::Expired { renewing: false } => (Happening::Ended, Some(Reason::NobodyScanned)),
+        LoginStep::Cancelled => (Happening::Ended, Some(Reason::Cancelled)),
+        LoginStep::Superseded => (Happening::Ended, Some(Reason::Superseded)),
+        LoginStep::Failed { reason, .. } => (Happening::Ended, Some(*reason)),
+    })
+}

@@ -1,0 +1,382 @@
+//! The logins of this process as the screen knows them: what the engine told of each, in the order of the wishes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::field::Field;
+use crate::engine::api::{LoginEvent, LoginStep, Way};
+use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
+use crate::qr::Code;
+
+/// This process's own number for a login: there before the engine gave it an [`AttemptId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LoginNumber(pub u64);
+
+/// How a rung of the ladder fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RungState {
+    /// Not reached.
+    Ahead,
+    /// Under way.
+    Running,
+    /// It was not needed or not possible.
+    Passed,
+    /// It did not work.
+    Failed(Reason),
+}
+
+/// What the login waits for.
+#[derive(Clone, Debug)]
+pub enum Stage {
+    /// The engine has not taken the wish up.
+    Wished,
+    /// A rung's request is on its way.
+    Requesting,
+    /// The phone shows a dialog.
+    Dialog,
+    /// The code is there to be scanned.
+    Scan,
+    /// The code is there, but its picture cannot be read.
+    NoPicture,
+    /// The phone scanned and has to confirm.
+    Scanned,
+    /// A verification code has to be typed.
+    Verify {
+        /// What is typed.
+        field: Field,
+        /// Whether a frame showed the field, so that it takes keys.
+        drawn: bool,
+    },
+    /// A URL has to be opened on the phone.
+    Device {
+        /// The URL, uncleaned.
+        url: Box<str>,
+    },
+    /// The last code is over, the next one on its way.
+    Renewing,
+    /// It is over.
+    Ended(Ending),
+}
+
+/// How a login ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Logged in with this wId.
+    LoggedIn(WId),
+    /// It was online already under this wId.
+    Adopted(WId),
+    /// It did not come to a login.
+    Not(Reason),
+}
+
+/// One login.
+#[derive(Clone, Debug)]
+pub struct Login {
+    /// Our number.
+    pub number: LoginNumber,
+    /// The engine's name for it, once told.
+    pub attempt: Option<AttemptId>,
+    /// Whom; `None` for a new account.
+    pub wc_id: Option<WcId>,
+    /// How.
+    pub way: Way,
+    /// The rungs adopt, second login, QR login.
+    pub rungs: [RungState; 3],
+    /// What it waits for.
+    pub stage: Stage,
+    /// The code, while one can be scanned; see [`Login::code`].
+    code: Option<Arc<Code>>,
+    /// When the code or the dialog is over.
+    pub deadline: Option<Stamp>,
+    /// The gateway's words for the last thing that went wrong, uncleaned.
+    pub words: Option<Box<str>>,
+    /// The poll's line is broken until then.
+    pub broken: Option<Stamp>,
+    /// When the last step came (both clocks are the wish's until then).
+    pub at: Stamp,
+    /// When it was wished.
+    pub since: Duration,
+}
+
+const fn rung_index(rung: Rung) -> usize {
+    match rung {
+        Rung::Adopt => 0,
+        Rung::SecondLogin => 1,
+        Rung::QrLogin => 2,
+    }
+}
+
+impl Login {
+    /// Whether somebody still waits for it.
+    pub const fn is_open(&self) -> bool {
+        !matches!(self.stage, Stage::Ended(_))
+    }
+
+    /// The code, if it can still be scanned at `now`: never one that is over, used or cancelled.
+    pub fn code(&self, now: Stamp) -> Option<&Arc<Code>> {
+        match self.stage {
+            Stage::Scan => self.code.as_ref().filter(|_| self.deadline.is_some_and(|deadline| deadline > now)),
+            _ => None,
+        }
+    }
+
+    /// Whether it waits for an answer of unknown length, so that a spinner is due.
+    pub const fn spins(&self) -> bool {
+        matches!(self.stage, Stage::Wished | Stage::Requesting | Stage::Renewing)
+    }
+
+    /// How it ended, if it has.
+    pub const fn ending(&self) -> Option<&Ending> {
+        match &self.stage {
+            Stage::Ended(ending) => Some(ending),
+            _ => None,
+        }
+    }
+
+    /// The rungs this login may use.
+    pub const fn ladder(&self) -> &'static [Rung] {
+        match self.way {
+            Way::Ladder => &[Rung::Adopt, Rung::SecondLogin, Rung::QrLogin],
+            Way::Second => &[Rung::SecondLogin],
+            Way::Qr => &[Rung::QrLogin],
+        }
+    }
+
+    /// How one rung fares.
+    pub fn rung(&self, rung: Rung) -> &RungState {
+        self.rungs.get(rung_index(rung)).unwrap_or(&RungState::Ahead)
+    }
+
+    fn reach(&mut self, rung: Rung) {
+        let here = rung_index(rung);
+        for (at, state) in self.rungs.iter_mut().enumerate() {
+            if at < here && matches!(state, RungState::Ahead | RungState::Running) {
+                *state = RungState::Passed;
+            } else if at == here {
+                *state = RungState::Running;
+            }
+        }
+    }
+
+    /// Takes a step in; `now` is the moment of the message.
+    fn step(&mut self, step: LoginStep, at: Stamp) {
+        self.at = at;
+        if !matches!(step, LoginStep::Waiting | LoginStep::PollBroken { .. }) {
+            self.broken = None;
+        }
+        match step {
+            LoginStep::Started { way } => {
+                self.way = way;
+                self.stage = Stage::Requesting;
+            }
+            LoginStep::Resumed { rung, expires_at } => {
+                self.reach(rung);
+                self.code = None;
+                self.deadline = expires_at;
+                self.stage = match rung {
+                    Rung::SecondLogin => Stage::Dialog,
+                    Rung::Adopt | Rung::QrLogin => Stage::Requesting,
+                };
+            }
+            LoginStep::Requesting { rung } => {
+                self.reach(rung);
+                self.code = None;
+                self.deadline = None;
+                self.stage = Stage::Requesting;
+            }
+            LoginStep::SecondLoginSent { expires_at } => {
+                self.reach(Rung::SecondLogin);
+                self.deadline = Some(expires_at);
+                self.stage = Stage::Dialog;
+            }
+            LoginStep::SecondLoginFailed { reason, gateway_message } => {
+                if let Some(state) = self.rungs.get_mut(rung_index(Rung::SecondLogin)) {
+                    *state = RungState::Failed(reason);
+                }
+                self.words = gateway_message;
+                self.deadline = None;
+                self.stage = Stage::Requesting;
+            }
+            LoginStep::Qr { w_id: _, expires_at, code, payload: _ } => {
+                self.reach(Rung::QrLogin);
+                self.code = Some(code);
+                self.deadline = Some(expires_at);
+                self.stage = Stage::Scan;
+            }
+            LoginStep::NoPicture { detail: _, expires_at } => {
+                self.reach(Rung::QrLogin);
+                self.code = None;
+                self.deadline = Some(expires_at);
+                self.stage = Stage::NoPicture;
+            }
+            LoginStep::Waiting => self.broken = None,
+            LoginStep::PollBroken { retry_at, detail: _ } => self.broken = Some(retry_at),
+            LoginStep::Scanned => {
+                self.code = None;
+                self.stage = Stage::Scanned;
+            }
+            LoginStep::VerifyCodeRequired { gateway_message } => {
+                self.code = None;
+                self.words = Some(gateway_message);
+                self.stage = Stage::Verify { field: Field::default(), drawn: false };
+            }
+            LoginStep::DeviceVerification { url } => {
+                self.code = None;
+                self.stage = Stage::Device { url };
+            }
+            LoginStep::Expired { renewing: true } => {
+                self.code = None;
+                self.deadline = None;
+                self.stage = Stage::Renewing;
+            }
+            LoginStep::LoggedIn { w_id, .. } => self.end(Ending::LoggedIn(w_id)),
+            LoginStep::Adopted { w_id, .. } => self.end(Ending::Adopted(w_id)),
+            LoginStep::WrongAccount { nick_name, .. } => {
+                self.words = Some(nick_name);
+                self.end(Ending::Not(Reason::WrongAccount));
+            }
+            LoginStep::Expired { renewing: false } => self.end(Ending::Not(Reason::NobodyScanned)),
+            LoginStep::Cancelled => self.end(Ending::Not(Reason::Cancelled)),
+            LoginStep::Superseded => self.end(Ending::Not(Reason::Superseded)),
+            LoginStep::Failed { reason, gateway_message, detail: _ } => {
+                self.words = gateway_message;
+                self.end(Ending::Not(reason));
+            }
+        }
+    }
+
+    fn end(&mut self, ending: Ending) {
+        self.code = None;
+        self.deadline = None;
+        self.stage = Stage::Ended(ending);
+    }
+}
+
+/// How many ended logins are remembered, for the words on the account's pane.
+const REMEMBERED: usize = 200;
+
+/// All logins, open and lately ended.
+#[derive(Debug, Default)]
+pub struct Logins {
+    list: Vec<Login>,
+    next: u64,
+}
+
+impl Logins {
+    /// Notes a wish that was put to the engine, so that the screen shows it at once.
+    pub fn wish(&mut self, wc_id: Option<WcId>, way: Way, now: Now) -> LoginNumber {
+        self.forget(wc_id.as_ref());
+        self.add(None, wc_id, way, now)
+    }
+
+    fn add(&mut self, attempt: Option<AttemptId>, wc_id: Option<WcId>, way: Way, now: Now) -> LoginNumber {
+        if self.list.len() > REMEMBERED
+            && let Some(oldest) = self.list.iter().position(|login| !login.is_open())
+        {
+            self.list.remove(oldest);
+        }
+        self.next += 1;
+        let number = LoginNumber(self.next);
+        self.list.push(Login {
+            number,
+            attempt,
+            wc_id,
+            way,
+            rungs: [RungState::Ahead, RungState::Ahead, RungState::Ahead],
+            stage: Stage::Wished,
+            code: None,
+            deadline: None,
+            words: None,
+            broken: None,
+            at: now.wall,
+            since: now.mono,
+        });
+        number
+    }
+
+    /// Takes an engine's step in. Gives the login's number; `None` for a step of a login that has ended already or
+    /// that began in the dark (a late end of an abandoned one).
+    pub fn event(&mut self, event: LoginEvent, now: Now) -> Option<LoginNumber> {
+        let LoginEvent { attempt, wc_id, account: _, at, step } = event;
+        let known = self.list.iter().position(|login| login.attempt.as_ref() == Some(&attempt));
+        let at_index = match known {
+            Some(index) => index,
+            None => {
+                let way = match &step {
+                    LoginStep::Started { way } => *way,
+                    LoginStep::Resumed { rung: Rung::SecondLogin, .. } => Way::Second,
+                    LoginStep::Resumed { .. } => Way::Qr,
+                    step if step.ends() => return None,
+                    _ => Way::Qr,
+                };
+                let wished = self
+                    .list
+                    .iter()
+                    .position(|login| login.attempt.is_none() && login.is_open() && login.wc_id == wc_id);
+                let index = wished.unwrap_or_else(|| {
+                    self.add(None, wc_id.clone(), way, now);
+                    self.list.len().saturating_sub(1)
+                });
+                if let Some(login) = self.list.get_mut(index) {
+                    login.attempt = Some(attempt);
+                }
+                index
+            }
+        };
+        let login = self.list.get_mut(at_index)?;
+        if !login.is_open() {
+            return None;
+        }
+        let wrong_account = matches!(step, LoginStep::WrongAccount { .. });
+        if login.wc_id.is_none() && !wrong_account {
+            login.wc_id = wc_id;
+        }
+        login.step(step, at);
+        Some(login.number)
+    }
+
+    /// The engine did not take a wish up: forgets it. True if there was one.
+    pub fn unwish(&mut self, wc_id: Option<&WcId>) -> bool {
+        let before = self.list.len();
+        self.list.retain(|login| login.attempt.is_some() || !login.is_open() || login.wc_id.as_ref() != wc_id);
+        before != self.list.len()
+    }
+
+    /// Forgets how the last login of an account ended.
+    pub fn forget(&mut self, wc_id: Option<&WcId>) -> bool {
+        let before = self.list.len();
+        self.list.retain(|login| login.is_open() || login.wc_id.as_ref() != wc_id);
+        before != self.list.len()
+    }
+
+    /// Forgets a login altogether.
+    pub fn remove(&mut self, number: LoginNumber) {
+        self.list.retain(|login| login.number != number);
+    }
+
+    /// One login.
+    pub fn get(&self, number: LoginNumber) -> Option<&Login> {
+        self.list.iter().find(|login| login.number == number)
+    }
+
+    /// One login.
+    pub fn get_mut(&mut self, number: LoginNumber) -> Option<&mut Login> {
+        self.list.iter_mut().find(|login| login.number == number)
+    }
+
+    /// The newest login of an account that is open; without one, the newest that ended.
+    pub fn of(&self, wc_id: &WcId) -> Option<&Login> {
+        let mine = || self.list.iter().rev().filter(|login| login.wc_id.as_ref() == Some(wc_id));
+        mine().find(|login| login.is_open()).or_else(|| mine().next())
+    }
+
+    /// The open logins of new accounts, oldest first.
+    pub fn new_ones(&self) -> impl Iterator<Item = &Login> {
+        self.list.iter().filter(|login| login.wc_id.is_none() && login.is_open())
+    }
+
+    /// The open logins.
+    pub fn open(&self) -> impl Iterator<Item = &Login> {
+        self.list.iter().filter(|login| login.is_open())
+    }
+}

@@ -1,0 +1,38 @@
+//! What can lie over the panes and take the keys: only after a frame showed it, so that no key typed for something
+//! else answers a question.
+
+use super::field::Field;
+use crate::model::WcId;
+
+/// What lies over the panes.
+#[derive(Clone, Debug)]
+pub enum Popup {
+    /// The keys.
+    Help {
+        /// First line shown.
+        top: usize,
+    },
+    /// A wcId to add.
+    Add {
+        /// What is typed.
+        field: Field,
+        /// The locale key of what is wrong with it.
+        wrong: Option<&'static str>,
+    },
+    /// Whether to take an account off line.
+    Offline {
+        /// Which.
+        wc_id: WcId,
+    },
+    /// Whether to leave although codes wait.
+    Quit,
+}
+
+/// A popup and whether it was seen.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// What.
+    pub popup: Popup,
+    /// Whether a frame showed it.
+    pub drawn: bool,
+}

@@ -1,0 +1,169 @@
+//! The accounts: one row each, and only the rows that are on the screen.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Look, clock, pen};
+use crate::app::State;
+use crate::app::accounts::Filter;
+use crate::app::logins::{Login, Stage};
+use crate::app::state::{Pane, Selected};
+use crate::i18n::t;
+use crate::model::text::{clean, width};
+use crate::model::{Account, Presence, Reason};
+
+/// Where the columns of a row are; a column that does not fit has no room.
+struct Columns {
+    name: usize,
+    presence: usize,
+    time: usize,
+}
+
+impl Columns {
+    /// design.md §7: cursor, mark, name 18, glyph and presence, time 5, flag. Narrow panes give up the time, then
+    /// shorten the name; wide ones lengthen it.
+    fn of(columns: u16, look: &Look) -> Self {
+        let columns = usize::from(columns);
+        let presence = 2 + [Presence::Online, Presence::Offline, Presence::Unknown]
+            .into_iter()
+            .map(|presence| width(&look.presence_word(presence)))
+            .max()
+            .unwrap_or(0);
+        // Cursor and mark, a space behind each of name, presence and time, five columns of flag.
+        let full = 2 + 18 + 1 + presence + 1 + 5 + 1 + 5;
+        if columns >= full {
+            return Self { name: (18 + columns - full).min(32), presence, time: 5 };
+        }
+        let name = columns.saturating_sub(2 + 1 + presence + 1 + 1);
+        if name >= 6 {
+            return Self { name: name.min(18), presence, time: 0 };
+        }
+        Self { name: columns.saturating_sub(2 + 1 + 1), presence: 1, time: 0 }
+    }
+}
+
+/// Draws the accounts pane.
+pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool) {
+    let theme = look.theme;
+    let total = state.accounts.total();
+    let listed = state.accounts.len();
+    let right = match state.accounts.filter() {
+        Filter::All => format!("{total}"),
+        Filter::Offline => format!("{} {listed}/{total}", t(look.lang, "ui.presence.offline")),
+        Filter::Unknown => format!("{} {listed}/{total}", t(look.lang, "ui.presence.unknown")),
+    };
+    let title = t(look.lang, "ui.pane.accounts");
+    let focused = state.focus == Pane::Accounts;
+    let inner = pen::titled(buffer, area, theme, &title, &[(&right, theme.dim())], focused, boxed);
+    if state.rows() == 0 {
+        empty(state, look, buffer, inner);
+        return;
+    }
+    let columns = Columns::of(inner.width, look);
+    for line in 0..inner.height {
+        let row = state.top + usize::from(line);
+        let area = Rect::new(inner.x, inner.y + line, inner.width, 1);
+        match state.row(row) {
+            Selected::Nothing => break,
+            Selected::New(number) => {
+                let login = state.logins.get(number);
+                let selected = state.selected == Selected::New(number);
+                let name = t(look.lang, "ui.new_account");
+                draw_name(look, buffer, area, &columns, &name, selected);
+                if let Some(login) = login {
+                    flag(look, buffer, area, &columns, Some(login), None);
+                }
+            }
+            Selected::Account(wc_id) => {
+                let Some(account) = state.accounts.get(&wc_id) else { continue };
+                let selected = matches!(&state.selected, Selected::Account(id) if *id == wc_id);
+                let login = state.logins.of(&wc_id).filter(|login| login.is_open());
+                draw_account(state, look, buffer, area, &columns, account, selected);
+                flag(look, buffer, area, &columns, login, Some(account));
+            }
+        }
+    }
+}
+
+/// The selected row has a marker and a bold name: a move of the cursor changes few cells (perf.md G11).
+fn draw_name(look: &Look, buffer: &mut Buffer, area: Rect, columns: &Columns, name: &str, selected: bool) {
+    let theme = look.theme;
+    if selected {
+        pen::write(buffer, area, 0, 0, "▸", theme.accent());
+    }
+    let name = crate::model::text::cut(name, columns.name);
+    pen::write(buffer, area, 2, 0, &name, if selected { theme.strong() } else { theme.text() });
+}
+
+fn draw_account(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    columns: &Columns,
+    account: &Account,
+    selected: bool,
+) {
+    let theme = look.theme;
+    draw_name(look, buffer, area, columns, &clean(account.name()), selected);
+    let x = pen::columns(2 + columns.name + 1);
+    let (glyph, style) = look.presence(account.presence);
+    let (style, word_style) = if account.stale { (theme.dim(), theme.dim()) } else { (style, theme.text()) };
+    pen::write(buffer, area, x, 0, glyph, style);
+    if columns.presence > 1 {
+        let word = look.presence_word(account.presence);
+        pen::write(buffer, area, x + 2, 0, &word, word_style);
+    }
+    if columns.time > 0
+        && account.stale
+        && let Some(at) = account.observed_at
+    {
+        let time = clock::short(at, look.now, state.offset_seconds);
+        pen::write(buffer, area, x + pen::columns(columns.presence + 1), 0, &time, theme.dim());
+    }
+}
+
+/// What a row wants to be looked at for: its login, or why it is not online.
+fn flag(
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    columns: &Columns,
+    login: Option<&Login>,
+    account: Option<&Account>,
+) {
+    let theme = look.theme;
+    let behind = 2 + columns.name + 1 + columns.presence + 1;
+    let x = pen::columns(behind + if columns.time > 0 { columns.time + 1 } else { 0 });
+    let room = usize::from(area.width).saturating_sub(usize::from(x));
+    let (key, style) = match (login.map(|login| &login.stage), account) {
+        (Some(Stage::Wished | Stage::Requesting | Stage::Renewing), _) => ("ui.flag.busy", theme.dim()),
+        (Some(Stage::Dialog | Stage::Scanned), _) => ("ui.flag.phone", theme.accent()),
+        (Some(Stage::Scan | Stage::NoPicture), _) => ("ui.flag.code", theme.accent()),
+        (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),
+        (Some(Stage::Ended(_)), _) | (None, None) => return,
+        (None, Some(account)) => match account.reason {
+            None | Some(Reason::Dropped | Reason::NeedsPassword) => return,
+            Some(Reason::TakenOffline) => ("ui.flag.ours", theme.dim()),
+            Some(_) if account.presence == Presence::Online => return,
+            Some(_) => ("ui.flag.reason", theme.doubt()),
+        },
+    };
+    let word = t(look.lang, key);
+    if width(&word) <= room {
+        pen::write(buffer, area, x, 0, &word, style);
+    } else if room > 0 {
+        pen::write(buffer, area, x, 0, "!", style);
+    }
+}
+
+fn empty(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let theme = look.theme;
+    let filtered = state.accounts.total() > 0;
+    let key = if filtered { "ui.empty.filtered" } else { "ui.empty.accounts" };
+    let words = t(look.lang, key);
+    let lines = crate::model::text::wrap(&words, usize::from(area.width));
+    for (line, y) in lines.iter().zip(1..) {
+        pen::write(buffer, area, 0, y, line, theme.dim());
+    }
+}

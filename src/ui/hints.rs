@@ -1,0 +1,140 @@
+//! The last row: the keys that make sense now and fit; above it, what has to be said.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Look, pen};
+use crate::action::Action;
+use crate::app::State;
+use crate::app::accounts::Filter;
+use crate::app::state::{Pane, Selected};
+use crate::engine::api::Token;
+use crate::i18n::tf;
+use crate::model::Presence;
+use crate::model::text::{cut, width, wrap};
+
+/// The keys that make sense now, the most useful first.
+fn useful(state: &State, look: &Look) -> Vec<Action> {
+    let code = state.login().is_some_and(|login| login.code(look.now.wall).is_some());
+    let mut actions = Vec::new();
+    if state.demo {
+        if state.login().is_some() {
+            actions.extend([Action::DemoScan, Action::DemoConfirm, Action::DemoCancel]);
+        } else if state.account().is_some_and(|account| account.presence == Presence::Online) {
+            actions.push(Action::DemoDrop);
+        }
+    }
+    if !state.demo && matches!(state.token, Some(Token::Missing | Token::Rejected)) {
+        actions.push(Action::SignIn);
+    }
+    if state.focus == Pane::Events {
+        actions.extend([Action::Close, Action::Down, Action::Up]);
+    } else if state.login().is_some() {
+        if code {
+            actions.push(Action::FullScreen);
+        }
+        actions.extend([Action::Cancel]);
+        if code {
+            actions.push(Action::Invert);
+        }
+        actions.push(Action::LoginNew);
+    } else {
+        if let Selected::Account(_) = state.selected {
+            actions.push(Action::Login);
+        }
+        actions.push(Action::LoginNew);
+        if let Some(account) = state.account() {
+            actions.push(Action::LoginQr);
+            if account.was_logged_in() {
+                actions.push(Action::SecondLogin);
+            }
+            if account.presence != Presence::Offline {
+                actions.push(Action::Offline);
+            }
+            if account.w_id.is_some() {
+                actions.push(Action::CopyWId);
+            }
+        }
+        actions.extend([Action::Add, Action::Refresh]);
+    }
+    match state.accounts.filter() {
+        Filter::All => actions.push(Action::ShowOffline),
+        Filter::Offline | Filter::Unknown => actions.push(Action::ShowAll),
+    }
+    if state.demo {
+        actions.push(Action::DemoAuto);
+    }
+    actions
+}
+
+/// Draws the hints. Help and quit are always among them where anything fits.
+pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
+    let theme = look.theme;
+    let pairs = |actions: &[Action]| -> Vec<(String, String)> {
+        let pair = |action: &Action| Some((state.keymap.label(*action)?, action.hint(look.lang).into_owned()));
+        actions.iter().filter_map(pair).collect()
+    };
+    let wide = |(key, word): &(String, String)| width(key) + 1 + width(word) + 2;
+    let last = pairs(&[Action::Help, Action::Quit]);
+    let mut room = usize::from(area.width).saturating_sub(last.iter().map(wide).sum());
+    let mut shown = Vec::new();
+    for pair in pairs(&useful(state, look)) {
+        if wide(&pair) <= room {
+            room -= wide(&pair);
+            shown.push(pair);
+        }
+    }
+    shown.extend(last);
+    let mut x = 0;
+    for (key, word) in &shown {
+        if usize::from(x) + width(key) + 1 + width(word) > usize::from(area.width) {
+            break;
+        }
+        x = pen::write(buffer, area, x, 0, key, theme.accent());
+        x = pen::write(buffer, area, x + 1, 0, word, theme.dim()) + 2;
+    }
+}
+
+/// What stands above the hints: a message, or that the token is no good.
+pub(super) fn message(state: &State, look: &Look) -> Option<(String, bool)> {
+    if let Some(toast) = &state.toast {
+        return Some((toast.text.clone(), toast.until.is_none()));
+    }
+    let key = match state.token? {
+        Token::Ok => return None,
+        Token::Missing => "ui.banner.token_missing",
+        Token::Rejected => "ui.banner.token_rejected",
+    };
+    Some((tf(look.lang, key, &[("key", &state.keymap.label(Action::SignIn).unwrap_or_default())]), true))
+}
+
+/// Draws the message at the bottom of an area, over as many rows as it needs, at most three.
+pub(super) fn draw_message(look: &Look, buffer: &mut Buffer, area: Rect, message: &str, error: bool) {
+    let theme = look.theme;
+    let columns = usize::from(area.width).saturating_sub(2);
+    if columns < 4 || area.height == 0 {
+        return;
+    }
+    let mut lines = wrap(message, columns);
+    let most = usize::from(area.height).min(3);
+    if lines.len() > most {
+        let rest = lines.split_off(most.saturating_sub(1)).join(" ");
+        lines.push(cut(&rest, columns).into_owned());
+    }
+    let rows = pen::columns(lines.len());
+    let place = Rect::new(area.x, area.bottom().saturating_sub(rows), area.width, rows);
+    pen::clear(buffer, place);
+    for (line, y) in lines.iter().zip(0..) {
+        if y == 0 {
+            pen::write(
+                buffer,
+                place,
+                0,
+                y,
+                if error { "!" } else { "›" },
+                if error { theme.bad() } else { theme.accent() },
+            );
+        }
+        pen::write(buffer, place, 2, y, line, theme.strong());
+    }
+}

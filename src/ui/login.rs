@@ -1,0 +1,253 @@
+//! The selected row's open login: whose phone, time left, rungs, what to do, the code.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::account::paragraph;
+use super::{Look, clock, code, pen, spinner};
+use crate::action::Action;
+use crate::app::State;
+use crate::app::logins::{Login, RungState, Stage};
+use crate::app::state::Pane;
+use crate::i18n::{t, tf};
+use crate::model::Rung;
+use crate::model::text::{clean, width};
+
+/// Rows above the code at most: title, rungs, reason or next step.
+const ROWS_ABOVE: u16 = 3;
+
+/// Whose phone it is about: the account, and its holder where one is known.
+fn whose(state: &State, look: &Look, login: &Login) -> String {
+    let Some(wc_id) = &login.wc_id else { return t(look.lang, "ui.login.any_phone").into_owned() };
+    let Some(account) = state.accounts.get(wc_id) else { return clean(wc_id.as_str()).into_owned() };
+    let holder = clean(&account.holder);
+    if holder.trim().is_empty() {
+        clean(account.name()).into_owned()
+    } else {
+        format!("{} · {holder}", clean(account.name()))
+    }
+}
+
+fn time_left(look: &Look, login: &Login) -> Option<String> {
+    login.deadline.and_then(|deadline| clock::left(deadline, look.now.wall))
+}
+
+/// Draws the login pane.
+pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool, login: &Login) {
+    let theme = look.theme;
+    let left = time_left(look, login).unwrap_or_default();
+    let focused = state.focus == Pane::Login;
+    let inner =
+        pen::titled(buffer, area, theme, &whose(state, look, login), &[(&left, theme.strong())], focused, boxed);
+    if let Some(shown) = login.code(look.now.wall) {
+        // Title and rule are the first of the rows above; the others give way to a larger code.
+        let best = code::QUIET.into_iter().find_map(|quiet| {
+            let (columns, rows) = code::size(shown, quiet);
+            (0..ROWS_ABOVE)
+                .rev()
+                .find(|above| columns <= inner.width && rows + above <= inner.height)
+                .map(|above| (quiet, above))
+        });
+        let Some((quiet, above)) = best else {
+            too_small(state, look, buffer, inner, login);
+            return;
+        };
+        if above >= 2 {
+            ladder(look, buffer, inner, 0, login);
+        }
+        if above >= 1 {
+            pen::write(buffer, inner, 0, above - 1, &one_line(state, look, login), theme.text());
+        }
+        let rest = Rect::new(inner.x, inner.y + above, inner.width, inner.height - above);
+        code::draw(buffer, rest, shown, quiet, state.invert);
+        return;
+    }
+    ladder(look, buffer, inner, 0, login);
+    let mut y = 2;
+    if let Some(failed) = failed_rung(look, login) {
+        y = paragraph(buffer, inner, y, &failed, theme.doubt()) + 1;
+    }
+    waiting(state, look, buffer, inner, y, login);
+}
+
+/// The rungs in one row: what was tried, what is under way, what is ahead.
+fn ladder(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) {
+    let theme = look.theme;
+    let mut x = 0;
+    for rung in login.ladder() {
+        let (glyph, style, word_style) = match login.rung(*rung) {
+            RungState::Ahead => ("·", theme.dim(), theme.dim()),
+            RungState::Passed => ("–", theme.dim(), theme.dim()),
+            RungState::Running => ("▸", theme.accent(), theme.strong()),
+            RungState::Failed(_) => ("✗", theme.bad(), theme.text()),
+        };
+        let word = t(
+            look.lang,
+            match rung {
+                Rung::Adopt => "ui.rung.adopt",
+                Rung::SecondLogin => "ui.rung.second_login",
+                Rung::QrLogin => "ui.rung.qr_login",
+            },
+        );
+        x = pen::write(buffer, area, x, y, glyph, style);
+        x = pen::write(buffer, area, x + 1, y, &word, word_style) + 2;
+    }
+}
+
+/// Why the second login did not work, where the ladder went on.
+fn failed_rung(look: &Look, login: &Login) -> Option<String> {
+    let RungState::Failed(reason) = login.rung(Rung::SecondLogin) else { return None };
+    let mut text = format!(
+        "{}{}{}",
+        t(look.lang, "ui.rung.second_login"),
+        t(look.lang, "ui.colon"),
+        t(look.lang, &format!("reason.{}", reason.code()))
+    );
+    if let Some(words) = login.words.as_deref().map(clean).filter(|words| !words.trim().is_empty()) {
+        text.push_str(&tf(look.lang, "ui.quoted", &[("words", &words)]));
+    }
+    Some(text)
+}
+
+/// The one row between the rungs and the code: a broken line, else why the last rung failed, else what to do.
+fn one_line(state: &State, look: &Look, login: &Login) -> String {
+    if let Some(retry) = login.broken {
+        let time = clock::seconds(retry, state.offset_seconds);
+        return tf(look.lang, "ui.login.broken", &[("time", &time)]);
+    }
+    if state.invert {
+        return t(look.lang, "ui.login.inverted").into_owned();
+    }
+    if let Some(failed) = failed_rung(look, login) {
+        return failed;
+    }
+    t(look.lang, "ui.login.scan").into_owned()
+}
+
+/// The pane of a login that shows no code: what it waits for.
+fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) {
+    let theme = look.theme;
+    let say = |key: &str| t(look.lang, key).into_owned();
+    let over = login.deadline.is_some_and(|deadline| deadline <= look.now.wall);
+    let words = login.words.as_deref().map(clean).unwrap_or_default();
+    match &login.stage {
+        Stage::Wished | Stage::Requesting | Stage::Renewing => {
+            let key = match (&login.stage, login.rung(Rung::QrLogin)) {
+                (Stage::Renewing, _) => "ui.login.renewing",
+                (_, RungState::Running) => "ui.login.asking_code",
+                _ if login.rung(Rung::SecondLogin) == &RungState::Running => "ui.login.asking_phone",
+                _ => "ui.login.asking",
+            };
+            let x = pen::write(buffer, area, 0, y, spinner(look.now), theme.accent());
+            let rest =
+                Rect::new(area.x + (x + 1).min(area.width), area.y, area.width.saturating_sub(x + 1), area.height);
+            paragraph(buffer, rest, y, &say(key), theme.text());
+        }
+        Stage::Dialog => {
+            let y = paragraph(buffer, area, y, &say("ui.login.dialog"), theme.strong());
+            paragraph(buffer, area, y, &say("ui.login.dialog_more"), theme.dim());
+        }
+        Stage::Scan if over => {
+            paragraph(buffer, area, y, &say("ui.login.over"), theme.text());
+        }
+        Stage::Scan => {}
+        Stage::NoPicture => {
+            let y = paragraph(buffer, area, y, &say("reason.image_failed"), theme.doubt());
+            paragraph(buffer, area, y, &say("ui.login.no_picture_more"), theme.dim());
+        }
+        Stage::Scanned => {
+            let y = paragraph(buffer, area, y, &say("ui.login.scanned"), theme.strong());
+            paragraph(buffer, area, y, &say("ui.login.scanned_more"), theme.dim());
+        }
+        Stage::Verify { field, .. } => {
+            let y = paragraph(buffer, area, y, &say("ui.login.verify"), theme.strong());
+            let y = paragraph(buffer, area, y, &words, theme.dim()) + 1;
+            let x = pen::write(buffer, area, 0, y, &say("ui.login.verify_field"), theme.dim()) + 1;
+            let rest = Rect::new(area.x + x.min(area.width), area.y, area.width.saturating_sub(x), area.height);
+            pen::field(buffer, rest, y, field.halves(), false, state.verifying(), theme.strong());
+            let key = if state.verifying() { "ui.login.verify_send" } else { "ui.login.verify_focus" };
+            paragraph(buffer, area, y + 2, &say(key), theme.dim());
+        }
+        Stage::Device { url } => {
+            let y = paragraph(buffer, area, y, &say("ui.login.device"), theme.strong()) + 1;
+            let y = paragraph(buffer, area, y, &clean(url), theme.text()) + 1;
+            let key = state.keymap.label(Action::CopyWId).unwrap_or_default();
+            paragraph(buffer, area, y, &tf(look.lang, "ui.login.device_copy", &[("key", &key)]), theme.dim());
+        }
+        Stage::Ended(_) => {}
+    }
+    if let Some(retry) = login.broken {
+        let time = clock::seconds(retry, state.offset_seconds);
+        let text = tf(look.lang, "ui.login.broken", &[("time", &time)]);
+        pen::write(buffer, area, 0, area.height.saturating_sub(1), &text, theme.doubt());
+    }
+}
+
+/// Says how much room is missing, and which key helps.
+fn too_small(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) {
+    let Some(shown) = login.code(look.now.wall) else { return };
+    let (columns, rows) = code::size(shown, 1);
+    let screen = state.size;
+    let whole = code::fit(shown, screen.0, screen.1).is_some() && !state.shows_full_screen();
+    // What a larger window would have to bring: against the whole screen, which the code may take.
+    let missing = (columns.saturating_sub(screen.0), rows.saturating_sub(screen.1));
+    let here = (columns.saturating_sub(area.width), rows.saturating_sub(area.height));
+    let missing = if whole { here } else { missing };
+    let numbers = [("columns", missing.0.to_string()), ("rows", missing.1.to_string())];
+    let values: Vec<(&str, &str)> = numbers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let key = match missing {
+        (0, _) => "ui.login.missing_rows",
+        (_, 0) => "ui.login.missing_columns",
+        _ => "ui.login.missing_both",
+    };
+    let y = paragraph(buffer, area, 0, &tf(look.lang, key, &values), look.theme.doubt());
+    let help = if whole {
+        tf(
+            look.lang,
+            "ui.login.full_screen_helps",
+            &[("key", &state.keymap.label(Action::FullScreen).unwrap_or_default())],
+        )
+    } else {
+        t(look.lang, "ui.login.window_helps").into_owned()
+    };
+    paragraph(buffer, area, y, &help, look.theme.text());
+}
+
+/// Draws the code on the whole screen with one line, or with none where the code needs all rows.
+pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) {
+    let theme = look.theme;
+    let Some(shown) = login.code(look.now.wall) else {
+        draw(state, look, buffer, area, false, login);
+        return;
+    };
+    let below = Rect::new(area.x, area.y + area.height.min(1), area.width, area.height.saturating_sub(1));
+    let with_line = code::fit(shown, below.width, below.height);
+    let rest = match (with_line, code::fit(shown, area.width, area.height)) {
+        (Some(quiet), _) => {
+            let spare = below.height.saturating_sub(code::size(shown, quiet).1);
+            let place = Rect::new(below.x, below.y + spare / 2, below.width, below.height - spare / 2);
+            code::draw(buffer, place, shown, quiet, state.invert);
+            area
+        }
+        (None, Some(quiet)) => {
+            code::draw(buffer, area, shown, quiet, state.invert);
+            return;
+        }
+        (None, None) => {
+            too_small(state, look, buffer, below, login);
+            area
+        }
+    };
+    let left = time_left(look, login).unwrap_or_default();
+    let right = pen::columns(width(&left));
+    let x = rest.width.saturating_sub(right);
+    let key = if state.full_screen { Action::FullScreen } else { Action::Close };
+    let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), Action::Close.hint(look.lang));
+    let whose = whose(state, look, login);
+    let whose = crate::model::text::cut(&whose, usize::from(x.saturating_sub(1)));
+    let end = pen::write(buffer, rest, 0, 0, &whose, theme.strong());
+    if usize::from(end) + 2 + width(&back) + 2 <= usize::from(x) {
+        pen::write(buffer, rest, end + 2, 0, &back, theme.dim());
+    }
+    pen::write(buffer, rest, x, 0, &left, theme.strong());
+}
