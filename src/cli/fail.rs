@@ -104,6 +104,14 @@ impl Failure {
         Self::new(Exit::Other, "io", clean(&format!("{what}: {error}")).into_owned())
     }
 
+    /// Message and hint in one line, for the TUI.
+    pub fn words(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{} {hint}", self.message),
+            None => self.message.clone(),
+        }
+    }
+
     /// `{"event":"error","reason","message","hint"}`; `profile` is null as long as none is chosen.
     pub fn json(&self, at: Stamp, profile: Option<&str>) -> Value {
         let mut map = objects::event("error", at, profile.unwrap_or_default());

@@ -76,6 +76,8 @@ pub struct Options {
     pub show_resumed: bool,
     /// The language of [`Event::Fault`].
     pub lang: Lang,
+    /// Added to the wall clock, in milliseconds: the demo can begin at any time.
+    pub wall_offset_ms: i64,
 }
 
 /// A running engine. Cheap to clone; it ends with [`Command::Stop`].

@@ -33,7 +33,8 @@ impl Shared {
 
     /// Both clocks.
     pub(super) fn now(&self) -> Now {
-        Now { wall: Stamp(jiff::Timestamp::now().as_millisecond()), mono: self.started.elapsed() }
+        let wall = Stamp(jiff::Timestamp::now().as_millisecond()).plus_ms(self.options.wall_offset_ms);
+        Now { wall, mono: self.started.elapsed() }
     }
 
     /// A monotonic time as the timer's own.

@@ -77,6 +77,8 @@ pub struct Options {
     pub lang: Lang,
     /// The folder for crash reports; the system's one for temporary files when not given.
     pub reports: Option<PathBuf>,
+    /// Added to the wall clock, in milliseconds: the demo can begin at any time.
+    pub wall_offset_ms: i64,
 }
 
 /// Why the loop ended.
@@ -126,6 +128,7 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
         outlet,
         backstage: None,
         lang: options.lang,
+        wall_offset_ms: options.wall_offset_ms,
         started: Instant::now(),
         reader: Reader::new(esc_hold()),
         size,
@@ -162,6 +165,7 @@ struct Loop<M> {
     outlet: Outlet,
     backstage: Option<Box<dyn Backstage>>,
     lang: Lang,
+    wall_offset_ms: i64,
     started: Instant,
     reader: Reader,
     size: Size,
@@ -454,7 +458,8 @@ impl<M: Mind> Loop<M> {
 
     fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Now { wall: Stamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)), mono: self.mono() }
+        let wall = Stamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)).plus_ms(self.wall_offset_ms);
+        Now { wall, mono: self.mono() }
     }
 }
 

@@ -23,13 +23,24 @@ use std::io;
 pub use event_loop::{Exit, Mind, Options, run};
 pub use inbox::Inbox;
 
-use crate::app::Effect;
+use crate::app::State;
+/// What whoever starts the TUI hands in and takes out.
+pub use crate::app::{DemoPhone, Effect, Msg, SignInForm, state::Start};
 use crate::i18n::{Lang, t, tf};
 
 /// Does the effects that are not the terminal's own: engine commands, sign-in, the demo's phones.
 pub trait Backstage {
     /// Starts the effect; must not block. Results come back through the [`Inbox`].
     fn perform(&mut self, effect: Effect);
+}
+
+/// Runs the TUI from `start` on; see [`run`].
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn open(start: Start, options: Options, stage: impl FnOnce(Inbox) -> Box<dyn Backstage>) -> Result<Exit, Error> {
+    run(State::new(start), options, stage)
 }
 
 /// Why there is no TUI.

@@ -151,6 +151,7 @@ impl Front {
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
             lang: Lang::En,
+            wall_offset_ms: 0,
         };
         let (to, events) = unbounded_channel();
         let sink = Arc::new(move |event| drop(to.send(event)));

@@ -1,0 +1,192 @@
+//! `saoma demo`: the TUI on a simulated gateway in this process. Needs nothing, keeps nothing.
+
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::args::DemoArgs;
+use super::context::{Context, now};
+use super::exit::Exit;
+use super::fail::Failure;
+use super::screen::{colour, exit_of, no_screen, offset_seconds, runtime};
+use super::stage::{Home, Parts, Phones, RENEWALS, Stage, ending};
+use crate::config::keymap::Keymap;
+use crate::engine::{Options, Renewal};
+use crate::gateway;
+use crate::i18n::{Lang, t, tf};
+use crate::model::{Account, Presence, Source, Stamp, WcId};
+use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
+use crate::store::{Edit, Scope, Store, Verdict};
+use crate::tui::{self, DemoPhone, Inbox, Msg, Start};
+
+/// The demo's profile.
+const PROFILE: &str = "demo";
+/// Short, so that a dropped account is seen to drop.
+const INTERVAL: Duration = Duration::from_secs(3);
+
+/// Runs the demo.
+pub fn run(args: &DemoArgs, context: Context) -> Result<Exit, Failure> {
+    let lang = context.lang;
+    let setup = setup(args, lang)?;
+    let wall_offset_ms = match &args.at {
+        Some(text) => {
+            let at = Stamp::parse(text).ok_or_else(|| Failure::usage(tf(lang, "cli.demo.bad_time", &[("time", text)])))?;
+            at.ms_since(now())
+        }
+        None => 0,
+    };
+    let offset_seconds = if args.at.is_some() { 0 } else { offset_seconds() };
+    let folder = tempfile::Builder::new().prefix("saoma-demo-").tempdir().map_err(|error| Failure::io("tmp", &error))?;
+    let runtime = runtime()?;
+    let (simulator, store, accounts) = runtime.block_on(async {
+        let known = setup.accounts.clone();
+        let simulator = Simulator::start(setup).await.map_err(|error| Failure::io("127.0.0.1", &error))?;
+        let store = open(folder.path(), &simulator, lang).await?;
+        let at = now().plus_ms(wall_offset_ms);
+        let accounts = fill(&store, &simulator, &known, at).await.map_err(|error| Failure::store(lang, &error))?;
+        Ok::<_, Failure>((simulator, store, accounts))
+    })?;
+    let start = Start {
+        profile: Some(PROFILE.to_owned()),
+        gateway: simulator.url().to_owned(),
+        dialect: crate::model::Dialect::V2,
+        account: simulator.account().to_owned(),
+        lang,
+        offset_seconds,
+        demo: true,
+        keymap: Keymap::default(),
+        colour: colour(),
+        accounts: accounts.clone(),
+        size: (80, 24),
+    };
+    let parts = Parts {
+        options: Options {
+            account: simulator.account().to_owned(),
+            dialect: crate::model::Dialect::V2,
+            password: None,
+            has_token: true,
+            interval: Some(INTERVAL),
+            offline_after: 2,
+            alert_command: None,
+            renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: Duration::from_secs(300) },
+            show_resumed: true,
+            lang,
+            wall_offset_ms,
+        },
+        gateway: gateway::Options {
+            base: simulator.url().to_owned(),
+            dialect: crate::model::Dialect::V2,
+            token: Some(SecretString::from(simulator.token())),
+            http_proxy: None,
+        },
+        store,
+        accounts,
+    };
+    let (tell, ended) = ending();
+    let options = tui::Options { lang, reports: Some(folder.path().to_owned()), wall_offset_ms };
+    let home = Home { context, profile: None };
+    let exit = tui::open(start, options, move |inbox| {
+        let phones = phones(simulator, lang);
+        Box::new(Stage::start(runtime, inbox, home, |_| Ok(Some(parts)), Some(phones), tell))
+    })
+    .map_err(|error| no_screen(lang, &error))?;
+    // The folder goes with the last of those who write into it.
+    ended.wait();
+    drop(folder);
+    Ok(exit_of(exit))
+}
+
+fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {
+    let mut setup = demo_setup(args.seed.unwrap_or(1));
+    if let Some(path) = &args.scenario {
+        let bad = |detail: String| {
+            let file = path.display().to_string();
+            Failure::usage(tf(lang, "cli.demo.bad_scenario", &[("file", &file), ("detail", &detail)]))
+        };
+        let built_in = path.to_str().and_then(Scenario::built_in);
+        let scenario = match built_in {
+            Some(scenario) => scenario,
+            None => {
+                let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
+                Scenario::parse(&text).map_err(|error| bad(error.to_string()))?
+            }
+        };
+        scenario.apply(&mut setup).map_err(|error| bad(error.to_string()))?;
+    }
+    if let Some(seed) = args.seed {
+        setup.seed = seed;
+    }
+    if let Some(speed) = args.speed {
+        if !speed.is_finite() || speed <= 0.0 {
+            return Err(Failure::usage(tf(lang, "cli.demo.bad_speed", &[("speed", &speed.to_string())])));
+        }
+        setup.speed = speed;
+    }
+    Ok(setup)
+}
+
+async fn open(folder: &Path, simulator: &Simulator, lang: Lang) -> Result<Store, Failure> {
+    let profile = gateway::profile_id(simulator.account(), simulator.url());
+    let scope = Scope { profile, name: PROFILE.to_owned(), receivers: Vec::new() };
+    Store::open(&folder.join("saoma.db"), scope).await.map_err(|error| Failure::store(lang, &error))
+}
+
+/// What an operator would have by now: accounts with names and holders, some online, some dropped an hour ago.
+async fn fill(
+    store: &Store,
+    simulator: &Simulator,
+    known: &[crate::simulator::SimAccount],
+    at: Stamp,
+) -> crate::store::Result<Vec<Account>> {
+    let online = simulator.online();
+    let live = |wc_id: &WcId| online.iter().find(|(id, _)| id == wc_id).map(|(_, w_id)| w_id.clone());
+    let holders = ["Wang Fang", "李强", "Wang Fang", "Chen Jie"];
+    let mut edits = Vec::new();
+    let mut verdicts = Vec::new();
+    for (number, account) in known.iter().filter(|account| account.known).enumerate() {
+        let wc_id = WcId::from(account.wc_id.as_str());
+        let w_id = live(&wc_id);
+        let holder = holders.get(number % holders.len()).copied().unwrap_or_default();
+        let edit = Edit {
+            w_id: w_id.clone(),
+            nick_name: Some(account.nick_name.as_str().into()),
+            w_account: Some(account.w_account.as_str().into()),
+            holder: Some(holder.into()),
+            ..Edit::default()
+        };
+        edits.push((wc_id.clone(), edit));
+        let presence = if w_id.is_some() { Presence::Online } else { Presence::Offline };
+        verdicts.push(Verdict { wc_id, presence, source: Source::List, at, reason: None });
+    }
+    store.import(&edits, at.plus_ms(-86_400_000)).await?;
+    store.note_list(at, &verdicts, &[]).await?;
+    store.confirm_w_ids(&online).await?;
+    store.accounts().await
+}
+
+/// The digits: what the simulated phones do.
+fn phones(simulator: Simulator, lang: Lang) -> Phones {
+    let auto = std::sync::atomic::AtomicBool::new(false);
+    Box::new(move |phone: DemoPhone, inbox: &Inbox| {
+        let done = match phone {
+            DemoPhone::Scan(wc_id) => simulator.scan(wc_id).map(drop),
+            DemoPhone::Confirm(wc_id) => simulator.confirm(wc_id).map(drop),
+            DemoPhone::Cancel(wc_id) => simulator.cancel(wc_id).map(drop),
+            DemoPhone::Drop(wc_id) => simulator.drop_account(&wc_id),
+            DemoPhone::Auto => {
+                let on = !auto.fetch_xor(true, std::sync::atomic::Ordering::Relaxed);
+                simulator.set_auto(on);
+                inbox.send(Msg::DemoAuto(on));
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            inbox.send(Msg::Notice { message: act_words(lang, &error) });
+        }
+    })
+}
+
+fn act_words(lang: Lang, error: &ActError) -> String {
+    t(lang, &format!("simulator.{}", error.code())).into_owned()
+}
