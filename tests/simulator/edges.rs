@@ -398,3 +398,31 @@ async fn events_tell_no_secrets() {
         assert!(!text.contains(&secret));
     }
 }
+
+/// The scenario that docs/simulator.md shows is one that reads, and its tables name every knob and every fault.
+#[test]
+fn the_manual_is_true() {
+    let manual = include_str!("../../docs/simulator.md");
+    let scenario = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut setup = Setup::default();
+    saoma::simulator::Scenario::parse(scenario).unwrap().apply(&mut setup).unwrap();
+    assert_eq!((setup.accounts.len(), setup.events.len(), setup.faults.len()), (2, 1, 1));
+    let knobs = serde_json::to_value(saoma::simulator::Knobs::default()).unwrap();
+    for (name, inner) in knobs.as_object().unwrap() {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+        for name in inner.as_object().into_iter().flat_map(|map| map.keys()) {
+            assert!(manual.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+    let faults = manual.split("## Faults").nth(1).unwrap().split("## Knobs").next().unwrap();
+    let mut shown = 0;
+    for row in faults.lines().filter(|row| row.starts_with("| `")) {
+        let fault = row.split('`').nth(1).unwrap();
+        serde_json::from_str::<Fault>(fault).unwrap_or_else(|error| panic!("{fault}: {error}"));
+        shown += 1;
+    }
+    assert_eq!(shown, 17);
+    for name in saoma::simulator::Scenario::names() {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+    }
+}
