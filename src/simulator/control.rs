@@ -8,8 +8,9 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::act::{Act, ActError};
+use super::logins::{CodeState, DialogState};
 use super::server::{Shared, json_answer};
-use super::world::{CodeState, DialogState, World};
+use super::world::World;
 
 /// `GET state|requests|knobs|faults|token` reads, `POST <act>` does an [`Act`] whose fields are the body,
 /// `POST act` takes the act's name from the body's `do`, `DELETE requests` empties the log.

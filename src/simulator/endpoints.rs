@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::knobs::{FailureShape, ReplyWId};
+use super::logins::{CodeState, DialogState};
 use super::reply::Reply;
 use super::server::Shared;
-use super::world::{CodeState, DialogState, Member, Ms, World};
+use super::world::{Member, Ms, World};
 use crate::model::Dialect;
 
 /// A request's body. Numbers may come as strings and the other way round.

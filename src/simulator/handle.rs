@@ -275,7 +275,7 @@ impl Simulator {
         let now = self.inner.shared.now();
         let mut world = self.inner.shared.lock();
         world.expire(now);
-        let waits = |c: &&super::world::Code| c.state == super::world::CodeState::Waiting;
+        let waits = |c: &&super::logins::Code| c.state == super::logins::CodeState::Waiting;
         world.codes.iter().filter(waits).map(|c| c.w_id.as_str().into()).collect()
     }
 
@@ -359,11 +359,14 @@ fn serve(shared: &Arc<Shared>, listener: TcpListener) -> Running {
     let router = Router::new().fallback(server::gateway).with_state(Arc::clone(shared));
     let service = router.into_make_service_with_connect_info::<Kill>();
     let closed = close.clone();
+    let shared = Arc::clone(shared);
     let task = tokio::spawn(async move {
         tokio::select! {
             () = closed.cancelled() => {}
             _ = async { axum::serve(door, service).await } => {}
         }
+        // Whoever slipped in while the door was closing.
+        shared.break_connections();
     });
     Running { close, task }
 }

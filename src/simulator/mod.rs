@@ -18,6 +18,7 @@ mod handle;
 mod knobs;
 mod listener;
 mod log;
+mod logins;
 mod phones;
 mod picture;
 mod reply;

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::act::{Act, ActError};
 use super::fault::QueuedFault;
+use super::logins::{CodeState, DialogState};
 use super::setup::Then;
-use super::world::{CodeState, DialogState, Due, Ms, World};
+use super::world::{Due, Ms, World};
 
 /// What a phone is asked.
 #[derive(Clone, Copy, Debug)]

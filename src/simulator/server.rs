@@ -18,8 +18,9 @@ use super::fault::{self, Fault};
 use super::knobs::BadToken;
 use super::listener::Kill;
 use super::log::{Logged, Outcome, TokenSeen, redact};
+use super::logins::CodeState;
 use super::reply::Reply;
-use super::world::{CodeState, Ms, World};
+use super::world::{Ms, World};
 use super::{callback, control, picture};
 
 /// What all tasks of one simulator share.

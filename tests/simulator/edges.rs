@@ -398,3 +398,92 @@ async fn events_tell_no_secrets() {
         assert!(!text.contains(&secret));
     }
 }
+
+/// The scenario that docs/simulator.md shows is one that reads, and its tables name every knob and every fault.
+#[test]
+fn the_manual_is_true() {
+    let manual = include_str!("../../docs/simulator.md");
+    let scenario = manual.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let mut setup = Setup::default();
+    saoma::simulator::Scenario::parse(scenario).unwrap().apply(&mut setup).unwrap();
+    assert_eq!((setup.accounts.len(), setup.events.len(), setup.faults.len()), (2, 1, 1));
+    let knobs = serde_json::to_value(saoma::simulator::Knobs::default()).unwrap();
+    for (name, inner) in knobs.as_object().unwrap() {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+        for name in inner.as_object().into_iter().flat_map(|map| map.keys()) {
+            assert!(manual.contains(&format!("`{name}`")), "{name}");
+        }
+    }
+    let faults = manual.split("## Faults").nth(1).unwrap().split("## Knobs").next().unwrap();
+    let mut shown = 0;
+    for row in faults.lines().filter(|row| row.starts_with("| `")) {
+        let fault = row.split('`').nth(1).unwrap();
+        serde_json::from_str::<Fault>(fault).unwrap_or_else(|error| panic!("{fault}: {error}"));
+        shown += 1;
+    }
+    assert_eq!(shown, 17);
+    for name in saoma::simulator::Scenario::names() {
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_smaller_knobs_turn_too() {
+    let w = World::new(two()).await;
+    w.sim.knobs(|k| {
+        k.platform_status = 2;
+        k.envelope.status_as_string = true;
+        k.new_token_kills_old = true;
+        k.hostile_names = true;
+        k.poll_ms = Some(20);
+        k.poll_timeout_text = "超时".into();
+        k.verify_code = Some("4711".into());
+        k.verify_code_in_reply = true;
+        k.second_login_slow_ms = 20;
+    });
+    let old = w.sim.token();
+    let right = json!({"account": w.sim.account(), "password": w.sim.password()});
+    assert_eq!(w.call("member/login", right).await["data"]["status"], json!("2"));
+    let url = format!("{}/queryLoginWx", w.sim.url());
+    assert_eq!(w.http.post(url).header("Authorization", old).send().await.unwrap().status(), 401);
+    let (w_id, _) = w.code(None).await;
+    assert_eq!(w.poll(&w_id).await.unwrap()["message"], "超时", "the code lives on");
+    w.sim.scan(wc("wxid_off")).unwrap();
+    w.sim.confirm(None).unwrap();
+    assert_eq!(w.poll(&w_id).await.unwrap()["verifyCode"], "4711");
+    let done = w.call("getIPadLoginInfo", json!({"wId": w_id, "verifyCode": "4711"})).await;
+    assert!(done["data"]["nickName"].as_str().unwrap().starts_with("\u{1b}]0;"));
+    assert_eq!(done["data"]["status"], "3");
+    let call = w.start("secondLogin", json!({"wcId": "wxid_on"}));
+    w.open("secondLogin", 1).await;
+    let live = w.sim.confirm(None).unwrap().w_id;
+    assert_eq!(call.await.unwrap()["data"]["wId"], json!(live));
+    let known = w.call("getIPadLoginInfo", json!({"wId": live})).await;
+    assert_eq!(known["data"]["wcId"], "wxid_on", "a live wId tells who it is");
+    assert_eq!(w.call("getIPadLoginInfo", json!({"wId": "dead"})).await["code"], "1001");
+}
+
+#[tokio::test]
+async fn many_polls_wait_side_by_side_and_may_be_left() {
+    let w = World::new(Setup { generated: 40, ..Setup::default() }).await;
+    let names: Vec<WcId> = w.sim.online().into_iter().map(|(wc_id, _)| wc_id).collect();
+    let mut polls = Vec::new();
+    for name in &names {
+        let (w_id, _) = w.code(Some(name.as_str())).await;
+        let left = tokio::spawn(w.ask("getIPadLoginInfo", &json!({"wId": w_id})).send());
+        polls.push((name, w_id.clone(), left, w.poll(&w_id)));
+    }
+    w.open("getIPadLoginInfo", 2 * names.len()).await;
+    for (_, _, left, _) in &polls {
+        left.abort();
+    }
+    w.open("getIPadLoginInfo", names.len()).await;
+    for name in names.iter().rev() {
+        w.sim.scan(Some(name.clone())).unwrap();
+        w.sim.confirm(Some(name.clone())).unwrap();
+    }
+    for (name, w_id, _, poll) in polls {
+        assert_eq!(poll.await.unwrap()["data"]["wcId"], json!(name));
+        assert_eq!(w.online(name.as_str()), Some(w_id));
+    }
+}
