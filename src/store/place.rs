@@ -18,6 +18,9 @@ pub(super) struct Place {
 
 /// Makes the folder (0700) and an empty database file (0600) where they are missing. SQLite gives the WAL and its
 /// index the mode of the database file, so these are private from their first byte as well.
+///
+/// An existing database file is never opened here: POSIX drops all of a process's locks on a file when any of its
+/// descriptors is closed, and this process may have the file open in another store.
 pub(super) fn prepare(path: &Path) -> Result<Place> {
     let wrong = |error: std::io::Error| Error::Open(format!("cannot open the store {}: {error}", path.display()));
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));

@@ -145,7 +145,7 @@ async fn what_a_record_leaves_out_stays() {
 async fn a_renewed_code_goes_on_as_a_twin_in_its_old_place() {
     let (_folder, store) = store().await;
     let id = begin(&store, "wxid_a", "w1", 100).await;
-    assert_eq!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(200)).await.unwrap().is_some(), true);
+    assert!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(200)).await.unwrap().is_some());
     assert!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(250)).await.unwrap().is_none(), "it has no wId yet");
     store.attempt_issued(&id, Some(&"w2".into()), None, Stamp(400)).await.unwrap();
     let attempts = store.attempts().await.unwrap();
