@@ -1,6 +1,8 @@
 //! The store from outside: the rules of the swap, and what is promised when other processes write at the same time
 //! or die by `kill -9` (design.md §3 rules 2 to 4).
 
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
 #[path = "store/kill.rs"]
 mod kill;
 #[path = "store/random.rs"]

@@ -4,6 +4,11 @@
 //! Every method that changes something is one transaction. Nothing here decides: the engine's pure parts do; the
 //! store keeps the two promises that need a transaction: a wId is swapped whole or not at all, and evidence older
 //! than a stored login changes nothing.
+//!
+//! How a process lives with it: open; make a [`Watch`]; read accounts and attempts, and take over the attempts of dead
+//! owners ([`Store::is_alive`], [`Store::take_over`]); take what is due in the outbox, since a dead process may have
+//! left it there; then, each time [`Watch::changed`] returns, ask [`Store::changes`] and look at the attempts and the
+//! outbox again if it says so. One reader of the feed per opened store.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -30,7 +35,8 @@ pub struct Store {
 
 impl Store {
     /// Opens or creates the database file (0600, its folder 0700, WAL), migrates it, and takes this process's owner
-    /// lock. Refuses a network file system and a database of a newer saoma, with the reason.
+    /// lock. Refuses a network file system, a database of a newer saoma and one of another program, with the reason,
+    /// and leaves them as they are. An up-to-date file is not written to.
     pub async fn open(path: &Path, scope: Scope) -> Result<Self> {
         Ok(Self { inner: Arc::new(Sqlite::open(path, scope).await?) })
     }
@@ -41,7 +47,7 @@ impl Store {
     }
 
     /// All accounts of the profile, by wcId. An account's `observed_at` is at least the last noted list's time where
-    /// a list is what its presence rests on.
+    /// a list is what its presence rests on. `stale` is always false here: the store knows no interval.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         self.inner.accounts().await
     }
@@ -51,7 +57,8 @@ impl Store {
         self.inner.account(wc_id).await
     }
 
-    /// Creates the account if it is not there, then applies the edit. True if it was created.
+    /// Creates the account if it is not there, then applies the edit. True if it was created. A wId is taken only
+    /// where no login and no list has confirmed another; it makes `at` the time of the first login, if there is none.
     pub async fn put_account(&self, wc_id: &WcId, edit: &Edit, at: Stamp) -> Result<bool> {
         Ok(self.inner.import(&[(wc_id.clone(), edit.clone())], at).await? > 0)
     }
@@ -75,7 +82,7 @@ impl Store {
 
     /// The attempt's next request is about to leave: sets rung and `requested_at`, clears wId, image URL and deadline.
     /// If it had a wId, that one goes on as an abandoned attempt of its own, whose id is returned (a late scan of the
-    /// old code still counts).
+    /// old code still counts, in its own place in the order of requests). An attempt that has ended stays so.
     pub async fn attempt_requesting(&self, id: &AttemptId, rung: Rung, at: Stamp) -> Result<Option<AttemptId>> {
         self.inner.attempt_requesting(id, rung, at).await
     }
@@ -97,7 +104,8 @@ impl Store {
     }
 
     /// The attempt is over without a wId: erases its image URL, writes the log (`event` as in design.md §5), and puts
-    /// the reason on the account where there is one.
+    /// the reason on the account where there is one, unless a login was stored since the attempt's request. An
+    /// attempt that has ended already is left alone.
     pub async fn end_attempt(
         &self,
         id: &AttemptId,
@@ -112,7 +120,9 @@ impl Store {
     /// A login succeeded: in one transaction the wId goes into the history; it becomes current, and the account
     /// online with source login, unless a success of an attempt requested later is stored already; the account is
     /// created if it is not there; log and outbox get their rows; the attempt ends. Told twice, it changes nothing
-    /// the second time. `attempt` may be on another account than the record's (the wrong phone scanned).
+    /// the second time. `attempt` may be on another account than the record's (the wrong phone scanned): then that
+    /// account gets the reason `wrong_account`. A success that does not become current is logged as `superseded` and
+    /// told to nobody. Other attempts that poll the same wId end as well.
     pub async fn store_login(&self, attempt: &AttemptId, record: &Record, at: Stamp) -> Result<Stored> {
         self.inner.store_login(attempt, record, at).await
     }
@@ -120,7 +130,7 @@ impl Store {
     /// The fleet list showed another wId for an account: in one transaction like [`Store::store_login`], with event
     /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the evidence (started at `at`) is older than
     /// the last stored login, the wId is known as current already, or an attempt other than `attempt` is open on it.
-    /// Ends `attempt` if one is given.
+    /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's.
     pub async fn adopt(
         &self,
         attempt: Option<&AttemptId>,
@@ -141,7 +151,8 @@ impl Store {
         self.inner.owners().is_alive(owner)
     }
 
-    /// Makes this process the owner of an attempt whose owner is dead. False if another was quicker or the owner lives.
+    /// Makes this process the owner of an attempt whose owner is dead, as it is, open or abandoned. False if another
+    /// was quicker, the owner lives (also if it is this process), or the attempt has ended.
     pub async fn take_over(&self, id: &AttemptId) -> Result<bool> {
         self.inner.take_over(id).await
     }
@@ -180,23 +191,26 @@ impl Store {
         self.inner.seq()
     }
 
-    /// What changed after `seq`.
+    /// What changed after `seq`, normally the last call's [`Changes::seq`], at first [`Store::seq`]. What only this
+    /// process itself changed is left out; asked from further back than the last call, it is included.
     pub async fn changes(&self, seq: i64) -> Result<Changes> {
         self.inner.changes(seq).await
     }
 
     /// Waits until another process may have written (a file watch on the WAL: no timer, no wake-up while nothing is
-    /// written). May wake up for nothing; never misses a change that was committed after the watch was made.
+    /// written). May wake up for nothing, also for this process's own writes; never misses a change that was committed
+    /// after the watch was made, if [`Store::changes`] is asked each time.
     pub fn watch(&self) -> Result<Watch> {
         Watch::new(self.inner.path())
     }
 
-    /// Takes the outbox rows that are due, for this owner; rows another living owner has taken are left out.
+    /// Takes the outbox rows that are due, for this owner, oldest first. Rows that a living owner has taken (this one
+    /// too) and not given back are left out, as are rows for receivers that this process does not have.
     pub async fn outbox_take(&self, now: Stamp) -> Result<Vec<OutboxItem>> {
         self.inner.outbox_take(now).await
     }
 
-    /// When the next outbox row is due, if there is any.
+    /// When the next outbox row that could be taken is due, if there is any.
     pub async fn outbox_next(&self) -> Result<Option<Stamp>> {
         self.inner.outbox_next().await
     }

@@ -18,6 +18,9 @@ pub(super) struct Place {
 
 /// Makes the folder (0700) and an empty database file (0600) where they are missing. SQLite gives the WAL and its
 /// index the mode of the database file, so these are private from their first byte as well.
+///
+/// An existing database file is never opened here: POSIX drops all of a process's locks on a file when any of its
+/// descriptors is closed, and this process may have the file open in another store.
 pub(super) fn prepare(path: &Path) -> Result<Place> {
     let wrong = |error: std::io::Error| Error::Open(format!("cannot open the store {}: {error}", path.display()));
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
@@ -153,4 +156,47 @@ fn mount_kind(mounts: &str, folder: &Path) -> Option<String> {
         }
     }
     best.map(|(_, kind)| kind.to_owned())
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = "\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+30 22 0:40 / /home rw,nosuid shared:2 - nfs4 server:/home rw
+31 22 0:41 / /mnt/a\\040b rw - fuse.sshfs me@host:/ rw
+32 22 0:42 / /mnt/disk rw - fuseblk /dev/sdb1 rw
+33 22 0:43 / /mnt/disk rw shared:9 master:3 - fuse.rclone remote: rw
+";
+
+    #[test]
+    fn the_deepest_and_latest_mount_counts() {
+        for (folder, kind) in [
+            ("/var/lib/saoma", "ext4"),
+            ("/home/me", "nfs4"),
+            ("/homes", "ext4"),
+            ("/mnt/a b/state", "fuse.sshfs"),
+            ("/mnt/disk", "fuse.rclone"),
+        ] {
+            assert_eq!(mount_kind(MOUNTS, Path::new(folder)).as_deref(), Some(kind), "{folder}");
+        }
+    }
+
+    #[test]
+    fn only_what_reaches_over_a_network_is_refused() {
+        for (kind, refused) in [
+            ("fuse.sshfs", true),
+            ("fuse.rclone", true),
+            ("fuse.fuse-overlayfs", false),
+            ("fuseblk", false),
+            ("virtiofs", false),
+        ] {
+            assert_eq!(network_fuse(kind), refused, "{kind}");
+        }
+        assert_eq!(network_magic(0x6969), Some("nfs"));
+        // On some platforms the field is signed and 32 bits wide.
+        assert_eq!(network_magic(i128::from(0xff53_4d42_u32.cast_signed())), Some("cifs"));
+        assert_eq!(network_magic(0xef53), None);
+    }
 }

@@ -322,7 +322,9 @@ fn a_watch_sleeps_until_something_is_written() {
     put("wxid_a");
     // It may wake up once more for the same write; then it must come to rest.
     let pid = watcher.child.id();
+    let deadline = Instant::now() + Duration::from_secs(20);
     let before = loop {
+        assert!(Instant::now() < deadline, "it does not come to rest");
         let before = wake_ups(pid);
         std::thread::sleep(Duration::from_millis(200));
         if wake_ups(pid) == before {

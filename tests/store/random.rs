@@ -17,8 +17,10 @@ enum Step {
     Fail(usize),
     /// The phone confirmed a code that was issued at some time; also a second and third time.
     Told(usize),
+    /// A list shows a wId: a new one, or one that was issued before.
     Adopt {
         late: bool,
+        old: Option<usize>,
     },
 }
 
@@ -29,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Abandon),
         1 => any::<usize>().prop_map(Step::Fail),
         5 => any::<usize>().prop_map(Step::Told),
-        1 => any::<bool>().prop_map(|late| Step::Adopt { late }),
+        2 => any::<(bool, Option<usize>)>().prop_map(|(late, old)| Step::Adopt { late, old }),
     ]
 }
 
@@ -109,14 +111,17 @@ async fn run(steps: Vec<Step>) {
                 }
                 assert_eq!(stored.current, model.current.as_ref() == Some(&w_id));
             }
-            Step::Adopt { late } => {
+            Step::Adopt { late, old } => {
+                let w_id = old.and_then(pick).unwrap_or(w_id);
                 let at = if late { clock } else { model.last_login.unwrap_or(clock) };
                 let stored = store.adopt(None, &wc_id, &w_id.as_str().into(), Stamp(at)).await.unwrap();
-                let allowed = model.open.is_none() && model.last_login.is_none_or(|login| at > login);
+                let allowed = model.open.is_none()
+                    && model.last_login.is_none_or(|login| at > login)
+                    && model.current.as_ref() != Some(&w_id);
                 assert_eq!(stored.is_some(), allowed);
                 if allowed {
                     model.current = Some(w_id.clone());
-                    model.kept.insert(w_id, "adopted");
+                    model.kept.entry(w_id).or_insert("adopted");
                 }
             }
         }

@@ -145,7 +145,7 @@ async fn what_a_record_leaves_out_stays() {
 async fn a_renewed_code_goes_on_as_a_twin_in_its_old_place() {
     let (_folder, store) = store().await;
     let id = begin(&store, "wxid_a", "w1", 100).await;
-    assert_eq!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(200)).await.unwrap().is_some(), true);
+    assert!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(200)).await.unwrap().is_some());
     assert!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(250)).await.unwrap().is_none(), "it has no wId yet");
     store.attempt_issued(&id, Some(&"w2".into()), None, Stamp(400)).await.unwrap();
     let attempts = store.attempts().await.unwrap();
@@ -411,6 +411,35 @@ async fn editing_leaves_alone_what_is_not_named() {
     assert!(store.remove_account(&wc_id).await.unwrap());
     assert!(!store.remove_account(&wc_id).await.unwrap());
     assert_eq!(store.accounts().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn hostile_text_comes_back_exactly() {
+    let (_folder, store) = store().await;
+    let nasty = "\u{0}\u{1b}[31m\"\\\u{202e}\u{1f}'; DROP TABLE accounts; --\r\n\u{2028}👩‍👩‍👧";
+    for n in 0..3 {
+        let wc_id = format!("wxid_{n}{nasty}");
+        let id = begin(&store, &wc_id, "w1", 100).await;
+        let mut record = record(&wc_id, &format!("w{n}"));
+        record.nick_name = nasty.into();
+        record.w_account = nasty.into();
+        store.store_login(&id, &record, Stamp(200)).await.unwrap();
+    }
+    let accounts = store.accounts().await.unwrap();
+    assert_eq!(accounts.len(), 3);
+    for listed in accounts {
+        assert_eq!(&*listed.nick_name, nasty);
+        assert_eq!(account(&store, listed.wc_id.as_str()).await, listed);
+    }
+}
+
+#[tokio::test]
+async fn all_accounts_come_in_order_however_many() {
+    let (_folder, store) = store().await;
+    let many: Vec<_> = (0..1203).map(|n| (WcId::from(format!("wxid_{n:04}")), Edit::default())).collect();
+    assert_eq!(store.import(&many, Stamp(1)).await.unwrap(), 1203);
+    let listed: Vec<_> = store.accounts().await.unwrap().into_iter().map(|account| account.wc_id).collect();
+    assert!(listed.iter().eq(many.iter().map(|(wc_id, _)| wc_id)));
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use super::super::types::{Begun, LogEntry, Result};
 use super::{Sqlite, Subject, new_attempt_id, rows, write};
 use crate::model::{Attempt, AttemptId, AttemptState, Reason, Rung, Stamp, WId, WcId};
 
+/// How long an ended attempt is remembered, for a success that is told again or late: far longer than any code lives.
+const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+
 impl Sqlite {
     /// See [`super::super::Store::begin_attempt`].
     pub(in super::super) async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
@@ -32,6 +35,8 @@ impl Sqlite {
             owner: self.owners.me().clone(),
         };
         self.add_attempt(&mut tx, &attempt).await?;
+        let prune = sqlx::query(sql!("attempts_prune")).bind(self.profile).bind(at.plus_ms(-KEPT_MS).0);
+        prune.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Attempts).await?;
         tx.commit().await?;
         Ok(Begun::Started(attempt.id))

@@ -79,7 +79,7 @@ impl Sqlite {
         &self.path
     }
 
-    /// The connection, for reading, or for [`write`].
+    /// The connection, for reading, or for [`write()`].
     async fn lock(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
         let guard = self.connection.lock().await;
         MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed.into())

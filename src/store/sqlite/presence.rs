@@ -46,10 +46,8 @@ impl Sqlite {
     async fn judge(&self, tx: &mut SqliteConnection, verdicts: &[Verdict]) -> Result<Vec<Account>> {
         let mut known: HashMap<WcId, Account> = HashMap::new();
         if verdicts.len() > FEW {
-            for row in sqlx::query(sql!("accounts")).bind(self.profile).fetch_all(&mut *tx).await? {
-                let account = rows::account(&row, None)?;
-                known.insert(account.wc_id.clone(), account);
-            }
+            let all = self.all(tx, None).await?;
+            known = all.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
         }
         let mut changed = Vec::new();
         for verdict in verdicts {
@@ -168,5 +166,52 @@ fn log_line(account: &Account, event: &str, verdict: &Verdict) -> LogEntry {
         reason: verdict.reason,
         gateway_message: None,
         w_id: account.w_id.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_verdict_changes_what_it_should() {
+        use Presence::{Offline, Online, Unknown};
+        let base = || Account {
+            presence: Offline,
+            source: Some(Source::List),
+            observed_at: Some(Stamp(100)),
+            reason: Some(Reason::NobodyScanned),
+            gateway_message: Some("words".into()),
+            ..Account::new("wxid_a".into())
+        };
+        // What is said, whether it is written, the reason and the time after it.
+        let cases = [
+            ((Offline, Source::List, Some(Reason::Dropped)), false, Some(Reason::NobodyScanned), 100),
+            ((Offline, Source::Check, None), true, Some(Reason::NobodyScanned), 200),
+            ((Online, Source::List, None), true, None, 200),
+            ((Unknown, Source::List, Some(Reason::GatewayDown)), true, Some(Reason::GatewayDown), 200),
+        ];
+        for ((presence, source, reason), written, after, at) in cases {
+            let verdict = Verdict { wc_id: "wxid_a".into(), presence, source, at: Stamp(200), reason };
+            let mut account = base();
+            assert_eq!(apply(&mut account, &verdict), written, "{verdict:?}");
+            assert_eq!((account.presence, account.reason), (presence, after), "{verdict:?}");
+            assert_eq!(account.observed_at, Some(Stamp(at)), "{verdict:?}");
+            assert_eq!(account.gateway_message.is_some(), presence == Offline, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_real_turn_has_a_word() {
+        assert_eq!(flip(Presence::Online, Presence::Offline), Some("dropped"));
+        assert_eq!(flip(Presence::Offline, Presence::Online), Some("recovered"));
+        for (from, to) in [
+            (Presence::Unknown, Presence::Online),
+            (Presence::Unknown, Presence::Offline),
+            (Presence::Online, Presence::Unknown),
+            (Presence::Online, Presence::Online),
+        ] {
+            assert_eq!(flip(from, to), None);
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Rows to model and back. Columns are read by their place, which is that of the `SELECT` in `sql/`.
 
+use std::borrow::Cow;
+
 use secrecy::SecretString;
+use serde::Deserialize;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
@@ -46,34 +49,91 @@ fn stamp(row: &SqliteRow, at: usize) -> sqlx::Result<Option<Stamp>> {
     Ok(row.try_get::<Option<i64>, _>(at)?.map(Stamp))
 }
 
-/// An account from `accounts.sql` or `account.sql`. A list that agrees writes no rows (10,000 every half minute), so
-/// where the belief rests on a list, the last list's time counts as the time of the evidence.
-pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result<Account> {
-    let source = row.try_get::<Option<&str>, _>(8)?.and_then(Source::from_name);
-    let mut observed_at = stamp(row, 9)?;
-    if source == Some(Source::List) {
-        observed_at = observed_at.max(last_list);
+/// An account as `accounts.sql` packs it and `account.sql` lists it: the columns in their order.
+#[derive(Deserialize)]
+struct Columns<'a> {
+    wc_id: Box<str>,
+    w_id: Option<Box<str>>,
+    w_id_confirmed: i64,
+    nick_name: Box<str>,
+    w_account: Box<str>,
+    sex: Option<u8>,
+    avatar_url: Box<str>,
+    #[serde(borrow)]
+    presence: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Option<Cow<'a, str>>,
+    observed_at: Option<Stamp>,
+    last_login_at: Option<Stamp>,
+    first_login_at: Option<Stamp>,
+    holder: Box<str>,
+    #[serde(borrow)]
+    tags: Cow<'a, str>,
+    note: Box<str>,
+    #[serde(borrow)]
+    reason: Option<Cow<'a, str>>,
+    gateway_message: Option<Box<str>>,
+}
+
+impl Columns<'_> {
+    /// A list that agrees writes no rows (10,000 every half minute), so where the belief rests on a list, the last
+    /// list's time counts as the time of the evidence.
+    fn account(self, last_list: Option<Stamp>) -> Account {
+        let source = self.source.and_then(|name| Source::from_name(&name));
+        let observed_at = if source == Some(Source::List) { self.observed_at.max(last_list) } else { self.observed_at };
+        Account {
+            wc_id: WcId::new(self.wc_id),
+            w_id: self.w_id.map(WId::new),
+            w_id_confirmed: self.w_id_confirmed != 0,
+            nick_name: self.nick_name,
+            w_account: self.w_account,
+            sex: self.sex,
+            avatar_url: self.avatar_url,
+            presence: Presence::from_name(&self.presence),
+            stale: false,
+            source,
+            observed_at,
+            last_login_at: self.last_login_at,
+            first_login_at: self.first_login_at,
+            holder: self.holder,
+            tags: tags(&self.tags),
+            note: self.note,
+            reason: self.reason.and_then(|code| Reason::from_code(&code)),
+            gateway_message: self.gateway_message,
+        }
     }
-    Ok(Account {
-        wc_id: WcId::new(text(row, 0)?),
-        w_id: optional(row, 1)?.map(WId::new),
+}
+
+/// Accounts from one row of `accounts.sql`.
+pub(super) fn unpack(packed: &str, last_list: Option<Stamp>, into: &mut Vec<Account>) -> Result<()> {
+    let columns: Vec<Columns<'_>> =
+        serde_json::from_str(packed).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    into.extend(columns.into_iter().map(|columns| columns.account(last_list)));
+    Ok(())
+}
+
+/// An account from `account.sql`.
+pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result<Account> {
+    let columns = Columns {
+        wc_id: text(row, 0)?,
+        w_id: optional(row, 1)?,
         w_id_confirmed: row.try_get(2)?,
         nick_name: text(row, 3)?,
         w_account: text(row, 4)?,
         sex: row.try_get(5)?,
         avatar_url: text(row, 6)?,
-        presence: Presence::from_name(row.try_get(7)?),
-        stale: false,
-        source,
-        observed_at,
+        presence: Cow::Borrowed(row.try_get(7)?),
+        source: row.try_get::<Option<&str>, _>(8)?.map(Cow::Borrowed),
+        observed_at: stamp(row, 9)?,
         last_login_at: stamp(row, 10)?,
         first_login_at: stamp(row, 11)?,
         holder: text(row, 12)?,
-        tags: tags(row.try_get(13)?),
+        tags: Cow::Borrowed(row.try_get(13)?),
         note: text(row, 14)?,
-        reason: row.try_get::<Option<&str>, _>(15)?.and_then(Reason::from_code),
+        reason: row.try_get::<Option<&str>, _>(15)?.map(Cow::Borrowed),
         gateway_message: optional(row, 16)?,
-    })
+    };
+    Ok(columns.account(last_list))
 }
 
 /// Labels are a JSON array; most accounts have none.

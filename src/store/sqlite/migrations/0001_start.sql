@@ -61,6 +61,7 @@ CREATE TABLE attempts (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX attempts_under_way ON attempts (profile, wc_id) WHERE state <> 'ended';
+CREATE INDEX attempts_by_w_id ON attempts (profile, w_id);
 
 CREATE TABLE log (
     id              INTEGER PRIMARY KEY,
@@ -73,6 +74,8 @@ CREATE TABLE log (
     w_id            TEXT
 ) STRICT;
 
+-- An index ends in the row's id, so it also gives the order.
+CREATE INDEX log_of_profile ON log (profile);
 CREATE INDEX log_by_account ON log (profile, wc_id);
 
 -- The change feed: at most one row per subject, which moves to a new seq with every change, so the table needs no
@@ -86,6 +89,8 @@ CREATE TABLE changes (
     origin  TEXT NOT NULL,
     UNIQUE (profile, kind, wc_id)
 ) STRICT;
+
+CREATE INDEX changes_of_profile ON changes (profile, seq);
 
 -- claimed_by: the owner that is telling the receiver right now.
 CREATE TABLE outbox (

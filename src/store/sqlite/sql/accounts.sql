@@ -1,5 +1,11 @@
-SELECT wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source, observed_at, last_login_at,
-       first_login_at, holder, tags, note, reason, gateway_message
-FROM accounts
-WHERE profile = ?1
-ORDER BY wc_id
+-- One row for up to 500 accounts after ?2: a JSON array of arrays, and the last wcId in it.
+SELECT '[' || group_concat(packed, ',') || ']', max(wc_id)
+FROM (
+    SELECT wc_id,
+           json_array(wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source,
+                      observed_at, last_login_at, first_login_at, holder, tags, note, reason, gateway_message) AS packed
+    FROM accounts
+    WHERE profile = ?1 AND wc_id > ?2
+    ORDER BY wc_id
+    LIMIT 500
+)
