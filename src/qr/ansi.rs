@@ -28,7 +28,8 @@ pub fn lines(cells: &Cells) -> impl ExactSizeIterator<Item = String> {
 }
 
 /// A block of lines in a terminal that is not ours alone: a code and words under it, drawn at the cursor and drawn over
-/// in place when the code is renewed, covered or gone. The caller writes what it gets, and nothing else in between.
+/// in place when the code is renewed, covered or gone. The caller writes what it gets, and nothing else in between; after
+/// a resize, which may have wrapped lines, it calls [`leave`](Self::leave).
 #[derive(Debug, Default)]
 pub struct Inline {
     /// Lines of the block between its first line and the cursor.

@@ -90,6 +90,23 @@ fn the_gateways_own_kind_of_picture_reads() {
     assert_eq!(read(bytes.get_ref()).unwrap().expose_secret(), payload);
 }
 
+/// Larger than what the decoders are given: a code that takes a quarter of a wide poster still reads.
+#[test]
+fn a_code_in_a_large_picture_reads() {
+    let payload = "http://weixin.qq.com/x/SAOMA-0123456789ab";
+    let code = Code::encode(&payload.into()).unwrap();
+    for (width, height, module) in [(2000, 1500, 13), (1080, 1440, 18)] {
+        let picture = image::GrayImage::from_fn(width, height, |x, y| {
+            let [x, y] = [x, y].map(|at| (at / module).cast_signed() - 5);
+            image::Luma([if code.is_dark(x, y) { 20 } else { 240 }])
+        });
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+        let reading = read_within(bytes.get_ref(), PATIENCE).unwrap_or_else(|error| panic!("{width}: {error}"));
+        assert_eq!(reading.payload.expose_secret(), payload);
+    }
+}
+
 /// A code may hold any bytes; what is no text is not shown as if it were.
 #[test]
 fn bytes_that_are_no_text_are_an_error() {
