@@ -1,6 +1,13 @@
 //! The terminal layer in a real PTY: a toy mind in the real loop, driven by keys, signals and a terminal that is slow,
 //! silent or gone. The toy is this very test binary, started again with `SAOMA_TOY` set.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail anywhere, its helpers included"
+)]
+
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
