@@ -37,6 +37,8 @@ struct Toy {
     /// Fills the screen with something different for every key.
     noisy: bool,
     dirty: bool,
+    ticks: usize,
+    ticks_wanted: usize,
 }
 
 impl Mind for Toy {
@@ -54,6 +56,7 @@ impl Mind for Toy {
                     KeyCode::Char('l') if key.ctrl => effects.push(Effect::Repaint),
                     KeyCode::Char('y') => effects.push(Effect::Copy("wxid_1".to_owned())),
                     KeyCode::Char('b') => effects.push(Effect::Bell),
+                    KeyCode::Char('w') => self.ticks_wanted = 3,
                     KeyCode::Char('n') => self.noisy = true,
                     KeyCode::Char(' ') => self.log.clear(),
                     KeyCode::Char('t' | 'm') => {
@@ -67,6 +70,7 @@ impl Mind for Toy {
                     _ => {}
                 }
             }
+            Msg::Tick => self.ticks += 1,
             Msg::Paste(text) => self.log.push_str(&format!("paste<{text}> ")),
             Msg::Resize { columns, rows } => self.size = (columns, rows),
             Msg::Notice { message } => {
@@ -83,8 +87,8 @@ impl Mind for Toy {
     fn view(&self, _now: Now, frame: &mut Frame<'_>) {
         let area = frame.area();
         let head = format!(
-            "toy {}x{} keys={} notices={} buffer={}x{}",
-            self.size.0, self.size.1, self.keys, self.notices, area.width, area.height
+            "toy {}x{} keys={} notices={} buffer={}x{} ticks={}",
+            self.size.0, self.size.1, self.keys, self.notices, area.width, area.height, self.ticks
         );
         let [first, rest] = [Rect { height: 1, ..area }, Rect { y: 1, height: area.height.saturating_sub(1), ..area }];
         frame.render_widget(head, first);
@@ -99,7 +103,7 @@ impl Mind for Toy {
     }
 
     fn next_wake(&self, _now: Now) -> Option<Duration> {
-        None
+        (self.ticks < self.ticks_wanted).then_some(Duration::from_millis(40))
     }
 
     fn take_dirty(&mut self) -> bool {
@@ -448,6 +452,38 @@ fn keys_that_change_nothing_send_nothing_and_the_clipboard_and_bell_arrive() {
     assert!(text.contains("\x1b]52;c;d3hpZF8x"), "{text:?}");
     rig.wait_for("the bell", |_| true);
     assert!(rig.since(0).contains(&7));
+}
+
+#[test]
+fn timers_tick_while_the_mind_wants_them() {
+    let mut rig = Rig::start();
+    rig.send(b"w");
+    rig.wait_for_text("ticks=3");
+    rig.send(b"j");
+    rig.wait_for_text("keys=2");
+    std::thread::sleep(Duration::from_millis(200));
+    assert!(rig.text().contains("ticks=3"), "{}", rig.text());
+}
+
+#[test]
+fn a_screen_that_others_wrote_on_is_repainted() {
+    let mut rig = Rig::start();
+    rig.send(b"j");
+    rig.wait_for_text("keys=1");
+    rig.seen.lock().unwrap().parser.process(b"\x1b[2J\x1b[31;7mwall: the system is going down");
+    rig.send(b"\x0c");
+    rig.wait_for("a clean screen", |screen| {
+        let contents = screen.contents();
+        contents.contains("keys=2") && contents.contains("j C-l") && !contents.contains("wall")
+    });
+    rig.seen.lock().unwrap().parser.process(b"\x1b[2J\x1b[Hwall: again\x1b[?1049l\x1b[?25h");
+    rig.signal(Signal::CONT);
+    rig.wait_for("a clean screen", |screen| {
+        screen.alternate_screen()
+            && screen.hide_cursor()
+            && screen.contents().contains("keys=2")
+            && !screen.contents().contains("wall")
+    });
 }
 
 #[test]

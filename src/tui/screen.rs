@@ -88,6 +88,12 @@ impl<W: Write> Screen<W> {
         self.forget();
         self.clear_first = false;
         self.at = None;
+        self.out.clear();
+        self.sent = 0;
+        if std::mem::take(&mut self.blocked) {
+            // The rest of the frame that was under way is gone: end the sequence that it may have been cut in (CAN).
+            self.out.push(0x18);
+        }
         self.caret_shown = false;
     }
 
@@ -552,6 +558,43 @@ mod tests {
         let mut parser = parser(20, 2);
         parser.process(&screen.writer().0);
         assert_eq!(parser.screen().contents().trim_end(), "twenty columns of it");
+    }
+
+    #[test]
+    fn the_text_cursor_stands_where_it_should_or_is_hidden() {
+        let mut screen = screen(20, 4);
+        let mut parser = parser(20, 4);
+        parser.process(b"\x1b[?25l");
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 4));
+        for (text, caret) in
+            [("a", Some((1, 0))), ("扫", Some((2, 0))), ("扫", None), ("b", Some((0, 3))), ("c", Some((19, 2)))]
+        {
+            buffer.set_string(0, 0, text, Style::new());
+            screen.show(&buffer, caret.map(Position::from)).unwrap();
+            parser.process(&std::mem::take(&mut screen.writer));
+            assert_eq!(parser.screen().hide_cursor(), caret.is_none());
+            if let Some((x, y)) = caret {
+                assert_eq!(parser.screen().cursor_position(), (y, x));
+            }
+            screen.show(&buffer, caret.map(Position::from)).unwrap();
+            assert!(screen.writer.is_empty(), "an unchanged frame is silent");
+        }
+    }
+
+    #[test]
+    fn control_characters_in_cells_are_not_obeyed() {
+        let mut screen = screen(10, 1);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
+        buffer[(0, 0)].set_symbol("\x1b]0;title\x07");
+        buffer[(1, 0)].set_symbol("\u{9b}");
+        buffer[(2, 0)].set_symbol("\n");
+        buffer[(3, 0)].set_symbol("x");
+        let bytes = draw(&mut screen, &buffer);
+        let shown = String::from_utf8(bytes).unwrap().replace("\x1b[?2026h", "").replace("\x1b[?2026l", "");
+        assert!(
+            shown.ends_with('x') && !shown.contains(['\x07', '\n', '\u{9b}']) && !shown.contains("title"),
+            "{shown:?}"
+        );
     }
 
     /// A screen as saoma's: a list of accounts on the left, the code or facts on the right.
