@@ -52,7 +52,7 @@ pub(super) fn watch(inbox: Inbox, lang: Lang, reports: PathBuf) -> Watching {
 
 /// Whether the panic was ours to tell.
 fn tell(panic: &PanicHookInfo<'_>) -> bool {
-    let Some(watch) = WATCH.try_lock().ok() else { return false };
+    let watch = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(watch) = watch.as_ref() else { return false };
     let ours = watch.thread == std::thread::current().id();
     if ours {

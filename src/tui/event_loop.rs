@@ -36,7 +36,8 @@ const LEAVE_SIGNAL: Duration = Duration::from_millis(30);
 
 /// What the loop drives: [`State`] with its `update` and `view`, or a test's own.
 pub trait Mind {
-    /// Takes in what happened; see [`app::update`].
+    /// Takes in what happened; see [`app::update`]. `Msg::Drawn` alone must not take a needed frame back: only
+    /// [`Mind::take_dirty`] does that.
     fn update(&mut self, msg: Msg, now: Now) -> Vec<Effect>;
     /// Draws the whole screen; see [`ui::view`].
     fn view(&self, now: Now, frame: &mut Frame<'_>);
@@ -139,6 +140,7 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
         last_frame: None,
         gap: FRAME_GAP,
         resized: false,
+        tick_at: None,
         last_tick: None,
         waiting: VecDeque::new(),
         exit: None,
@@ -182,6 +184,7 @@ struct Loop<M> {
     gap: Duration,
     /// The next frame is due to a new size.
     resized: bool,
+    tick_at: Option<Duration>,
     last_tick: Option<Duration>,
     /// Effects that came up before there was a backstage.
     waiting: VecDeque<Effect>,
@@ -230,7 +233,7 @@ impl<M: Mind> Loop<M> {
 
     /// Sleeps until something happens; for ever, if nothing is due.
     fn wait(&self) -> io::Result<Ready> {
-        let due = [self.reader.deadline(), self.next_tick(), self.next_frame()];
+        let due = [self.reader.deadline(), self.tick_at, self.next_frame()];
         let due = due.into_iter().flatten().min().filter(|_| !self.away);
         let timeout = due.map(|due| due.saturating_sub(self.mono()));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -356,16 +359,19 @@ impl<M: Mind> Loop<M> {
 
     fn tick(&mut self) {
         let now = self.mono();
-        if self.next_tick().is_some_and(|due| now >= due) {
+        if self.tick_at.is_some_and(|due| now >= due) {
             self.last_tick = Some(now);
             self.tell(Msg::Tick);
         }
     }
 
-    fn next_tick(&self) -> Option<Duration> {
+    /// Asks the mind for its timer; after every change, because the answer counts from the time of asking.
+    fn set_timer(&mut self) {
         let now = self.now();
-        let due = now.mono + self.mind.next_wake(now)?;
-        Some(self.last_tick.map_or(due, |last| due.max(last + TICK_GAP)))
+        self.tick_at = self.mind.next_wake(now).map(|wait| {
+            let due = now.mono.saturating_add(wait);
+            self.last_tick.map_or(due, |last| due.max(last + TICK_GAP))
+        });
     }
 
     /// When the next frame may be drawn; `None` when none is needed or none can be taken by the terminal.
@@ -422,9 +428,9 @@ impl<M: Mind> Loop<M> {
 
     fn tell(&mut self, msg: Msg) {
         let now = self.now();
-        for effect in self.mind.update(msg, now) {
-            self.perform(effect);
-        }
+        let effects = self.mind.update(msg, now);
+        self.set_timer();
+        effects.into_iter().for_each(|effect| self.perform(effect));
     }
 
     fn perform(&mut self, effect: Effect) {

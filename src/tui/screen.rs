@@ -88,6 +88,12 @@ impl<W: Write> Screen<W> {
         self.forget();
         self.clear_first = false;
         self.at = None;
+        self.out.clear();
+        self.sent = 0;
+        if std::mem::take(&mut self.blocked) {
+            // The rest of the frame that was under way is gone: end the sequence that it may have been cut in (CAN).
+            self.out.push(0x18);
+        }
         self.caret_shown = false;
     }
 
@@ -143,6 +149,9 @@ impl<W: Write> Screen<W> {
         let mut shown = std::mem::take(&mut self.shown);
         let mut row = Vec::with_capacity(width);
         for (y, (old, new)) in shown.chunks_mut(width).zip(buffer.content.chunks(width)).enumerate() {
+            if looks_like(old, new) {
+                continue;
+            }
             lay_out(new, &mut row);
             if row != old {
                 let changed: Vec<bool> = row.iter().zip(&*old).map(|(new, old)| new != old).collect();
@@ -275,6 +284,18 @@ impl<W: Write> Screen<W> {
     }
 }
 
+/// A quick look that tells most unchanged rows; `false` means nothing.
+fn looks_like(shown: &[Cell], cells: &[Cell]) -> bool {
+    let mut x = 0;
+    while let (Some(old), Some(new)) = (shown.get(x), cells.get(x)) {
+        if old != new {
+            return false;
+        }
+        x += usize::from(old.symbol().cell_width().max(1));
+    }
+    true
+}
+
 /// Makes of a buffer's row what a terminal shows of it: a wide character owns the columns that it covers, what cannot
 /// be shown is a blank, and equal-looking cells are equal.
 fn lay_out(cells: &[Cell], row: &mut Vec<Cell>) {
@@ -299,15 +320,19 @@ fn lay_out(cells: &[Cell], row: &mut Vec<Cell>) {
     }
 }
 
-/// Whether all terminals agree on how many columns the symbol takes.
+/// Whether all terminals agree on how many columns the symbol takes. Those left out cost a cursor move after them, no more.
 fn is_sure(symbol: &str) -> bool {
     let mut chars = symbol.chars();
     let (Some(only), None) = (chars.next(), chars.next()) else { return false };
-    matches!(u32::from(only),
-        0x20..=0x7e | 0xa1..=0x17f | 0x2010..=0x2027 | 0x2190..=0x21ff
-        // Lines and blocks, then Chinese, Japanese and Korean signs and their full-width forms.
-        | 0x2500..=0x25ff | 0x2e80..=0x303e | 0x3041..=0x3096 | 0x30a1..=0x30ff | 0x3400..=0x4dbf | 0x4e00..=0x9fff
-        | 0xac00..=0xd7a3 | 0xff01..=0xff60)
+    matches!(
+        only,
+        ' '..='~' | '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{17f}' | '\u{2010}'..='\u{2027}'
+        // Arrows, lines and blocks, marks without an emoji of the same code, Braille.
+        | '\u{2190}'..='\u{21ff}' | '\u{2500}'..='\u{25fc}' | '✓' | '✕' | '✗' | '✘' | '\u{2800}'..='\u{28ff}'
+        // Chinese, Japanese and Korean signs and their full-width forms.
+        | '\u{2e80}'..='\u{3029}' | '\u{3030}'..='\u{303e}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30ff}'
+        | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{ff01}'..='\u{ff60}'
+    )
 }
 
 /// Appends the shortest way of the cursor from `from` to `to`.
@@ -533,5 +558,128 @@ mod tests {
         let mut parser = parser(20, 2);
         parser.process(&screen.writer().0);
         assert_eq!(parser.screen().contents().trim_end(), "twenty columns of it");
+    }
+
+    #[test]
+    fn the_text_cursor_stands_where_it_should_or_is_hidden() {
+        let mut screen = screen(20, 4);
+        let mut parser = parser(20, 4);
+        parser.process(b"\x1b[?25l");
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 20, 4));
+        for (text, caret) in
+            [("a", Some((1, 0))), ("扫", Some((2, 0))), ("扫", None), ("b", Some((0, 3))), ("c", Some((19, 2)))]
+        {
+            buffer.set_string(0, 0, text, Style::new());
+            screen.show(&buffer, caret.map(Position::from)).unwrap();
+            parser.process(&std::mem::take(&mut screen.writer));
+            assert_eq!(parser.screen().hide_cursor(), caret.is_none());
+            if let Some((x, y)) = caret {
+                assert_eq!(parser.screen().cursor_position(), (y, x));
+            }
+            screen.show(&buffer, caret.map(Position::from)).unwrap();
+            assert!(screen.writer.is_empty(), "an unchanged frame is silent");
+        }
+    }
+
+    #[test]
+    fn control_characters_in_cells_are_not_obeyed() {
+        let mut screen = screen(10, 1);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 10, 1));
+        buffer[(0, 0)].set_symbol("\x1b]0;title\x07");
+        buffer[(1, 0)].set_symbol("\u{9b}");
+        buffer[(2, 0)].set_symbol("\n");
+        buffer[(3, 0)].set_symbol("x");
+        let bytes = draw(&mut screen, &buffer);
+        let shown = String::from_utf8(bytes).unwrap().replace("\x1b[?2026h", "").replace("\x1b[?2026l", "");
+        assert!(
+            shown.ends_with('x') && !shown.contains(['\x07', '\n', '\u{9b}']) && !shown.contains("title"),
+            "{shown:?}"
+        );
+    }
+
+    /// A screen as saoma's: a list of accounts on the left, the code or facts on the right.
+    fn accounts(selected: u16, changed: Option<u16>) -> Buffer {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        buffer.set_string(
+            0,
+            0,
+            "saoma  default  gateway ok  token ok  7 online 6 offline 1 unknown  list 12:03:20",
+            Style::new(),
+        );
+        for row in 0..14 {
+            let (marker, style) =
+                if row == selected { ("▸", Style::new().add_modifier(Modifier::BOLD)) } else { (" ", Style::new()) };
+            let y = row + 2;
+            buffer.set_string(0, y, marker, Style::new());
+            buffer.set_string(3, y, format!("王小明 account {row:02}"), style);
+            let (sign, colour) =
+                if changed == Some(row) { ("✗ offline", Color::Red) } else { ("● online ", Color::Green) };
+            buffer.set_string(22, y, sign, Style::new().fg(colour));
+            buffer.set_string(33, y, "12:03", Style::new().add_modifier(Modifier::DIM));
+        }
+        for y in 2..20 {
+            buffer.set_string(43, y, "wId  0000-1111-2222", Style::new());
+        }
+        buffer
+    }
+
+    #[test]
+    fn moving_the_cursor_and_changing_a_status_take_few_bytes() {
+        let mut screen = screen(80, 24);
+        let first = draw(&mut screen, &accounts(3, None));
+        let visible: usize =
+            accounts(3, None).content.iter().filter(|cell| cell.symbol() != " ").map(|cell| cell.symbol().len()).sum();
+        let moved = draw(&mut screen, &accounts(4, None));
+        let status = draw(&mut screen, &accounts(4, Some(9)));
+        let figures =
+            format!("first {} ({visible} visible), move {}, status {}", first.len(), moved.len(), status.len());
+        // perf.md G5, G11, G7.
+        assert!(first.len() <= 2200, "{figures}");
+        assert!(moved.len() <= 80, "{figures}: {:?}", String::from_utf8_lossy(&moved));
+        assert!(status.len() <= 40 + BEGIN_FRAME.len(), "{figures}: {:?}", String::from_utf8_lossy(&status));
+    }
+
+    /// Random modules as half blocks: `▄` and space, one pair of colours, the rest by reversing it.
+    fn code(seed: u64) -> Buffer {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 40));
+        for y in 0..33 {
+            for x in 0..65 {
+                let (symbol, reversed) = (random.bool(), random.bool());
+                let style = Style::new().fg(Color::Indexed(16)).bg(Color::Indexed(231));
+                let style = if reversed { style.add_modifier(Modifier::REVERSED) } else { style };
+                buffer.set_string(x + 10, y + 2, if symbol { "▄" } else { " " }, style);
+            }
+        }
+        buffer
+    }
+
+    /// What the rows of the code cost when each is written from end to end.
+    fn whole_rows(buffer: &Buffer) -> usize {
+        let mut bytes = BEGIN_FRAME.len() + END_FRAME.len() + "\x1b[38;5;16;48;5;231m".len();
+        let mut reversed = false;
+        for y in 2..35 {
+            bytes += format!("\x1b[{};11H", y + 1).len();
+            for x in 10..75 {
+                let cell = &buffer[(x, y)];
+                let reverse = cell.modifier.contains(Modifier::REVERSED);
+                bytes += cell.symbol().len();
+                if reverse != reversed {
+                    bytes += if reverse { "\x1b[7m".len() } else { "\x1b[27m".len() };
+                    reversed = reverse;
+                }
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_code_costs_no_more_than_its_rows() {
+        let mut screen = screen(80, 40);
+        let (one, two) = (code(1), code(2));
+        let (first, rows) = (draw(&mut screen, &one).len(), whole_rows(&one));
+        assert!(first <= rows, "first {first}, whole rows {rows}");
+        let (refresh, rows) = (draw(&mut screen, &two).len(), whole_rows(&two));
+        assert!(refresh <= rows, "refresh {refresh}, whole rows {rows}");
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, ttyname};
 
 use super::Error;
@@ -90,7 +91,8 @@ impl Tty {
         }
         let mut raw = saved.termios.clone();
         raw.make_raw();
-        tcsetattr(&self.0.input, OptionalActions::Now, &raw)?;
+        // In the background this stops us until we are brought to the front (SIGTTOU).
+        retry_on_intr(|| tcsetattr(&self.0.input, OptionalActions::Now, &raw))?;
         saved.entered = true;
         drop(saved);
         let mut bytes = ENTER.to_vec();
@@ -174,7 +176,7 @@ fn leave(shared: &Shared, patience: Duration) {
         }
     }
     // Not `Drain`: a terminal that takes no bytes would keep us here.
-    let _gone = tcsetattr(&shared.input, OptionalActions::Now, &saved.termios);
+    let _gone = retry_on_intr(|| tcsetattr(&shared.input, OptionalActions::Now, &saved.termios));
 }
 
 /// A handle of our own on the terminal behind `fd`, so that not waiting for it (`O_NONBLOCK`) is our affair alone: the
