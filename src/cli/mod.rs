@@ -75,7 +75,10 @@ fn refuse(error: &clap::Error, lang: Lang, json: bool) -> Exit {
 fn dispatch(cli: Cli, env: Env, lang: Lang) -> Result<Exit, Failure> {
     let command = match cli.command {
         None if !out::can_draw() => return Err(start::no_terminal(lang)),
-        None => return start::tui(load(&cli.global, env, lang, Overrides::default())?),
+        None => {
+            let overrides = Overrides { may_create: true, ..Overrides::default() };
+            return start::tui(load(&cli.global, env, lang, overrides)?);
+        }
         // These read no settings: a broken config must not stand in their way.
         Some(Command::Completions(args)) => return start::completions(args.shell, lang),
         Some(Command::Demo(args)) => return start::demo(&args, &cli.global, lang),
@@ -84,6 +87,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang) -> Result<Exit, Failure> {
     };
     let mut overrides = Overrides::default();
     if let Command::SignIn(args) = &command {
+        overrides.may_create = true;
         overrides.gateway.clone_from(&args.gateway);
         overrides.dialect = args.dialect;
         overrides.account.clone_from(&args.account);
