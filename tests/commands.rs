@@ -318,6 +318,36 @@ fn sign_in_keeps_token_and_profile_and_nothing_more() {
 }
 
 #[test]
+fn credentials_that_others_can_read_are_closed_and_told_of_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let (home, _) = signed_in("v2", false);
+    let credentials = home.path().join("state/saoma/credentials.toml");
+    std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("credentials.toml") && err.contains("644"), "{err}");
+    let (_, _, err) = run(&mut saoma(home.path()), &["status"]);
+    assert!(!err.contains("644"), "{err}");
+}
+
+#[test]
+fn a_second_profile_is_added_by_name() {
+    let (home, _) = signed_in("v2", false);
+    let (url, _) = gateway::start();
+    let (code, out, err) = run(
+        saoma(home.path()).env("SAOMA_PASSWORD", gateway::PASSWORD),
+        &["sign-in", "--profile", "other", "--gateway", &url, "--account", "139", "--json"],
+    );
+    assert_eq!(code, 0, "{out}{err}");
+    let config = std::fs::read_to_string(home.path().join("config/saoma/config.toml")).unwrap();
+    assert!(config.contains("[profile.default]") && config.contains("[profile.other]"), "{config}");
+    let (code, object) = json(home.path(), &["status", "--profile", "other"]);
+    assert_eq!((code, &object["profile"]), (0, &"other".into()));
+    let (code, object) = json(home.path(), &["wid", "nobody"]);
+    assert_eq!((code, &object["profile"]), (10, &"default".into()));
+}
+
+#[test]
 fn a_refused_sign_in_keeps_nothing() {
     let home = home();
     let (url, _) = gateway::start();

@@ -152,7 +152,7 @@ impl Config {
     pub fn profile_name(&self) -> Result<Option<String>, Error> {
         let known = &self.file.profile;
         if let Some(name) = &self.flags.profile {
-            return if known.contains_key(name) || self.ad_hoc() || known.is_empty() {
+            return if known.contains_key(name) || self.ad_hoc() || known.is_empty() || self.flags.may_create {
                 Ok(Some(name.clone()))
             } else {
                 Err(Error::UnknownProfile { name: name.clone(), known: self.profile_names() })
