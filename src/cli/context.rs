@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::exit::Exit;
 use super::fail::Failure;
 use super::out;
-use crate::config::{Config, Credentials, Origin, Profile};
+use crate::config::{Config, Credentials, Profile};
 use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
@@ -76,11 +76,8 @@ impl Context {
 
     /// What the gateway client needs to know; without a token the outcome is exit 6.
     pub fn gateway_options(&self, profile: &Profile) -> Result<gateway::Options, Failure> {
-        let fail = |error| Failure::config(self.lang, &error);
-        let token = self.config.token(profile).map_err(fail)?;
-        if token.as_ref().is_some_and(|token| token.origin == Origin::Credentials) {
-            self.tell_repaired()?;
-        }
+        self.tell_repaired(profile);
+        let token = self.config.token(profile).map_err(|error| Failure::config(self.lang, &error))?;
         let Some(token) = token else {
             return Err(Failure::new(Exit::Token, "token_missing", self.t("cli.error.token_missing"))
                 .hint(self.t("cli.error.token_hint")));
@@ -98,14 +95,14 @@ impl Context {
         Gateway::new(self.gateway_options(profile)?).map_err(|error| Failure::gateway(self.lang, &error))
     }
 
-    /// Says so when the rights of `credentials.toml` had to be repaired.
-    pub fn tell_repaired(&self) -> Result<(), Failure> {
-        let credentials = Credentials::open(&self.config.paths).map_err(|error| Failure::config(self.lang, &error))?;
-        if let Some(mode) = credentials.repaired {
-            let path = self.config.paths.credentials().display().to_string();
-            out::say(&self.tf("config.error.repaired", &[("path", &path), ("mode", &format!("{mode:o}"))]));
-        }
-        Ok(())
+    /// Says so when the rights of `credentials.toml` had to be repaired. Whoever opens the file first learns of it, so
+    /// this comes before a secret is asked for; what else is wrong with the file is said when it is needed.
+    pub fn tell_repaired(&self, profile: &Profile) {
+        let opened = Credentials::open(&self.config.paths);
+        let Some(mode) = opened.ok().and_then(|credentials| credentials.repaired) else { return };
+        tracing::warn!(profile = profile.name, mode, "credentials.toml could be read by others");
+        let path = self.config.paths.credentials().display().to_string();
+        out::say(&self.tf("config.error.repaired", &[("path", &path), ("mode", &format!("{mode:o}"))]));
     }
 
     /// A JSON object with what every object has.

@@ -48,11 +48,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, lang, json).code(),
     };
-    let global = cli.global.clone();
-    match dispatch(cli, env, lang) {
+    // The profile that errors name: the one that was asked for, until the settings say which it is.
+    let mut profile = cli.global.profile.clone();
+    match dispatch(cli, env, lang, &mut profile) {
         Ok(exit) => exit.code(),
         Err(failure) => {
-            failure.tell(global.json, now(), global.profile.as_deref());
+            failure.tell(json, now(), profile.as_deref());
             failure.exit.code()
         }
     }
@@ -73,10 +74,13 @@ fn refuse(error: &clap::Error, lang: Lang, json: bool) -> Exit {
     }
 }
 
-fn dispatch(cli: Cli, env: Env, lang: Lang) -> Result<Exit, Failure> {
+fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Result<Exit, Failure> {
     let command = match cli.command {
         None if !out::can_draw() => return Err(start::no_terminal(lang)),
-        None => return start::tui(load(&cli.global, env, lang, Overrides::default())?),
+        None => {
+            let overrides = Overrides { may_create: true, ..Overrides::default() };
+            return start::tui(load(&cli.global, env, lang, overrides)?);
+        }
         // These read no settings: a broken config must not stand in their way.
         Some(Command::Completions(args)) => return start::completions(args.shell, lang),
         Some(Command::Demo(args)) => return start::demo(&args, &cli.global, lang),
@@ -85,12 +89,14 @@ fn dispatch(cli: Cli, env: Env, lang: Lang) -> Result<Exit, Failure> {
     };
     let mut overrides = Overrides::default();
     if let Command::SignIn(args) = &command {
+        overrides.may_create = true;
         overrides.gateway.clone_from(&args.gateway);
         overrides.dialect = args.dialect;
         overrides.account.clone_from(&args.account);
     }
     let log_env = env.clone();
     let context = load(&cli.global, env, lang, overrides)?;
+    *profile = context.config.profile_name().ok().flatten().or_else(|| profile.take());
     if let Command::Keys = command {
         return start::keys(&context);
     }

@@ -31,10 +31,10 @@ impl PngFile {
 
     /// The code is over.
     pub fn remove(&mut self) {
-        if std::mem::take(&mut self.written) {
-            if let Err(error) = std::fs::remove_file(&self.path) {
-                tracing::warn!(path = %self.path.display(), %error, "the picture of a dead code stays");
-            }
+        if std::mem::take(&mut self.written)
+            && let Err(error) = std::fs::remove_file(&self.path)
+        {
+            tracing::warn!(path = %self.path.display(), %error, "the picture of a dead code stays");
         }
     }
 }
@@ -42,5 +42,33 @@ impl PngFile {
 impl Drop for PngFile {
     fn drop(&mut self) {
         self.remove();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn the_picture_is_private_and_goes_with_the_code() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("code.png");
+        let mut file = PngFile::new(path.clone());
+        file.put(b"one").unwrap();
+        file.put(b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        file.remove();
+        assert!(!path.exists());
+        // What somebody else puts there meanwhile is left alone.
+        std::fs::write(&path, "other").unwrap();
+        drop(file);
+        assert!(path.exists());
+        let mut file = PngFile::new(path.clone());
+        file.put(b"three").unwrap();
+        drop(file);
+        assert!(!path.exists());
     }
 }

@@ -24,6 +24,8 @@ pub struct Overrides {
     pub dialect: Option<Dialect>,
     /// `--account` (sign-in)
     pub account: Option<String>,
+    /// Whether the config file may be missing although it was named (sign-in, the TUI's form).
+    pub may_create: bool,
 }
 
 /// `[watch]`, checked.
@@ -90,9 +92,11 @@ impl Config {
     /// The same, with the paths known.
     pub fn load_from(paths: Paths, env: Env, flags: Overrides) -> Result<Self, Error> {
         let path = &paths.config.value;
+        // Sign-in may make the file that was named; whatever else is told to use it needs it there.
+        let must_exist = flags.config.is_some() && !flags.may_create;
         let (file, exists) = match std::fs::read_to_string(path) {
             Ok(text) => (File::parse(&text, path)?, true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => (File::default(), false),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => (File::default(), false),
             Err(error) => return Err(io(path)(error)),
         };
         let origin = |key: &str| Origin::File { path: path.clone(), line: file.line(key) };
@@ -148,7 +152,7 @@ impl Config {
     pub fn profile_name(&self) -> Result<Option<String>, Error> {
         let known = &self.file.profile;
         if let Some(name) = &self.flags.profile {
-            return if known.contains_key(name) || self.ad_hoc() || known.is_empty() {
+            return if known.contains_key(name) || self.ad_hoc() || known.is_empty() || self.flags.may_create {
                 Ok(Some(name.clone()))
             } else {
                 Err(Error::UnknownProfile { name: name.clone(), known: self.profile_names() })
@@ -309,4 +313,129 @@ fn database(env: &Env, paths: &Paths) -> Result<Sourced<PathBuf>, Error> {
 
 fn bad(origin: &Origin, setting: &'static str, value: &str, rule: &'static str) -> Error {
     Error::BadValue { origin: origin.to_string(), setting, value: value.to_owned(), rule }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    /// Loads a config file with this text.
+    fn load(text: &str, env: Env, flags: Overrides) -> Result<Config, Error> {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("config.toml");
+        if !text.is_empty() {
+            std::fs::write(&path, text).unwrap();
+        }
+        let paths = Paths { config: Sourced::default_of(path), state: home.path().join("state") };
+        Config::load_from(paths, env, flags)
+    }
+
+    fn plain(text: &str) -> Result<Config, Error> {
+        load(text, Env::default(), Overrides::default())
+    }
+
+    const ONE: &str = "[profile.one]\ngateway = 'http://one:1'\naccount = '1'\ndialect = 'v1'\n";
+    const TWO: &str = "[profile.two]\ngateway = 'http://two:1'\naccount = '2'\n";
+    const DEFAULT: &str = "[profile.default]\ngateway = 'http://def:1'\naccount = '3'\n";
+
+    #[test]
+    fn the_profile_is_the_named_the_default_or_the_only_one() {
+        let named = |name: &str| Overrides { profile: Some(name.into()), ..Overrides::default() };
+        let both = [("SAOMA_GATEWAY", "env:1"), ("SAOMA_ACCOUNT", "9")];
+        let none = Env::default;
+        for (text, env, flags, name) in [
+            (ONE.to_owned(), none(), Overrides::default(), Ok("one")),
+            (ONE.to_owned() + TWO, none(), named("two"), Ok("two")),
+            (ONE.to_owned() + DEFAULT, none(), Overrides::default(), Ok("default")),
+            (String::new(), Env::from(both), Overrides::default(), Ok("default")),
+            (ONE.to_owned() + TWO, Env::from(both), Overrides::default(), Ok("env")),
+            (String::new(), none(), Overrides::default(), Err(Error::NoProfile)),
+            (
+                ONE.to_owned() + TWO,
+                none(),
+                Overrides::default(),
+                Err(Error::AmbiguousProfile { known: vec!["one".into(), "two".into()] }),
+            ),
+            (
+                ONE.to_owned(),
+                none(),
+                named("x"),
+                Err(Error::UnknownProfile { name: "x".into(), known: vec!["one".into()] }),
+            ),
+        ] {
+            let got = load(&text, env, flags).unwrap().profile().map(|profile| profile.name);
+            assert_eq!(got.as_deref().map_err(Clone::clone), name, "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_beat_the_environment_and_that_beats_the_file() {
+        let profile = plain(ONE).unwrap().profile().unwrap();
+        assert_eq!((profile.gateway.value.as_str(), profile.dialect.value), ("http://one:1", Dialect::V1));
+        assert!(profile.gateway.origin.to_string().ends_with("config.toml:2"));
+        let env = || Env::from([("SAOMA_GATEWAY", "env:2"), ("SAOMA_DIALECT", "v2")]);
+        let profile = load(ONE, env(), Overrides::default()).unwrap().profile().unwrap();
+        assert_eq!((profile.gateway.value.as_str(), profile.dialect.value), ("http://env:2", Dialect::V2));
+        assert_eq!((profile.gateway.origin, profile.account.value.as_str()), (Origin::Env("SAOMA_GATEWAY"), "1"));
+        let flags = Overrides { gateway: Some("flag:3/".into()), dialect: Some(Dialect::V3), ..Overrides::default() };
+        let profile = load(ONE, env(), flags).unwrap().profile().unwrap();
+        assert_eq!((profile.gateway.value.as_str(), profile.dialect.value), ("http://flag:3", Dialect::V3));
+    }
+
+    #[test]
+    fn values_are_checked() {
+        for (text, setting) in [
+            ("[watch]\ninterval = '4s'", "watch.interval"),
+            ("[watch]\ninterval = 'often'", "watch.interval"),
+            ("[watch]\noffline_after = 0", "watch.offline_after"),
+            ("[ui]\nlang = 'fr'", "lang"),
+        ] {
+            let Err(Error::BadValue { setting: at, origin, .. }) = plain(text) else { panic!("{text}: no error") };
+            assert_eq!(at, setting);
+            assert!(origin.ends_with(":2"), "{origin}");
+        }
+        for (variable, value) in [("SAOMA_LANG", "fr"), ("SAOMA_DATABASE_URL", "mysql://user:secret@h")] {
+            let error = load("", Env::from([(variable, value)]), Overrides::default()).unwrap_err();
+            assert!(matches!(&error, Error::BadValue { origin, .. } if origin == variable), "{error:?}");
+            assert!(!format!("{error:?}").contains("secret"));
+        }
+        let wrong = "[profile.a]\ngateway = 'ftp://user:secret@h'\naccount = '1'";
+        let error = plain(wrong).unwrap().profile().unwrap_err();
+        assert!(matches!(error, Error::BadValue { setting: "gateway", .. }), "{error:?}");
+        assert!(!format!("{error:?}").contains("secret"));
+        let half = plain("[profile.a]\ngateway = 'h:1'").unwrap().profile().unwrap_err();
+        assert_eq!(half, Error::Missing { profile: "a".into(), setting: "account" });
+    }
+
+    #[test]
+    fn the_database_is_sqlite_for_now() {
+        let at = |url: &str| load("", Env::from([("SAOMA_DATABASE_URL", url)]), Overrides::default());
+        assert_eq!(at("sqlite:/a/b.db").unwrap().database.value, PathBuf::from("/a/b.db"));
+        assert_eq!(at("sqlite:///a/b.db").unwrap().database.value, PathBuf::from("/a/b.db"));
+        assert_eq!(at("sqlite:b.db").unwrap().database.value, PathBuf::from("b.db"));
+        assert_eq!(at("postgres://user:secret@h/db").unwrap_err(), Error::NotYet);
+    }
+
+    #[test]
+    fn a_belief_lasts_three_intervals_or_five_minutes() {
+        assert_eq!(plain("").unwrap().stale_after(), Duration::from_secs(300));
+        assert_eq!(plain("[watch]\ninterval = '10m'").unwrap().stale_after(), Duration::from_secs(1800));
+    }
+
+    #[test]
+    fn secrets_come_from_the_environment_then_a_command() {
+        let text = ONE.to_owned() + "token_command = 'echo from-command'\n";
+        let config = load(&text, Env::from([("SAOMA_TOKEN", "from-env")]), Overrides::default()).unwrap();
+        let profile = config.profile().unwrap();
+        let token = config.token(&profile).unwrap().unwrap();
+        assert_eq!((token.value.expose_secret(), token.origin), ("from-env", Origin::Env("SAOMA_TOKEN")));
+        assert!(!format!("{config:?}").contains("from-env"));
+        let config = plain(&text).unwrap();
+        let token = config.token(&profile).unwrap().unwrap();
+        assert_eq!(token.value.expose_secret(), "from-command");
+        let config = plain(ONE).unwrap();
+        assert!(config.token(&config.profile().unwrap()).unwrap().is_none());
+    }
 }

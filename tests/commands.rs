@@ -1,0 +1,488 @@
+//! The binary where no gateway is needed: help, wrong uses, settings, exit codes, JSON of errors; and with
+//! a gateway of a few lines: sign-in, accounts, status, wid, offline.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
+use std::path::Path;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+/// The program in a home of its own, without terminal and without anything of ours in the environment.
+fn saoma(home: &Path) -> Command {
+    let mut command = Command::cargo_bin("saoma").unwrap();
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_STATE_HOME", home.join("state"))
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+fn home() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn write_config(home: &Path, text: &str) {
+    std::fs::create_dir_all(home.join("config/saoma")).unwrap();
+    std::fs::write(home.join("config/saoma/config.toml"), text).unwrap();
+}
+
+/// Runs and returns exit code, stdout, stderr.
+fn run(command: &mut Command, arguments: &[&str]) -> (i32, String, String) {
+    let output = command.args(arguments).output().unwrap();
+    (
+        output.status.code().unwrap_or(-1),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+#[test]
+fn help_is_in_the_readers_language() {
+    let home = home();
+    let (code, out, err) = run(&mut saoma(home.path()), &["--help"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    for part in ["Usage: saoma", "Commands:", "sign-in", "second-login", "--profile", "Exit codes"] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+    let (code, out, _) = run(saoma(home.path()).env("LANG", "zh_CN.UTF-8"), &["login", "--help"]);
+    assert_eq!(code, 0);
+    for part in ["用法: saoma login", "选项:", "参数:", "扫码登录"] {
+        assert!(out.contains(part), "{part} in {out}");
+    }
+    for english in ["Usage", "Options", "default:"] {
+        assert!(!out.contains(english), "{english} in {out}");
+    }
+    // SAOMA_LANG beats the locale.
+    let (_, out, _) = run(saoma(home.path()).env("LANG", "zh_CN.UTF-8").env("SAOMA_LANG", "en"), &["--help"]);
+    assert!(out.contains("Usage: saoma"), "{out}");
+}
+
+#[test]
+fn the_version_is_data() {
+    let home = home();
+    let (code, out, _) = run(&mut saoma(home.path()), &["--version"]);
+    assert_eq!((code, out), (0, format!("saoma {}\n", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn without_a_terminal_it_says_what_to_use() {
+    let home = home();
+    for arguments in [&[][..], &["demo"]] {
+        let (code, out, err) = run(&mut saoma(home.path()), arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}");
+        assert!(err.contains("saoma status"), "{err}");
+    }
+}
+
+#[test]
+fn wrong_uses_are_exit_2_in_words_or_json() {
+    let home = home();
+    for arguments in [
+        &["stauts"][..],
+        &["login", "--nope"],
+        &["wid"],
+        &["second-login"],
+        &["login", "--ladder"],
+        &["accounts", "--sort", "sideways"],
+        &["offline", "wxid_a"],
+        &["completions", "cmd"],
+    ] {
+        let (code, out, err) = run(&mut saoma(home.path()), arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{arguments:?}: {err}");
+        assert!(err.starts_with("saoma: "), "{err}");
+        let mut with_json = arguments.to_vec();
+        with_json.push("--json");
+        let (code, out, err) = run(&mut saoma(home.path()), &with_json);
+        assert_eq!((code, err.as_str()), (2, ""), "{arguments:?}: {out}");
+        let object: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&object["event"], &object["schema"]), (&"error".into(), &1.into()), "{out}");
+        assert!(object["at"].is_string() && object["reason"].is_string() && object["message"].is_string(), "{out}");
+        assert!(object.as_object().unwrap().contains_key("hint"), "{out}");
+    }
+}
+
+#[test]
+fn without_a_profile_it_says_how_to_get_one() {
+    let home = home();
+    for arguments in [&["status"][..], &["accounts"], &["wid", "wxid_a"], &["offline", "wxid_a", "--yes"]] {
+        let (code, out, err) = run(&mut saoma(home.path()), arguments);
+        assert_eq!((code, out.as_str()), (2, ""), "{err}");
+        assert!(err.contains("saoma sign-in"), "{err}");
+    }
+}
+
+#[test]
+fn several_profiles_are_listed() {
+    let home = home();
+    let profile = |name| format!("[profile.{name}]\ngateway = 'http://127.0.0.1:9'\naccount = '1'\n");
+    write_config(home.path(), &(profile("a") + &profile("b")));
+    let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("a, b"), "{err}");
+    let (code, _, err) = run(&mut saoma(home.path()), &["status", "--profile", "c"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("\"c\"") && err.contains("a, b"), "{err}");
+}
+
+#[test]
+fn a_broken_config_is_named_with_its_line() {
+    let home = home();
+    for (text, part) in [
+        ("[profile.a]\ngatway = 'x'", "config.toml:2"),
+        ("[watch]\ninterval = '2s'", "config.toml:2"),
+        ("[ui\n", "config.toml:1"),
+    ] {
+        write_config(home.path(), text);
+        let (code, _, err) = run(&mut saoma(home.path()), &["accounts"]);
+        assert_eq!(code, 2, "{err}");
+        assert!(err.contains(part), "{text}: {err}");
+    }
+    let (code, _, err) = run(&mut saoma(home.path()), &["accounts", "--config", "/nowhere/config.toml"]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("/nowhere/config.toml"), "{err}");
+    // What needs no settings works all the same.
+    assert_eq!(run(&mut saoma(home.path()), &["--help"]).0, 0);
+    assert_eq!(run(&mut saoma(home.path()), &["completions", "bash"]).0, 0);
+}
+
+#[test]
+fn sign_in_without_anybody_to_ask_says_what_is_missing() {
+    let home = home();
+    let (code, _, err) = run(&mut saoma(home.path()), &["sign-in"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("--gateway"), "{err}");
+    let (code, _, err) = run(&mut saoma(home.path()), &["sign-in", "--gateway", "127.0.0.1:9", "--account", "138"]);
+    assert_eq!(code, 2);
+    assert!(err.contains("SAOMA_PASSWORD"), "{err}");
+    assert!(!home.path().join("config").exists(), "nothing is written before the gateway said yes");
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let home = home();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let (code, out, err) = run(&mut saoma(home.path()), &["completions", shell]);
+        assert_eq!((code, err.as_str()), (0, ""), "{shell}");
+        assert!(out.contains("second-login"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    use std::process::{Command, Stdio};
+    let home = home();
+    let binary = assert_cmd::cargo::cargo_bin("saoma");
+    let mut child = Command::new(binary)
+        .args(["completions", "zsh"])
+        .env("HOME", home.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+mod gateway {
+    //! A gateway of a few lines: enough of protocol.md for the commands that make no login.
+
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::{Value, json};
+
+    /// What the gateway says, and what it was asked.
+    #[derive(Default)]
+    pub(crate) struct World {
+        /// Who is online, as queryLoginWx tells it.
+        pub(crate) online: Vec<(&'static str, &'static str)>,
+        /// Every call: path and body.
+        pub(crate) calls: Vec<(String, Value)>,
+    }
+
+    pub(crate) const TOKEN: &str = "test-token";
+    pub(crate) const PASSWORD: &str = "test-password";
+
+    /// Starts it; lives as long as the test program.
+    pub(crate) fn start() -> (String, Arc<Mutex<World>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let world = Arc::new(Mutex::new(World::default()));
+        let shared = Arc::clone(&world);
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                let mut lines = Vec::new();
+                loop {
+                    let mut line = String::new();
+                    if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+                        break;
+                    }
+                    lines.push(line.trim().to_owned());
+                }
+                let header = |name: &str| {
+                    lines.iter().find_map(|line| {
+                        let (key, value) = line.split_once(':')?;
+                        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+                    })
+                };
+                let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+                let mut body = vec![0; length];
+                reader.read_exact(&mut body).unwrap();
+                let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else { continue };
+                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+                let reply = answer(&mut shared.lock().unwrap(), path, &body, header("authorization").as_deref());
+                let (status, reply) = reply;
+                let text = reply.to_string();
+                let _ = write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+                    text.len()
+                );
+            }
+        });
+        (url, world)
+    }
+
+    fn answer(world: &mut World, path: &str, body: &Value, token: Option<&str>) -> (u16, Value) {
+        world.calls.push((path.to_owned(), body.clone()));
+        let ok = |data: Value| (200, json!({"code": "1000", "message": "成功", "data": data}));
+        if path == "/member/login" {
+            return if body["password"] == PASSWORD {
+                ok(json!({"Authorization": TOKEN, "status": 0, "callbackUrl": null}))
+            } else {
+                (200, json!({"code": "1001", "message": "密码\u{1b}[31m不对", "data": null}))
+            };
+        }
+        if token != Some(TOKEN) {
+            return (401, json!({"code": "1001", "message": "token", "data": null}));
+        }
+        match path {
+            "/queryLoginWx" => {
+                ok(world.online.iter().map(|(wc_id, w_id)| json!({"wcId": wc_id, "wId": w_id})).collect())
+            }
+            "/member/getLoginWcIds" if body["password"] == PASSWORD => {
+                ok(world.online.iter().map(|(wc_id, _)| json!(wc_id)).collect())
+            }
+            "/member/offline" => {
+                let gone = body["wcIds"].as_array().unwrap().clone();
+                world.online.retain(|(wc_id, _)| !gone.contains(&json!(wc_id)));
+                ok(Value::Null)
+            }
+            _ => (404, json!({})),
+        }
+    }
+}
+
+/// A home that is signed in to a gateway of its own.
+fn signed_in(dialect: &str, keep: bool) -> (tempfile::TempDir, std::sync::Arc<std::sync::Mutex<gateway::World>>) {
+    let home = home();
+    let (url, world) = gateway::start();
+    let mut arguments = vec!["sign-in", "--gateway", &url, "--dialect", dialect, "--account", "138", "--json"];
+    if keep {
+        arguments.push("--keep-password");
+    }
+    let (code, out, err) = run(saoma(home.path()).env("SAOMA_PASSWORD", gateway::PASSWORD), &arguments);
+    assert_eq!(code, 0, "{out}{err}");
+    let object: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&object["event"], &object["profile"]), (&"signed_in".into(), &"default".into()));
+    (home, world)
+}
+
+fn json(home: &Path, arguments: &[&str]) -> (i32, Value) {
+    let mut all = arguments.to_vec();
+    all.push("--json");
+    let (code, out, err) = run(&mut saoma(home), &all);
+    (code, serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}{err}")))
+}
+
+#[test]
+fn sign_in_keeps_token_and_profile_and_nothing_more() {
+    use std::os::unix::fs::MetadataExt;
+    let (home, _) = signed_in("v2", false);
+    let config = std::fs::read_to_string(home.path().join("config/saoma/config.toml")).unwrap();
+    assert!(config.contains("[profile.default]") && config.contains("account = \"138\""), "{config}");
+    assert!(!config.contains("test-"), "no secret in {config}");
+    let credentials = home.path().join("state/saoma/credentials.toml");
+    assert_eq!(std::fs::metadata(&credentials).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(home.path().join("state/saoma")).unwrap().mode() & 0o777, 0o700);
+    let text = std::fs::read_to_string(credentials).unwrap();
+    assert!(text.contains(gateway::TOKEN) && !text.contains(gateway::PASSWORD), "{text}");
+}
+
+#[test]
+fn credentials_that_others_can_read_are_closed_and_told_of_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let (home, _) = signed_in("v2", false);
+    let credentials = home.path().join("state/saoma/credentials.toml");
+    std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("credentials.toml") && err.contains("644"), "{err}");
+    let (_, _, err) = run(&mut saoma(home.path()), &["status"]);
+    assert!(!err.contains("644"), "{err}");
+}
+
+#[test]
+fn a_second_profile_is_added_by_name() {
+    let (home, _) = signed_in("v2", false);
+    let (url, _) = gateway::start();
+    let (code, out, err) = run(
+        saoma(home.path()).env("SAOMA_PASSWORD", gateway::PASSWORD),
+        &["sign-in", "--profile", "other", "--gateway", &url, "--account", "139", "--json"],
+    );
+    assert_eq!(code, 0, "{out}{err}");
+    let config = std::fs::read_to_string(home.path().join("config/saoma/config.toml")).unwrap();
+    assert!(config.contains("[profile.default]") && config.contains("[profile.other]"), "{config}");
+    let (code, object) = json(home.path(), &["status", "--profile", "other"]);
+    assert_eq!((code, &object["profile"]), (0, &"other".into()));
+    let (code, object) = json(home.path(), &["wid", "nobody"]);
+    assert_eq!((code, &object["profile"]), (10, &"default".into()));
+}
+
+#[test]
+fn a_refused_sign_in_keeps_nothing() {
+    let home = home();
+    let (url, _) = gateway::start();
+    let (code, out, err) =
+        run(saoma(home.path()).env("SAOMA_PASSWORD", "wrong"), &["sign-in", "--gateway", &url, "--account", "138"]);
+    assert_eq!((code, out.as_str()), (6, ""), "{err}");
+    assert!(err.contains("密码") && !err.contains('\u{1b}') && !err.contains("wrong"), "{err}");
+    assert!(!home.path().join("config").exists());
+    assert!(!home.path().join("state/saoma/credentials.toml").exists());
+}
+
+#[test]
+fn status_brings_the_accounts_and_wid_hands_them_out() {
+    let (home, world) = signed_in("v2", false);
+    let home = home.path();
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_a"]).0, 10);
+    world.lock().unwrap().online = vec![("wxid_a", "w-1"), ("wxid_b", "w-2")];
+    let (code, object) = json(home, &["status"]);
+    assert_eq!((code, &object["event"]), (0, &"status".into()));
+    let accounts = object["accounts"].as_array().unwrap();
+    assert_eq!(accounts.len(), 2);
+    assert_eq!((&accounts[0]["presence"], &accounts[0]["stale"]), (&"online".into(), &false.into()));
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_a"]), (0, "w-1\n".into(), String::new()));
+
+    // A new wId, and a drop: two lists agree.
+    world.lock().unwrap().online = vec![("wxid_a", "w-3")];
+    let (code, object) = json(home, &["status", "wxid_b"]);
+    assert_eq!((code, &object["accounts"][0]["presence"]), (0, &"offline".into()));
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_a"]).1, "w-3\n");
+    let (code, out, err) = run(&mut saoma(home), &["wid", "wxid_b"]);
+    assert_eq!((code, out.as_str()), (11, ""), "{err}");
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_b", "--any"]).1, "w-2\n");
+    let (code, object) = json(home, &["wid", "wxid_b", "--check"]);
+    assert_eq!((code, &object["event"], &object["reason"]), (11, &"error".into(), &"not_online".into()));
+    // Parts are for people at a terminal.
+    assert_eq!(run(&mut saoma(home), &["wid", "xid_a"]).0, 10);
+}
+
+#[test]
+fn offline_takes_a_yes_and_says_so_to_the_gateway() {
+    let (home, world) = signed_in("v2", false);
+    let home = home.path();
+    world.lock().unwrap().online = vec![("wxid_a", "w-1"), ("wxid_b", "w-2")];
+    assert_eq!(json(home, &["status"]).0, 0);
+    assert_eq!(json(home, &["offline", "wxid_a"]).0, 2);
+    let (code, object) = json(home, &["offline", "wxid_a", "--yes"]);
+    assert_eq!((code, &object["wc_ids"][0]), (0, &"wxid_a".into()));
+    let call = world.lock().unwrap().calls.last().cloned().unwrap();
+    assert_eq!(call, ("/member/offline".into(), serde_json::json!({"account": "138", "wcIds": ["wxid_a"]})));
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_a"]).0, 11);
+    let (_, object) = json(home, &["accounts", "--offline"]);
+    assert_eq!(object["accounts"][0]["source"], "own");
+}
+
+#[test]
+fn a_rejected_token_and_a_dead_gateway_have_their_codes() {
+    let (home, world) = signed_in("v2", false);
+    let asked = || world.lock().unwrap().calls.iter().filter(|(path, _)| path == "/queryLoginWx").count();
+    let before = asked();
+    let (code, out, err) = run(saoma(home.path()).env("SAOMA_TOKEN", "old"), &["status"]);
+    assert_eq!((code, out.as_str()), (6, ""), "{err}");
+    assert_eq!(asked() - before, 2, "a suspect token is confirmed by a second harmless call");
+    let dead =
+        saoma(home.path()).env("SAOMA_GATEWAY", "127.0.0.1:1").env("SAOMA_TOKEN", "t").run(&["status", "--json"]);
+    assert_eq!(dead.0, 7, "{dead:?}");
+    assert!(dead.1.contains("\"gateway_down\""), "{dead:?}");
+    // Signed in elsewhere means not signed in here.
+    let other = run(saoma(home.path()).env("SAOMA_ACCOUNT", "139"), &["status"]);
+    assert_eq!(other.0, 6, "{other:?}");
+}
+
+trait Run {
+    fn run(&mut self, arguments: &[&str]) -> (i32, String, String);
+}
+
+impl Run for Command {
+    fn run(&mut self, arguments: &[&str]) -> (i32, String, String) {
+        self::run(self, arguments)
+    }
+}
+
+#[test]
+fn v1_needs_the_password_for_its_list() {
+    let (home, world) = signed_in("v1", false);
+    world.lock().unwrap().online = vec![("wxid_a", "unseen")];
+    let (code, object) = json(home.path(), &["status"]);
+    assert_eq!((code, &object["reason"]), (0, &"needs_password".into()));
+    assert_eq!(object["accounts"], serde_json::json!([]));
+
+    let (home, world) = signed_in("v1", true);
+    world.lock().unwrap().online = vec![("wxid_a", "unseen")];
+    let (code, object) = json(home.path(), &["status"]);
+    let account = &object["accounts"][0];
+    assert_eq!((code, &account["presence"], &account["w_id"]), (0, &"online".into(), &Value::Null));
+    // On line, but V1's list never says under which wId.
+    assert_eq!(run(&mut saoma(home.path()), &["wid", "wxid_a"]).0, 11);
+}
+
+#[test]
+fn accounts_are_added_edited_exported_imported_removed() {
+    let (home, _) = signed_in("v2", false);
+    let home = home.path();
+    let (code, object) = json(home, &["accounts", "add", "wxid_a", "--holder", "王五", "--tags", "a,b"]);
+    assert_eq!(
+        (code, &object["created"], &object["account"]["tags"]),
+        (0, &true.into(), &serde_json::json!(["a", "b"]))
+    );
+    assert_eq!(json(home, &["accounts", "add", "wxid_a"]).1["created"], false);
+    assert_eq!(json(home, &["accounts", "edit", "wxid_a", "--note", "n"]).1["account"]["note"], "n");
+    assert_eq!(run(&mut saoma(home), &["accounts", "edit", "wxid_a"]).0, 2);
+
+    let file = home.join("more.csv");
+    std::fs::write(&file, "wc_id,w_id,nick_name\nwxid_b,w-9,李四\nwxid_a,,张三\n").unwrap();
+    let (code, object) = json(home, &["accounts", "import", file.to_str().unwrap()]);
+    assert_eq!((code, &object["read"], &object["created"]), (0, &2.into(), &1.into()));
+    std::fs::write(&file, "wc_id\nwxid_c\nwx id\n").unwrap();
+    let (code, _, err) = run(&mut saoma(home), &["accounts", "import", file.to_str().unwrap()]);
+    assert_eq!(code, 2, "{err}");
+    assert_eq!(json(home, &["accounts"]).1["accounts"].as_array().unwrap().len(), 2, "all rows or none");
+
+    let (code, csv, _) = run(&mut saoma(home), &["accounts", "export"]);
+    assert_eq!(code, 0);
+    assert_eq!(csv, "wc_id,w_id,nick_name,w_account,holder,tags,note\nwxid_a,,张三,,王五,a;b,n\nwxid_b,w-9,李四,,,,\n");
+    // An imported wId is the last known one, not a confirmed one.
+    assert_eq!(run(&mut saoma(home), &["wid", "李四"]).0, 11);
+    assert_eq!(run(&mut saoma(home), &["wid", "李四", "--any"]).1, "w-9\n");
+
+    let (code, table, _) = run(&mut saoma(home), &["accounts", "--sort", "wc-id"]);
+    assert_eq!(code, 0);
+    assert!(table.starts_with("NAME") && table.lines().count() == 3 && !table.contains('\u{1b}'), "{table}");
+
+    assert_eq!(run(&mut saoma(home), &["accounts", "remove", "wxid_a"]).0, 2);
+    assert_eq!(json(home, &["accounts", "remove", "wxid_a", "--yes"]).1["wc_ids"][0], "wxid_a");
+    assert_eq!(json(home, &["accounts"]).1["accounts"].as_array().unwrap().len(), 1);
+    let again = saoma(home).write_stdin(csv).run(&["accounts", "import", "-", "--json"]);
+    assert_eq!(again.0, 0, "{again:?}");
+    assert!(again.1.contains("\"created\":1"), "{again:?}");
+}
