@@ -12,7 +12,15 @@ use crate::model::text::clean;
 /// Takes what happened, changes the state, says what is to be done. Never panics, whatever comes in whatever order.
 pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
     let effects = match msg {
-        Msg::Key(pressed) => key(state, pressed, now),
+        Msg::Key(pressed) => {
+            let seen = state.seen == state.selected;
+            let effects = key(state, pressed, now);
+            state.settle();
+            if seen {
+                state.seen = state.selected.clone();
+            }
+            effects
+        }
         Msg::Paste(text) => {
             paste(state, &text);
             Vec::new()
@@ -80,6 +88,7 @@ fn drawn(state: &mut State) {
         shown.drawn = true;
     }
     state.sign_in_drawn = state.sign_in.is_some();
+    state.seen = state.selected.clone();
     if state.verifying()
         && let Some(number) = state.login().map(|login| login.number)
         && let Some(login) = state.logins.get_mut(number)

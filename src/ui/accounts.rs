@@ -4,11 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, clock, pen};
+use crate::action::Action;
 use crate::app::State;
 use crate::app::accounts::Filter;
 use crate::app::logins::{Login, Stage};
 use crate::app::state::{Pane, Selected};
-use crate::i18n::t;
+use crate::i18n::{t, tf};
 use crate::model::text::{clean, width};
 use crate::model::{Account, Presence, Reason};
 
@@ -161,7 +162,12 @@ fn empty(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let theme = look.theme;
     let filtered = state.accounts.total() > 0;
     let key = if filtered { "ui.empty.filtered" } else { "ui.empty.accounts" };
-    let words = t(look.lang, key);
+    let label = |action| state.keymap.label(action).unwrap_or_default();
+    let words = tf(
+        look.lang,
+        key,
+        &[("new", &label(Action::LoginNew)), ("add", &label(Action::Add)), ("all", &label(Action::ShowAll))],
+    );
     let lines = crate::model::text::wrap(&words, usize::from(area.width));
     for (line, y) in lines.iter().zip(1..) {
         pen::write(buffer, area, 0, y, line, theme.dim());

@@ -58,6 +58,7 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
         actions.extend([Action::Add, Action::Refresh]);
     }
     match state.accounts.filter() {
+        Filter::All if state.login().is_some() || state.accounts.is_empty() => {}
         Filter::All => actions.push(Action::ShowOffline),
         Filter::Offline | Filter::Unknown => actions.push(Action::ShowAll),
     }
