@@ -11,3 +11,5 @@ mod kit;
 mod pictures;
 #[path = "screens/properties.rs"]
 mod properties;
+#[path = "screens/words.rs"]
+mod words;

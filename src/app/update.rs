@@ -2,7 +2,7 @@
 
 use super::heard::heard;
 use super::keys::{key, paste};
-use super::logins::Stage;
+use super::logins::{Logins, Stage};
 use super::state::{HAND, State};
 use super::{Effect, Msg};
 use crate::i18n::t;
@@ -109,6 +109,14 @@ fn tick(state: &mut State, now: Now) {
 
 fn signed_in(state: &mut State, profile: String, now: Now) {
     if let Some(form) = state.sign_in.take() {
+        let (gateway, account) = (form.gateway.text().trim().trim_end_matches('/'), form.account.text().trim());
+        if state.profile.is_some() && (gateway != state.gateway || account != state.platform_account) {
+            // Another platform account has other accounts; the engine will tell which.
+            state.accounts.replace(Vec::new());
+            state.logins = Logins::default();
+            state.fleet = None;
+            state.stale_since = None;
+        }
         state.gateway = form.gateway.text().trim().trim_end_matches('/').to_owned();
         state.dialect = form.dialect;
         state.platform_account = form.account.text().trim().to_owned();

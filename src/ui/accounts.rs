@@ -89,11 +89,13 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
 /// The selected row has a marker and a bold name: a move of the cursor changes few cells (perf.md G11).
 fn draw_name(look: &Look, buffer: &mut Buffer, area: Rect, columns: &Columns, name: &str, selected: bool) {
     let theme = look.theme;
-    if selected {
-        pen::write(buffer, area, 0, 0, "▸", theme.accent());
-    }
     let name = crate::model::text::cut(name, columns.name);
-    pen::write(buffer, area, 2, 0, &name, if selected { theme.strong() } else { theme.text() });
+    if selected {
+        // One run in one style: the marker in the accent's colour would cost as many bytes as the name.
+        pen::write(buffer, area, 0, 0, &format!("▸ {name}"), theme.strong());
+    } else {
+        pen::write(buffer, area, 2, 0, &name, theme.text());
+    }
 }
 
 fn draw_account(
@@ -144,8 +146,8 @@ fn flag(
         (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),
         (Some(Stage::Ended(_)), _) | (None, None) => return,
         (None, Some(account)) => match account.reason {
-            None | Some(Reason::Dropped | Reason::NeedsPassword) => return,
-            Some(Reason::TakenOffline) => ("ui.flag.ours", theme.dim()),
+            _ if super::account::is_first_drop(account) => ("ui.flag.first_drop", theme.dim()),
+            None | Some(Reason::Dropped | Reason::NeedsPassword | Reason::TakenOffline) => return,
             Some(_) if account.presence == Presence::Online => return,
             Some(_) => ("ui.flag.reason", theme.doubt()),
         },
@@ -154,7 +156,8 @@ fn flag(
     if width(&word) <= room {
         pen::write(buffer, area, x, 0, &word, style);
     } else if room > 0 {
-        pen::write(buffer, area, x, 0, "!", style);
+        let glyph = if login.is_some() { "›" } else { "!" };
+        pen::write(buffer, area, x, 0, glyph, style);
     }
 }
 

@@ -150,7 +150,6 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
         Stage::Scan if over => {
             paragraph(buffer, area, y, &say("ui.login.over"), theme.text());
         }
-        Stage::Scan => {}
         Stage::NoPicture => {
             let y = paragraph(buffer, area, y, &say("reason.image_failed"), theme.doubt());
             paragraph(buffer, area, y, &say("ui.login.no_picture_more"), theme.dim());
@@ -174,7 +173,7 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
             let key = state.keymap.label(Action::CopyWId).unwrap_or_default();
             paragraph(buffer, area, y, &tf(look.lang, "ui.login.device_copy", &[("key", &key)]), theme.dim());
         }
-        Stage::Ended(_) => {}
+        Stage::Scan | Stage::Ended(_) => {}
     }
     if let Some(retry) = login.broken {
         let time = clock::seconds(retry, state.offset_seconds);

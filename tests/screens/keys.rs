@@ -26,7 +26,7 @@ const THERE: &str = "Engine(SomebodyIsThere)";
 
 #[test]
 fn keys_on_a_resting_screen() {
-    // Dan, offline and taken off line by us, is the first row; Amy, online, the sixth.
+    // Dan, offline and taken off line by us, is the first row; Chen, online, the last.
     for (keys, wanted) in [
         (vec!["enter"], vec![login("wxid_dan", "Ladder")]),
         (vec!["r"], vec![login("wxid_dan", "Qr")]),

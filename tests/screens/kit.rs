@@ -170,6 +170,12 @@ pub(crate) fn fleet() -> Vec<Account> {
             observed_at: None,
             ..account("wxid_new", "", Presence::Unknown)
         },
+        Account {
+            first_login_at: Some(Stamp(NOON - 3_600_000)),
+            last_login_at: Some(Stamp(NOON - 3_600_000)),
+            reason: Some(Reason::Dropped),
+            ..account("wxid_first", "第一天", Presence::Offline)
+        },
         account("wxid_amy", "Amy", Presence::Online),
         account("wxid_bob", "Bob Montgomery-Featherstonehaugh III", Presence::Online),
         Account {

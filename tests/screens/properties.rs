@@ -287,3 +287,27 @@ fn ten_thousand_accounts_draw_only_what_is_seen() {
     screen.keys(&["g", "pgdn"]);
     assert!(screen.text().contains("▸ name 1"), "{}", screen.text());
 }
+
+/// The bytes of a frame that differs from the one before by some keys.
+fn bytes_of(screen: &mut Screen, keys: &[&str]) -> usize {
+    use ratatui::backend::{Backend, CrosstermBackend};
+    let before = screen.buffer();
+    screen.keys(keys);
+    let after = screen.buffer();
+    let mut out = Vec::new();
+    CrosstermBackend::new(&mut out).draw(before.diff(&after).into_iter()).unwrap();
+    out.len()
+}
+
+#[test]
+fn a_key_costs_few_bytes() {
+    let many =
+        (0..1_000).map(|n| account(&format!("wxid_{n:04}"), &format!("客服 {n:04}"), Presence::Online)).collect();
+    let mut screen = Screen::new(Start { accounts: many, ..start((80, 24), Lang::En) });
+    screen.send(Msg::Drawn);
+    let list_and_pane = bytes_of(&mut screen, &["j"]);
+    screen.resize(40, 12);
+    let list = bytes_of(&mut screen, &["j"]);
+    assert!(list <= 100, "{list} bytes");
+    assert!(list_and_pane <= 200, "{list_and_pane} bytes");
+}
