@@ -36,6 +36,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::Rejected { wc_id, reason, gateway_message } => {
             state.logins.unwish(wc_id.as_ref());
+            state.awaited = None;
             let name = state.name_of("", wc_id.as_ref());
             let text = reason_text(state, &name, reason, gateway_message.as_deref());
             state.complain(text);
@@ -60,7 +61,10 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::Fleet(fleet) => self::fleet(state, fleet, now),
         Event::Token(token) => self::token(state, token, now),
-        Event::Fault { message } => state.complain(clean(&message).into_owned()),
+        Event::Fault { message } => {
+            state.awaited = None;
+            state.complain(clean(&message).into_owned());
+        }
         Event::Stopped => {}
     }
     effects
@@ -143,7 +147,7 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     };
     let cancelled = matches!(event.step, LoginStep::Cancelled);
     let wc_id = event.wc_id.clone();
-    let wanted = matches!(event.step, LoginStep::VerifyCodeRequired { .. });
+    let asks = matches!(event.step, LoginStep::VerifyCodeRequired { .. } | LoginStep::DeviceVerification { .. });
     let number = state.logins.event(event, now);
     if let Some((what, reason)) = noted {
         state.note(at, what, &came, reason);
@@ -161,8 +165,12 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     {
         state.awaited = Some(wc_id.clone());
     }
-    if wanted && mine && state.popup.is_none() {
-        state.focus = Pane::Login;
+    if asks && mine {
+        // The code is used up, and what is asked for needs the pane.
+        state.full_screen = false;
+        if state.popup.is_none() {
+            state.focus = Pane::Login;
+        }
     }
     if !ends {
         return;

@@ -7,11 +7,11 @@ use secrecy::SecretString;
 use super::accounts::Filter;
 use super::heard::open_sign_in;
 use super::logins::Stage;
-use super::popup::Popup;
+use super::popup::{Popup, help_lines};
 use super::sign_in::Outcome;
 use super::state::{Pane, Selected, State};
 use super::{DemoPhone, Effect};
-use crate::action::{Action, Key, KeyCode, Scope, TABLE};
+use crate::action::{Action, Key, KeyCode, Scope};
 use crate::engine::api::{Command, Way};
 use crate::i18n::{t, tf};
 use crate::model::text::clean;
@@ -128,14 +128,15 @@ fn popup(state: &mut State, key: Key, action: Option<Action>) -> Vec<Effect> {
     let no = plain && matches!(key.code, KeyCode::Esc | KeyCode::Char('n' | 'N' | 'q'));
     match &mut shown.popup {
         Popup::Help { top } => {
-            let page = usize::from(state.size.1.saturating_sub(6)).max(1);
+            let page = usize::from(state.size.1.saturating_sub(2)).max(1);
+            let most = help_lines(state.demo).count().saturating_sub(page);
             match action {
                 Some(Action::Down) => *top += 1,
                 Some(Action::Up) => *top = top.saturating_sub(1),
                 Some(Action::PageDown) => *top += page,
                 Some(Action::PageUp) => *top = top.saturating_sub(page),
                 Some(Action::First) => *top = 0,
-                Some(Action::Last) => *top = TABLE.len(),
+                Some(Action::Last) => *top = most,
                 Some(Action::Help | Action::Close | Action::Quit | Action::Login) => {
                     state.popup = None;
                     return Vec::new();
@@ -146,8 +147,7 @@ fn popup(state: &mut State, key: Key, action: Option<Action>) -> Vec<Effect> {
                 }
                 _ => {}
             }
-            // What fits need not be scrolled away; the face draws the same lines.
-            *top = (*top).min(TABLE.len().saturating_sub(usize::from(state.size.1.saturating_sub(4)).max(1)));
+            *top = (*top).min(most);
         }
         Popup::Add { field, wrong } => match key.code {
             KeyCode::Esc => state.popup = None,
@@ -266,7 +266,8 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::Invert => {
             state.invert = !state.invert;
             if state.invert {
-                let text = t(state.lang, "ui.toast.inverted").into_owned();
+                let key = state.keymap.label(Action::Invert).unwrap_or_default();
+                let text = tf(state.lang, "ui.toast.inverted", &[("key", &key)]);
                 state.complain(text);
             } else {
                 say(state, "ui.toast.not_inverted", now);
@@ -274,6 +275,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         }
         Action::Add => state.open(Popup::Add { field: super::field::Field::default(), wrong: None }),
         Action::Offline => match state.account().map(|account| (account.wc_id.clone(), account.presence)) {
+            Some(_) if !is_sure(state) => {}
             Some((wc_id, Presence::Online | Presence::Unknown)) => state.open(Popup::Offline { wc_id }),
             Some((_, Presence::Offline)) => say(state, "ui.toast.is_offline", now),
             None => {}
@@ -351,8 +353,17 @@ fn filter(state: &mut State, filter: Filter) {
     state.focus = Pane::Accounts;
 }
 
+/// Whether the selection is what the person sees. A row that moved away by itself, or one that is still awaited, must
+/// not hand a key that was meant for it to its neighbour's phone.
+fn is_sure(state: &State) -> bool {
+    state.seen == state.selected && state.awaited.is_none()
+}
+
 /// A wish for the selected account. With an open login on it, the wish only shows that login.
 fn login(state: &mut State, way: Way, now: Now) -> Vec<Effect> {
+    if !is_sure(state) {
+        return Vec::new();
+    }
     let Some(wc_id) = selected_wc_id(state) else {
         if state.login().is_some() {
             show_login(state);
@@ -365,7 +376,8 @@ fn login(state: &mut State, way: Way, now: Now) -> Vec<Effect> {
     }
     let known = state.accounts.get(&wc_id).is_some_and(crate::model::Account::was_logged_in);
     if way == Way::Second && !known {
-        let text = t(state.lang, "ui.toast.first_login_is_qr").into_owned();
+        let key = state.keymap.label(Action::LoginQr).unwrap_or_default();
+        let text = tf(state.lang, "ui.toast.first_login_is_qr", &[("key", &key)]);
         state.complain(text);
         return Vec::new();
     }
@@ -395,6 +407,9 @@ fn show_login(state: &mut State) {
 }
 
 fn cancel(state: &mut State, now: Now) -> Vec<Effect> {
+    if !is_sure(state) {
+        return Vec::new();
+    }
     match state.login().map(|login| login.attempt.clone()) {
         Some(Some(attempt)) => vec![Effect::Engine(Command::Cancel { attempt })],
         // The engine has not named it yet: nothing to cancel by.
@@ -430,6 +445,7 @@ fn copy_w_id(state: &mut State, now: Now) -> Vec<Effect> {
 
 /// Esc: full screen, then the words of an ended login, then the small screen's pane, then the filter.
 fn close(state: &mut State) {
+    state.awaited = None;
     if state.full_screen {
         state.full_screen = false;
     } else if state.focus != Pane::Accounts {

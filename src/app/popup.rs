@@ -2,6 +2,7 @@
 //! else answers a question.
 
 use super::field::Field;
+use crate::action::{Info, Scope, TABLE};
 use crate::model::WcId;
 
 /// What lies over the panes.
@@ -35,4 +36,9 @@ pub struct Shown {
     pub popup: Popup,
     /// Whether a frame showed it.
     pub drawn: bool,
+}
+
+/// The actions that the help tells of.
+pub fn help_lines(demo: bool) -> impl Iterator<Item = &'static Info> {
+    TABLE.iter().filter(move |info| info.scope != Scope::Demo || demo)
 }

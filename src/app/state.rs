@@ -98,6 +98,8 @@ pub struct State {
     pub(crate) token: Option<Token>,
     pub(crate) focus: Pane,
     pub(crate) selected: Selected,
+    /// The selection as a frame last showed it, moved along by keys: what reaches a phone needs it to be the selection.
+    pub(crate) seen: Selected,
     /// The row the selection was last seen in: where it goes when its thing is gone.
     pub(crate) last_row: usize,
     /// First listed row on the screen.

@@ -2,7 +2,7 @@
 
 use super::heard::heard;
 use super::keys::{key, paste};
-use super::logins::Stage;
+use super::logins::{Logins, Stage};
 use super::state::{HAND, State};
 use super::{Effect, Msg};
 use crate::i18n::t;
@@ -12,7 +12,15 @@ use crate::model::text::clean;
 /// Takes what happened, changes the state, says what is to be done. Never panics, whatever comes in whatever order.
 pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
     let effects = match msg {
-        Msg::Key(pressed) => key(state, pressed, now),
+        Msg::Key(pressed) => {
+            let seen = state.seen == state.selected;
+            let effects = key(state, pressed, now);
+            state.settle();
+            if seen {
+                state.seen = state.selected.clone();
+            }
+            effects
+        }
         Msg::Paste(text) => {
             paste(state, &text);
             Vec::new()
@@ -80,6 +88,7 @@ fn drawn(state: &mut State) {
         shown.drawn = true;
     }
     state.sign_in_drawn = state.sign_in.is_some();
+    state.seen = state.selected.clone();
     if state.verifying()
         && let Some(number) = state.login().map(|login| login.number)
         && let Some(login) = state.logins.get_mut(number)
@@ -100,6 +109,14 @@ fn tick(state: &mut State, now: Now) {
 
 fn signed_in(state: &mut State, profile: String, now: Now) {
     if let Some(form) = state.sign_in.take() {
+        let (gateway, account) = (form.gateway.text().trim().trim_end_matches('/'), form.account.text().trim());
+        if state.profile.is_some() && (gateway != state.gateway || account != state.platform_account) {
+            // Another platform account has other accounts; the engine will tell which.
+            state.accounts.replace(Vec::new());
+            state.logins = Logins::default();
+            state.fleet = None;
+            state.stale_since = None;
+        }
         state.gateway = form.gateway.text().trim().trim_end_matches('/').to_owned();
         state.dialect = form.dialect;
         state.platform_account = form.account.text().trim().to_owned();

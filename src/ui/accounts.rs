@@ -4,11 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, clock, pen};
+use crate::action::Action;
 use crate::app::State;
 use crate::app::accounts::Filter;
 use crate::app::logins::{Login, Stage};
 use crate::app::state::{Pane, Selected};
-use crate::i18n::t;
+use crate::i18n::{t, tf};
 use crate::model::text::{clean, width};
 use crate::model::{Account, Presence, Reason};
 
@@ -88,11 +89,13 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
 /// The selected row has a marker and a bold name: a move of the cursor changes few cells (perf.md G11).
 fn draw_name(look: &Look, buffer: &mut Buffer, area: Rect, columns: &Columns, name: &str, selected: bool) {
     let theme = look.theme;
-    if selected {
-        pen::write(buffer, area, 0, 0, "▸", theme.accent());
-    }
     let name = crate::model::text::cut(name, columns.name);
-    pen::write(buffer, area, 2, 0, &name, if selected { theme.strong() } else { theme.text() });
+    if selected {
+        // One run in one style: the marker in the accent's colour would cost as many bytes as the name.
+        pen::write(buffer, area, 0, 0, &format!("▸ {name}"), theme.strong());
+    } else {
+        pen::write(buffer, area, 2, 0, &name, theme.text());
+    }
 }
 
 fn draw_account(
@@ -143,8 +146,8 @@ fn flag(
         (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),
         (Some(Stage::Ended(_)), _) | (None, None) => return,
         (None, Some(account)) => match account.reason {
-            None | Some(Reason::Dropped | Reason::NeedsPassword) => return,
-            Some(Reason::TakenOffline) => ("ui.flag.ours", theme.dim()),
+            _ if super::account::is_first_drop(account) => ("ui.flag.first_drop", theme.dim()),
+            None | Some(Reason::Dropped | Reason::NeedsPassword | Reason::TakenOffline) => return,
             Some(_) if account.presence == Presence::Online => return,
             Some(_) => ("ui.flag.reason", theme.doubt()),
         },
@@ -153,7 +156,8 @@ fn flag(
     if width(&word) <= room {
         pen::write(buffer, area, x, 0, &word, style);
     } else if room > 0 {
-        pen::write(buffer, area, x, 0, "!", style);
+        let glyph = if login.is_some() { "›" } else { "!" };
+        pen::write(buffer, area, x, 0, glyph, style);
     }
 }
 
@@ -161,7 +165,12 @@ fn empty(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let theme = look.theme;
     let filtered = state.accounts.total() > 0;
     let key = if filtered { "ui.empty.filtered" } else { "ui.empty.accounts" };
-    let words = t(look.lang, key);
+    let label = |action| state.keymap.label(action).unwrap_or_default();
+    let words = tf(
+        look.lang,
+        key,
+        &[("new", &label(Action::LoginNew)), ("add", &label(Action::Add)), ("all", &label(Action::ShowAll))],
+    );
     let lines = crate::model::text::wrap(&words, usize::from(area.width));
     for (line, y) in lines.iter().zip(1..) {
         pen::write(buffer, area, 0, y, line, theme.dim());

@@ -19,7 +19,7 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
     let mut actions = Vec::new();
     if state.demo {
         if state.login().is_some() {
-            actions.extend([Action::DemoScan, Action::DemoConfirm, Action::DemoCancel]);
+            actions.extend([Action::DemoScan, Action::DemoConfirm, Action::DemoCancel, Action::DemoAuto]);
         } else if state.account().is_some_and(|account| account.presence == Presence::Online) {
             actions.push(Action::DemoDrop);
         }
@@ -58,10 +58,11 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
         actions.extend([Action::Add, Action::Refresh]);
     }
     match state.accounts.filter() {
+        Filter::All if state.login().is_some() || state.accounts.is_empty() => {}
         Filter::All => actions.push(Action::ShowOffline),
         Filter::Offline | Filter::Unknown => actions.push(Action::ShowAll),
     }
-    if state.demo {
+    if state.demo && state.login().is_none() {
         actions.push(Action::DemoAuto);
     }
     actions
@@ -75,10 +76,16 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         actions.iter().filter_map(pair).collect()
     };
     let wide = |(key, word): &(String, String)| width(key) + 1 + width(word) + 2;
-    let last = pairs(&[Action::Help, Action::Quit]);
+    // In a field the letters are text.
+    let (now, always): (Vec<Action>, &[Action]) = if state.verifying() {
+        (vec![Action::Close, Action::NextPane], &[])
+    } else {
+        (useful(state, look), &[Action::Help, Action::Quit])
+    };
+    let last = pairs(always);
     let mut room = usize::from(area.width).saturating_sub(last.iter().map(wide).sum());
     let mut shown = Vec::new();
-    for pair in pairs(&useful(state, look)) {
+    for pair in pairs(&now) {
         if wide(&pair) <= room {
             room -= wide(&pair);
             shown.push(pair);

@@ -73,24 +73,24 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
 /// The rungs in one row: what was tried, what is under way, what is ahead.
 fn ladder(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) {
     let theme = look.theme;
+    // Short words where the long ones do not fit.
+    let words = |short: &str| -> Vec<_> {
+        let key = |rung: &Rung| format!("ui.rung{short}.{}", rung.name());
+        login.ladder().iter().map(|rung| t(look.lang, &key(rung))).collect()
+    };
+    let long = words("");
+    let needed = long.iter().map(|word| width(word) + 4).sum::<usize>().saturating_sub(2);
+    let words = if needed <= usize::from(area.width) { long } else { words("_short") };
     let mut x = 0;
-    for rung in login.ladder() {
+    for (rung, word) in login.ladder().iter().zip(&words) {
         let (glyph, style, word_style) = match login.rung(*rung) {
             RungState::Ahead => ("·", theme.dim(), theme.dim()),
             RungState::Passed => ("–", theme.dim(), theme.dim()),
             RungState::Running => ("▸", theme.accent(), theme.strong()),
             RungState::Failed(_) => ("✗", theme.bad(), theme.text()),
         };
-        let word = t(
-            look.lang,
-            match rung {
-                Rung::Adopt => "ui.rung.adopt",
-                Rung::SecondLogin => "ui.rung.second_login",
-                Rung::QrLogin => "ui.rung.qr_login",
-            },
-        );
         x = pen::write(buffer, area, x, y, glyph, style);
-        x = pen::write(buffer, area, x + 1, y, &word, word_style) + 2;
+        x = pen::write(buffer, area, x + 1, y, word, word_style) + 2;
     }
 }
 
@@ -150,7 +150,6 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
         Stage::Scan if over => {
             paragraph(buffer, area, y, &say("ui.login.over"), theme.text());
         }
-        Stage::Scan => {}
         Stage::NoPicture => {
             let y = paragraph(buffer, area, y, &say("reason.image_failed"), theme.doubt());
             paragraph(buffer, area, y, &say("ui.login.no_picture_more"), theme.dim());
@@ -174,7 +173,7 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
             let key = state.keymap.label(Action::CopyWId).unwrap_or_default();
             paragraph(buffer, area, y, &tf(look.lang, "ui.login.device_copy", &[("key", &key)]), theme.dim());
         }
-        Stage::Ended(_) => {}
+        Stage::Scan | Stage::Ended(_) => {}
     }
     if let Some(retry) = login.broken {
         let time = clock::seconds(retry, state.offset_seconds);

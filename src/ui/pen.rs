@@ -18,6 +18,12 @@ pub(super) fn write(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str,
     }
     let room = usize::from(area.width - x);
     let text = cut(text, room);
+    // What was written here before, a rule say, leaves no style behind.
+    for column in x..x.saturating_add(columns(width(&text))).min(area.width) {
+        if let Some(cell) = buffer.cell_mut((area.x + column, area.y + y)) {
+            cell.reset();
+        }
+    }
     let (end, _) = buffer.set_stringn(area.x + x, area.y + y, &text, room, style);
     end.saturating_sub(area.x)
 }

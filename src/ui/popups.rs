@@ -4,9 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, pen};
-use crate::action::{Scope, TABLE};
 use crate::app::State;
-use crate::app::popup::Popup;
+use crate::app::popup::{Popup, help_lines};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, width, wrap};
 
@@ -61,7 +60,7 @@ fn dialog(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, columns: 
 
 /// One line an action: its keys, what it does.
 fn help(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, top: usize) {
-    let shown: Vec<_> = TABLE.iter().filter(|info| info.scope != Scope::Demo || state.demo).collect();
+    let shown: Vec<_> = help_lines(state.demo).collect();
     let keys = shown.iter().map(|info| width(&state.keymap.labels(info.action))).max().unwrap_or(0);
     let docs = shown.iter().map(|info| width(&info.action.doc(look.lang))).max().unwrap_or(0);
     let inner = dialog(

@@ -16,7 +16,8 @@ pub(super) fn draw(look: &Look, buffer: &mut Buffer, screen: Rect, form: &SignIn
     let theme = look.theme;
     let say = |key: &str| t(look.lang, key).into_owned();
     let columns = screen.width.saturating_sub(4).min(60);
-    let intro = wrap(&say("ui.sign_in.words"), usize::from(columns).max(2));
+    let words = if form.dialect == Dialect::V1 { "ui.sign_in.words_v1" } else { "ui.sign_in.words" };
+    let intro = wrap(&say(words), usize::from(columns).max(2));
     let lines = form.lines();
     // Words, a gap, a line each with a gap where there is room, what is wrong, the keys.
     let roomy = usize::from(screen.height) >= intro.len() + lines.len() * 2 + 6;
@@ -68,7 +69,8 @@ pub(super) fn draw(look: &Look, buffer: &mut Buffer, screen: Rect, form: &SignIn
                 }
             }
             Line::Keep => {
-                let (mark, word) = if form.keep { ("[x] ", "ui.yes") } else { ("[ ] ", "ui.no") };
+                let (mark, word) =
+                    if form.keep { ("[x] ", "ui.sign_in.keep_yes") } else { ("[ ] ", "ui.sign_in.keep_no") };
                 let x = pen::write(buffer, value, 0, y, mark, theme.text());
                 pen::write(buffer, value, x, y, &say(word), theme.text());
             }

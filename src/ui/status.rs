@@ -11,6 +11,9 @@ use crate::i18n::{t, tf};
 use crate::model::Presence;
 use crate::model::text::clean;
 
+/// Runs of text, each in one style.
+type Runs = Vec<(String, Style)>;
+
 /// Draws the status line. What does not fit goes in the order of its weight: the list's state is the last to go.
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let theme = look.theme;
@@ -52,6 +55,12 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
     };
     let right = |words: bool, with_counts: bool| {
         let mut out = if with_counts { counts(words) } else { Vec::new() };
+        if list.is_empty() {
+            // Nothing follows the counts: the gap behind them goes too.
+            if let Some((last, _)) = out.last_mut() {
+                last.truncate(last.trim_end().len());
+            }
+        }
         out.push((list.clone(), list_style));
         out
     };
@@ -64,9 +73,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         (left(false, false), right(false, false)),
         (Vec::new(), right(false, false)),
     ];
-    let fits = |(left, right): &(Vec<(String, Style)>, Vec<(String, Style)>)| {
-        width(left) + width(right) + 2 <= area.width || left.is_empty()
-    };
+    let fits = |(left, right): &(Runs, Runs)| width(left) + width(right) + 2 <= area.width || left.is_empty();
     if let Some((left, right)) = variants.into_iter().find(fits) {
         put(buffer, area, 0, &left);
         put(buffer, area, area.width.saturating_sub(width(&right)), &right);

@@ -1,0 +1,313 @@
+//! What must hold whatever comes in whatever order, at whatever size.
+
+use proptest::prelude::*;
+use ratatui::style::Color;
+use saoma::action::{Key, TABLE};
+use saoma::app::{Effect, Msg, Start};
+use saoma::engine::api::{Command, Event, Fleet, LoginStep, Token, Way};
+use saoma::i18n::Lang;
+use saoma::model::{Presence, Reason, Rung, Stamp, WId};
+
+use crate::kit::{Screen, account, code, start};
+
+#[derive(Clone, Debug)]
+enum Do {
+    Send(Msg),
+    Login { attempt: u8, wc_id: Option<u8>, step: Step },
+    Wait(i64),
+    Look,
+}
+
+/// Steps are made when they are sent: a code's end depends on the clock then.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Started(bool),
+    Resumed,
+    Requesting(bool),
+    Dialog,
+    SecondFailed,
+    Code(u16, i64),
+    NoPicture,
+    Waiting,
+    Broken,
+    Scanned,
+    Verify,
+    Device,
+    LoggedIn,
+    Adopted,
+    Wrong,
+    Expired(bool),
+    Cancelled,
+    Superseded,
+    Failed(usize),
+}
+
+impl Step {
+    fn make(self, now: Stamp) -> LoginStep {
+        let expires_at = now.plus_ms(20_000);
+        match self {
+            Self::Started(ladder) => LoginStep::Started { way: if ladder { Way::Ladder } else { Way::Qr } },
+            Self::Resumed => LoginStep::Resumed { rung: Rung::SecondLogin, expires_at: Some(expires_at) },
+            Self::Requesting(qr) => LoginStep::Requesting { rung: if qr { Rung::QrLogin } else { Rung::SecondLogin } },
+            Self::Dialog => LoginStep::SecondLoginSent { expires_at },
+            Self::SecondFailed => {
+                LoginStep::SecondLoginFailed { reason: Reason::Refused, gateway_message: Some("\u{1b}]0;x".into()) }
+            }
+            Self::Code(modules, ms) => code(modules, now.plus_ms(ms)),
+            Self::NoPicture => LoginStep::NoPicture { detail: "".into(), expires_at },
+            Self::Waiting => LoginStep::Waiting,
+            Self::Broken => LoginStep::PollBroken { retry_at: expires_at, detail: "".into() },
+            Self::Scanned => LoginStep::Scanned,
+            Self::Verify => LoginStep::VerifyCodeRequired { gateway_message: "请在ipad上输入验证码".into() },
+            Self::Device => LoginStep::DeviceVerification { url: "http://x/very/long/address?with=things".into() },
+            Self::LoggedIn => LoginStep::LoggedIn {
+                w_id: WId::from("w"),
+                previous_w_id: None,
+                nick_name: "来人".into(),
+                w_account: "".into(),
+            },
+            Self::Adopted => LoginStep::Adopted { w_id: WId::from("w"), previous_w_id: None },
+            Self::Wrong => LoginStep::WrongAccount {
+                expected_wc_id: "wxid_1".into(),
+                wc_id: "wxid_2".into(),
+                w_id: WId::from("w"),
+                nick_name: "other".into(),
+            },
+            Self::Expired(renewing) => LoginStep::Expired { renewing },
+            Self::Cancelled => LoginStep::Cancelled,
+            Self::Superseded => LoginStep::Superseded,
+            Self::Failed(reason) => LoginStep::Failed {
+                reason: Reason::ALL[reason % Reason::ALL.len()],
+                gateway_message: None,
+                detail: "".into(),
+            },
+        }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => any::<bool>().prop_map(Step::Started),
+        1 => Just(Step::Resumed),
+        2 => any::<bool>().prop_map(Step::Requesting),
+        1 => Just(Step::Dialog),
+        1 => Just(Step::SecondFailed),
+        6 => (21u16..62, -1_000i64..150_000).prop_map(|(modules, ms)| Step::Code(modules, ms)),
+        1 => Just(Step::NoPicture),
+        1 => Just(Step::Waiting),
+        1 => Just(Step::Broken),
+        1 => Just(Step::Scanned),
+        1 => Just(Step::Verify),
+        1 => Just(Step::Device),
+        1 => Just(Step::LoggedIn),
+        1 => Just(Step::Adopted),
+        1 => Just(Step::Wrong),
+        1 => any::<bool>().prop_map(Step::Expired),
+        1 => Just(Step::Cancelled),
+        1 => Just(Step::Superseded),
+        1 => (0usize..40).prop_map(Step::Failed),
+    ]
+}
+
+fn key() -> impl Strategy<Value = Key> {
+    let bound: Vec<Key> = TABLE.iter().flat_map(|info| info.keys).map(|key| key.parse().unwrap()).collect();
+    prop_oneof![
+        8 => proptest::sample::select(bound),
+        1 => any::<char>().prop_map(Key::char),
+        1 => proptest::sample::select(vec!["backspace", "left", "right", "delete", "ctrl-w"]).prop_map(|k| k.parse().unwrap()),
+    ]
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let presence = proptest::sample::select(vec![Presence::Online, Presence::Offline, Presence::Unknown]);
+    let accounts = proptest::collection::vec((0u8..30, presence.clone()), 0..30);
+    let wc = |id: u8| format!("wxid_{id}");
+    prop_oneof![
+        accounts.prop_map(move |list| Event::Accounts(
+            list.into_iter().map(|(id, p)| account(&wc(id), "名字", p)).collect()
+        )),
+        (0u8..30, presence, "\\PC{0,20}").prop_map(move |(id, p, name)| Event::Account(Box::new(account(
+            &wc(id),
+            &name,
+            p
+        )))),
+        (0u8..30).prop_map(move |id| Event::AccountRemoved(wc(id).into())),
+        (0u8..30, any::<bool>()).prop_map(move |(id, ours)| Event::Busy {
+            wc_id: (id > 3).then(|| wc(id).into()),
+            attempt: ours.then(|| "A1".into()),
+        }),
+        (0u8..30).prop_map(move |id| Event::Rejected {
+            wc_id: Some(wc(id).into()),
+            reason: Reason::Resting,
+            gateway_message: Some("\u{1b}[2J".into()),
+        }),
+        (0u8..4).prop_map(|n| {
+            Event::Fleet(match n {
+                0 => Fleet::Asking,
+                1 => Fleet::Ok { at: Stamp(0) },
+                2 => Fleet::Failing { since: Stamp(-5), reason: Reason::GatewayDown, gateway_message: None },
+                _ => Fleet::NeedsPassword,
+            })
+        }),
+        proptest::sample::select(vec![Token::Ok, Token::Missing, Token::Rejected]).prop_map(Event::Token),
+        "\\PC{0,60}".prop_map(|message| Event::Fault { message: message.into() }),
+    ]
+}
+
+fn act() -> impl Strategy<Value = Do> {
+    prop_oneof![
+        8 => key().prop_map(|key| Do::Send(Msg::Key(key))),
+        1 => ".{0,20}".prop_map(|text| Do::Send(Msg::Paste(text))),
+        4 => Just(Do::Send(Msg::Drawn)),
+        2 => (1u16..140, 1u16..60).prop_map(|(columns, rows)| Do::Send(Msg::Resize { columns, rows })),
+        4 => event().prop_map(|event| Do::Send(Msg::Engine(event))),
+        8 => (0u8..6, proptest::option::of(0u8..30), step())
+            .prop_map(|(attempt, wc_id, step)| Do::Login { attempt, wc_id, step }),
+        1 => "\\PC{0,40}".prop_map(|message| Do::Send(Msg::SignInFailed { message })),
+        1 => "\\PC{0,40}".prop_map(|message| Do::Send(Msg::Notice { message })),
+        1 => Just(Do::Send(Msg::SignedIn { profile: "default".into() })),
+        3 => (0i64..40_000).prop_map(Do::Wait),
+        4 => Just(Do::Look),
+    ]
+}
+
+/// Whether any cell has the code's own colours.
+fn shows_code(screen: &mut Screen) -> bool {
+    screen.buffer().content.iter().any(|cell| cell.bg == Color::Indexed(231) || cell.bg == Color::Indexed(16))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_breaks_and_no_dead_code_is_shown(
+        size in (1u16..140, 1u16..60),
+        zh: bool,
+        acts in proptest::collection::vec(act(), 1..80),
+    ) {
+        let lang = if zh { Lang::Zh } else { Lang::En };
+        let mut screen = Screen::new(start(size, lang));
+        // The wishes the engine was asked for, and the codes that are alive.
+        let mut alive: Vec<(u8, Stamp)> = Vec::new();
+        for act in acts {
+            let effects = match act {
+                Do::Send(Msg::Resize { columns, rows }) => {
+                    screen.resize(columns, rows);
+                    Vec::new()
+                }
+                Do::Send(msg) => screen.send(msg),
+                Do::Login { attempt, wc_id, step } => {
+                    match step {
+                        Step::Code(_, ms) => alive.push((attempt, screen.now.wall.plus_ms(ms))),
+                        Step::Waiting | Step::Broken => {}
+                        _ => alive.retain(|(other, _)| *other != attempt),
+                    }
+                    let made = step.make(screen.now.wall);
+                    let wc_id = wc_id.map(|id| format!("wxid_{id}"));
+                    screen.login(&format!("A{attempt}"), wc_id.as_deref(), made)
+                }
+                Do::Wait(ms) => {
+                    screen.wait(ms);
+                    Vec::new()
+                }
+                Do::Look => {
+                    let now = screen.now.wall;
+                    if shows_code(&mut screen) {
+                        prop_assert!(alive.iter().any(|(_, end)| *end > now), "a dead code is on the screen");
+                    }
+                    Vec::new()
+                }
+            };
+            let phones = effects
+                .iter()
+                .filter(|effect| matches!(effect, Effect::Engine(Command::Login { .. } | Command::Offline { .. })))
+                .count();
+            prop_assert!(phones <= 1);
+            let wake = screen.state.next_wake(screen.now);
+            prop_assert!(wake.is_none_or(|wake| wake.as_secs() <= 60), "{wake:?}");
+        }
+        // Selection and screen agree: one marker at most, and one where there are rows.
+        let text = screen.text();
+        let markers = text.lines().filter(|line| line.trim_start_matches('│').trim_start().starts_with('▸')).count();
+        prop_assert!(markers <= 2, "{}", text);
+    }
+
+    #[test]
+    fn hostile_names_never_reach_the_terminal(name in ".{0,40}", size in (1u16..100, 1u16..40)) {
+        let mut hostile = account("wxid_h", &name, Presence::Offline);
+        hostile.holder = name.clone().into();
+        hostile.gateway_message = Some(name.clone().into());
+        hostile.reason = Some(Reason::GatewaySaid);
+        let mut screen = Screen::new(Start { accounts: vec![hostile], ..start(size, Lang::En) });
+        screen.engine(Event::Rejected { wc_id: Some("wxid_h".into()), reason: Reason::Refused, gateway_message: Some(name.into()) });
+        let text = screen.text();
+        let hostile = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
+        prop_assert!(!text.chars().any(hostile));
+    }
+}
+
+#[test]
+fn every_size_can_be_drawn() {
+    let mut screens: Vec<Screen> = Vec::new();
+    for keys in [&["j"][..], &["?"], &["a"], &["G", "o"], &["t"], &["r"], &["n", "ctrl-c"]] {
+        let mut screen = Screen::new(start((80, 24), Lang::Zh));
+        screen.send(Msg::Drawn);
+        screen.keys(keys);
+        if keys == ["r"] {
+            screen.login("A1", Some("wxid_dan"), LoginStep::Started { way: Way::Qr });
+            let code = screen.code(29);
+            screen.login("A1", Some("wxid_dan"), code);
+        }
+        screens.push(screen);
+    }
+    for screen in &mut screens {
+        for (columns, rows) in (1..=300)
+            .step_by(23)
+            .flat_map(|c| (1..=100).step_by(9).map(move |r| (c, r)))
+            .chain((1..70).map(|n| (n, n / 3 + 1)))
+        {
+            screen.resize(columns, rows);
+            screen.buffer();
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_accounts_draw_only_what_is_seen() {
+    let many = (0..10_000).map(|n| account(&format!("wxid_{n}"), &format!("name {n}"), Presence::Online)).collect();
+    let mut screen = Screen::new(Start { accounts: many, ..start((80, 24), Lang::En) });
+    screen.keys(&["G"]);
+    let text = screen.text();
+    assert_eq!(
+        text.lines().filter(|line| line.get(2..).is_some_and(|row| row.starts_with("name 99"))).count(),
+        13,
+        "{text}"
+    );
+    assert!(text.contains("▸ name 9999"), "{text}");
+    screen.keys(&["g", "pgdn"]);
+    assert!(screen.text().contains("▸ name 1"), "{}", screen.text());
+}
+
+/// The bytes of a frame that differs from the one before by some keys.
+fn bytes_of(screen: &mut Screen, keys: &[&str]) -> usize {
+    use ratatui::backend::{Backend, CrosstermBackend};
+    let before = screen.buffer();
+    screen.keys(keys);
+    let after = screen.buffer();
+    let mut out = Vec::new();
+    CrosstermBackend::new(&mut out).draw(before.diff(&after).into_iter()).unwrap();
+    out.len()
+}
+
+#[test]
+fn a_key_costs_few_bytes() {
+    let many =
+        (0..1_000).map(|n| account(&format!("wxid_{n:04}"), &format!("客服 {n:04}"), Presence::Online)).collect();
+    let mut screen = Screen::new(Start { accounts: many, ..start((80, 24), Lang::En) });
+    screen.send(Msg::Drawn);
+    let list_and_pane = bytes_of(&mut screen, &["j"]);
+    screen.resize(40, 12);
+    let list = bytes_of(&mut screen, &["j"]);
+    assert!(list <= 100, "{list} bytes");
+    assert!(list_and_pane <= 200, "{list_and_pane} bytes");
+}
