@@ -59,7 +59,7 @@ pub enum Command {
     /// Takes accounts off line.
     Offline(OfflineArgs),
     /// The simulated gateway alone.
-    Simulate(SimulateArgs),
+    Simulate(super::simulate::SimulateArgs),
     /// The key table.
     Keys,
     /// A completion script.
@@ -294,20 +294,6 @@ pub struct OfflineArgs {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
-}
-
-/// `saoma simulate`
-#[derive(Clone, Debug, Args)]
-pub struct SimulateArgs {
-    /// A loopback address and port.
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:18081")]
-    pub listen: String,
-    /// Which API to speak.
-    #[arg(long, value_name = "DIALECT", value_parser = dialect, default_value = "v2")]
-    pub dialect: Dialect,
-    /// A scenario file.
-    #[arg(long, value_name = "FILE")]
-    pub scenario: Option<PathBuf>,
 }
 
 /// `saoma completions`

@@ -12,10 +12,12 @@ use super::fail::Failure;
 use super::screen::{colour, exit_of, no_screen, offset_seconds, runtime};
 use super::stage::{Home, Parts, Phones, RENEWALS, Stage, ending};
 use crate::config::keymap::Keymap;
+use crate::config::{Config, Env, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
 use crate::model::{Account, Presence, Source, Stamp, WcId};
+use crate::qr;
 use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
 use crate::store::{Edit, Scope, Store, Verdict};
 use crate::tui::{self, DemoPhone, Inbox, Msg, Start};
@@ -26,18 +28,19 @@ const PROFILE: &str = "demo";
 const INTERVAL: Duration = Duration::from_secs(3);
 
 /// Runs the demo.
-pub fn run(args: &DemoArgs, context: Context) -> Result<Exit, Failure> {
-    let lang = context.lang;
+pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let setup = setup(args, lang)?;
     let wall_offset_ms = match &args.at {
         Some(text) => {
-            let at = Stamp::parse(text).ok_or_else(|| Failure::usage(tf(lang, "cli.demo.bad_time", &[("time", text)])))?;
+            let at =
+                Stamp::parse(text).ok_or_else(|| Failure::usage(tf(lang, "cli.demo.bad_time", &[("time", text)])))?;
             at.ms_since(now())
         }
         None => 0,
     };
     let offset_seconds = if args.at.is_some() { 0 } else { offset_seconds() };
-    let folder = tempfile::Builder::new().prefix("saoma-demo-").tempdir().map_err(|error| Failure::io("tmp", &error))?;
+    let folder =
+        tempfile::Builder::new().prefix("saoma-demo-").tempdir().map_err(|error| Failure::io("tmp", &error))?;
     let runtime = runtime()?;
     let (simulator, store, accounts) = runtime.block_on(async {
         let known = setup.accounts.clone();
@@ -84,8 +87,9 @@ pub fn run(args: &DemoArgs, context: Context) -> Result<Exit, Failure> {
         accounts,
     };
     let (tell, ended) = ending();
-    let options = tui::Options { lang, reports: Some(folder.path().to_owned()), wall_offset_ms };
-    let home = Home { context, profile: None };
+    let options = tui::Options { lang, reports: None, wall_offset_ms, caught: Some(qr::read::catches_panics) };
+    // Of the person's own settings the demo reads none.
+    let home = Home { context: bare_context(lang, folder.path())?, profile: None };
     let exit = tui::open(start, options, move |inbox| {
         let phones = phones(simulator, lang);
         Box::new(Stage::start(runtime, inbox, home, |_| Ok(Some(parts)), Some(phones), tell))
@@ -95,6 +99,14 @@ pub fn run(args: &DemoArgs, context: Context) -> Result<Exit, Failure> {
     ended.wait();
     drop(folder);
     Ok(exit_of(exit))
+}
+
+/// Settings that begin and end with the demo.
+fn bare_context(lang: Lang, folder: &Path) -> Result<Context, Failure> {
+    let paths = Paths { config: Sourced::default_of(folder.join("config.toml")), state: folder.to_owned() };
+    let env = Env::from([("SAOMA_LANG", lang.code())]);
+    let config = Config::load_from(paths, env, Overrides::default()).map_err(|error| Failure::config(lang, &error))?;
+    Ok(Context::new(config, false))
 }
 
 fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {

@@ -4,6 +4,7 @@ pub mod accounts;
 pub mod args;
 pub mod check;
 pub mod context;
+pub mod demo;
 pub mod exit;
 pub mod fail;
 pub mod help;
@@ -15,8 +16,10 @@ pub mod out;
 pub mod png;
 pub mod printer;
 pub mod resolve;
+pub mod screen;
 pub mod sign_in;
 pub mod simulate;
+pub mod stage;
 pub mod start;
 pub mod status;
 pub mod table;
@@ -32,12 +35,13 @@ use self::exit::Exit;
 use self::fail::Failure;
 use crate::config::load::early_lang;
 use crate::config::{Config, Env, Overrides};
-use crate::i18n::{Lang, t};
+use crate::i18n::Lang;
 
 /// Runs the program with its arguments; returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // Whatever is created is for its owner's eyes only (design.md §6).
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    quiet_caught_panics();
     let env = Env::from_process();
     let lang = early_lang(&env);
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -57,6 +61,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             failure.exit.code()
         }
     }
+}
+
+/// A decoder that panics over a hostile picture is caught, and a picture that cannot be read is what is told.
+fn quiet_caught_panics() {
+    let before = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !crate::qr::read::catches_panics() {
+            before(panic);
+        }
+    }));
 }
 
 /// Help and version go to stdout, a wrong use is told.
@@ -83,8 +97,8 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
         }
         // These read no settings: a broken config must not stand in their way.
         Some(Command::Completions(args)) => return start::completions(args.shell, lang),
-        Some(Command::Demo(args)) => return start::demo(&args, &cli.global, lang),
-        Some(Command::Simulate(args)) => return start::simulate(&args, &cli.global, lang),
+        Some(Command::Demo(args)) => return start::demo(&args, lang),
+        Some(Command::Simulate(args)) => return start::simulate(args, lang),
         Some(command) => command,
     };
     let mut overrides = Overrides::default();
@@ -132,9 +146,4 @@ fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, F
     let done = runtime.block_on(command);
     runtime.shutdown_background();
     done
-}
-
-/// What is not built yet.
-pub(crate) fn not_yet(lang: Lang) -> Failure {
-    Failure::new(Exit::Other, "not_yet", t(lang, "cli.error.not_yet"))
 }

@@ -11,6 +11,7 @@ use crate::config::{Error, Profile};
 use crate::gateway;
 use crate::i18n::{Lang, tf};
 use crate::model::Account;
+use crate::qr;
 use crate::store::Store;
 use crate::tui::{self, Start};
 
@@ -50,8 +51,12 @@ pub fn run(context: Context) -> Result<Exit, Failure> {
         None => None,
     };
     let start = start(&context, profile.as_ref(), rows.as_ref().map(|(_, accounts)| accounts.clone()))?;
-    let options =
-        tui::Options { lang: context.lang, reports: Some(context.config.paths.state.clone()), wall_offset_ms: 0 };
+    let options = tui::Options {
+        lang: context.lang,
+        reports: Some(context.config.paths.state.clone()),
+        wall_offset_ms: 0,
+        caught: Some(qr::read::catches_panics),
+    };
     let (tell, ended) = ending();
     let home = Home { context, profile };
     let lang = options.lang;

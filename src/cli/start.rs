@@ -1,11 +1,28 @@
 //! What starts something larger: the TUI, the demo, the simulated gateway; and what is printed from tables.
 
-use super::args::{DemoArgs, Global, LoginArgs, SecondLoginArgs, SimulateArgs};
-use super::context::Context;
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::args::{DemoArgs, LoginArgs, SecondLoginArgs};
+use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
-use super::{help, not_yet, out};
-use crate::i18n::{Lang, t};
+use super::login::{self, Plan, Ports};
+use super::printer::Printer;
+use super::simulate::{self, SimulateArgs};
+use super::{demo, help, log, out, screen, stage};
+use crate::action::TABLE;
+use crate::config::{Env, Profile};
+use crate::engine::api::Command;
+use crate::engine::{Engine, Renewal, Sink};
+use crate::gateway::Gateway;
+use crate::i18n::{Lang, t, tf};
+use crate::model::text::{self, clean};
+use crate::model::{Account, json as objects};
+use crate::qr::{self, Code, Layout, Palette};
+use crate::store::Store;
 
 /// `saoma` where there is no terminal to draw on.
 pub fn no_terminal(lang: Lang) -> Failure {
@@ -14,35 +31,141 @@ pub fn no_terminal(lang: Lang) -> Failure {
 
 /// `saoma`: the TUI on the profile in use, or with the sign-in form where there is none.
 pub fn tui(context: Context) -> Result<Exit, Failure> {
-    Err(not_yet(context.lang))
+    let _guard = log::start(&context.config.paths, &Env::from_process());
+    screen::run(context)
 }
 
 /// `saoma demo`: the TUI on a simulated gateway in this process.
-pub fn demo(_args: &DemoArgs, _global: &Global, lang: Lang) -> Result<Exit, Failure> {
+pub fn demo(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     if !out::can_draw() {
         return Err(no_terminal(lang));
     }
-    Err(not_yet(lang))
+    demo::run(args, lang)
 }
 
 /// `saoma simulate`: the simulated gateway alone.
-pub fn simulate(_args: &SimulateArgs, _global: &Global, lang: Lang) -> Result<Exit, Failure> {
-    Err(not_yet(lang))
+pub fn simulate(args: SimulateArgs, lang: Lang) -> Result<Exit, Failure> {
+    let done = screen::runtime()?.block_on(simulate::run(args, lang));
+    done.map(|()| Exit::Done)
+        .map_err(|error| Failure::new(Exit::Other, "simulator", clean(&format!("{error:#}")).into_owned()))
 }
 
 /// `saoma login [ACCOUNT]`
-pub async fn login(context: &Context, _args: LoginArgs) -> Result<Exit, Failure> {
-    Err(not_yet(context.lang))
+pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> {
+    let profile = context.profile()?;
+    let gateway = context.gateway(&profile)?;
+    let store = context.store(&profile).await?;
+    let accounts = context.accounts(&store).await?;
+    let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
+    let show_payload = args.show_payload;
+    let plan = Plan::login(context, args, &accounts, &attempts)?;
+    drive(context, &profile, gateway, store, accounts, plan, show_payload).await
 }
 
 /// `saoma second-login ACCOUNT…`
-pub async fn second_login(context: &Context, _args: SecondLoginArgs) -> Result<Exit, Failure> {
-    Err(not_yet(context.lang))
+pub async fn second_login(context: &Context, args: SecondLoginArgs) -> Result<Exit, Failure> {
+    let profile = context.profile()?;
+    let gateway = context.gateway(&profile)?;
+    let store = context.store(&profile).await?;
+    let accounts = context.accounts(&store).await?;
+    let plan = Plan::second_login(context, &args, &accounts)?;
+    drive(context, &profile, gateway, store, accounts, plan, false).await
+}
+
+/// Runs an engine for the plan's wishes, and ends it when each is over and the bots have been told.
+async fn drive(
+    context: &Context,
+    profile: &Profile,
+    gateway: Gateway,
+    store: Store,
+    accounts: Vec<Account>,
+    plan: Plan,
+    show_payload: bool,
+) -> Result<Exit, Failure> {
+    let mut options = stage::engine_options(context, profile, true);
+    options.interval = None;
+    options.renewal = Renewal::Times(plan.renew);
+    options.show_resumed = plan.resume;
+    if stage::needs_password(profile.dialect.value) {
+        let password = context.config.password(profile).map_err(|error| Failure::config(context.lang, &error))?;
+        options.password = password.map(|password| password.value);
+    }
+    let mut interrupts = login::interrupts().map_err(|error| Failure::io("signals", &error))?;
+    let (tell, mut events) = unbounded_channel();
+    let sink: Sink = Arc::new(move |event| {
+        // Events that nobody waits for any more: the command is over.
+        let _ = tell.send(event);
+    });
+    let (engine, ended) = Engine::start(options, gateway, store.clone(), Some(accounts), sink);
+    let printer = Printer { profile: profile.name.clone(), lang: context.lang, show_payload };
+    let lang = context.lang;
+    let ports = Ports {
+        send: &|command| engine.send(command),
+        data: &|text| {
+            if !text.is_empty() {
+                // A reader that has gone away does not end a login.
+                let _ = out::line(text);
+            }
+        },
+        words: &out::say,
+        draw: &|code| draw(code, lang),
+        png: &|code| qr::png::png(code).map_err(|error| error.to_string()),
+        ask: login::ask_here(),
+    };
+    let exit = login::drive(plan, &ports, &printer, context.json, &mut events, &mut interrupts).await;
+    engine.send(Command::Stop);
+    tokio::select! {
+        _ = ended => store.close().await,
+        // A second signal does not wait for the bots; the outbox keeps what they have not been told.
+        _ = interrupts.recv() => {}
+    }
+    Ok(exit)
+}
+
+/// A code as lines for this terminal; for a file or a pipe nothing, and for a window that is too small what is missing:
+/// never a clipped code.
+fn draw(code: &Code, lang: Lang) -> String {
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        return String::new();
+    }
+    let (columns, rows) = rustix::termios::tcgetwinsize(&stdout).map_or((80, 24), |size| (size.ws_col, size.ws_row));
+    // One row stays for the words below.
+    match qr::render::fit(code.size(), columns, rows.saturating_sub(1), Layout::Half) {
+        Ok(placement) => {
+            let cells = qr::render::cells(code, placement, Palette::Indexed, false);
+            qr::ansi::lines(&cells).collect::<Vec<_>>().join("\n")
+        }
+        Err(missing) => {
+            let (columns, rows) = (missing.columns.to_string(), missing.rows.to_string());
+            tf(lang, "cli.login.too_small", &[("columns", &columns), ("rows", &rows)])
+        }
+    }
 }
 
 /// `saoma keys`
 pub fn keys(context: &Context) -> Result<Exit, Failure> {
-    Err(not_yet(context.lang))
+    let keymap = screen::keymap(context)?;
+    let rows: Vec<(String, &str, String)> = TABLE
+        .iter()
+        .map(|info| (keymap.labels(info.action), info.action.id(), info.action.doc(context.lang).into_owned()))
+        .collect();
+    if context.json {
+        let list: Vec<serde_json::Value> =
+            rows.iter().map(|(keys, id, doc)| serde_json::json!({"keys": keys, "action": id, "does": doc})).collect();
+        let mut map =
+            objects::event("keys", now(), context.config.profile_name().ok().flatten().as_deref().unwrap_or_default());
+        map.insert("keys".into(), list.into());
+        out::data(&format!("{}\n", serde_json::Value::Object(map)))?;
+        return Ok(Exit::Done);
+    }
+    let width = rows.iter().map(|(keys, ..)| text::width(keys)).max().unwrap_or_default();
+    let names = rows.iter().map(|(_, id, _)| text::width(id)).max().unwrap_or_default();
+    let lines: String = rows
+        .iter()
+        .map(|(keys, id, doc)| format!("{}  {}  {doc}\n", text::fit(keys, width), text::fit(id, names)))
+        .collect();
+    out::data(&lines).map(|()| Exit::Done)
 }
 
 /// `saoma completions SHELL`, with the words in the language in use.

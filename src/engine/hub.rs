@@ -437,7 +437,11 @@ impl Hub {
                 }
             }
             News::TakenOffline { at, wc_ids, result } => self.taken_offline(at, wc_ids, result).await,
-            News::StoreChanged => self.store_changed().await,
+            News::StoreChanged => {
+                // What a process that died has left in the outbox is told from here.
+                self.kick.notify_one();
+                self.store_changed().await;
+            }
             News::Fault(message) => self.fault(message),
         }
     }

@@ -19,6 +19,7 @@ struct Watch {
     inbox: Inbox,
     lang: Lang,
     reports: PathBuf,
+    caught: Option<fn() -> bool>,
 }
 
 static WATCH: Mutex<Option<Watch>> = Mutex::new(None);
@@ -36,9 +37,9 @@ impl Drop for Watching {
 
 /// From now on a panic on this thread gives the terminal back, writes a report into `reports` and tells; one on
 /// another thread writes a report and sends a notice, because the screen is still in use.
-pub(super) fn watch(inbox: Inbox, lang: Lang, reports: PathBuf) -> Watching {
+pub(super) fn watch(inbox: Inbox, lang: Lang, reports: PathBuf, caught: Option<fn() -> bool>) -> Watching {
     *WATCH.lock().unwrap_or_else(PoisonError::into_inner) =
-        Some(Watch { thread: std::thread::current().id(), inbox, lang, reports });
+        Some(Watch { thread: std::thread::current().id(), inbox, lang, reports, caught });
     INSTALLED.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
@@ -54,6 +55,9 @@ pub(super) fn watch(inbox: Inbox, lang: Lang, reports: PathBuf) -> Watching {
 fn tell(panic: &PanicHookInfo<'_>) -> bool {
     let watch = WATCH.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(watch) = watch.as_ref() else { return false };
+    if watch.caught.is_some_and(|caught| caught()) {
+        return true;
+    }
     let ours = watch.thread == std::thread::current().id();
     if ours {
         terminal::leave_active();

@@ -80,6 +80,8 @@ pub struct Options {
     pub reports: Option<PathBuf>,
     /// Added to the wall clock, in milliseconds: the demo can begin at any time.
     pub wall_offset_ms: i64,
+    /// Says, on the thread that panics, whether the panic is expected and caught: then it is nobody's news.
+    pub caught: Option<fn() -> bool>,
 }
 
 /// Why the loop ended.
@@ -117,7 +119,7 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
     let signals = Signals::install()?;
     let (inbox, outlet) = Inbox::new()?;
     let reports = options.reports.unwrap_or_else(std::env::temp_dir);
-    let watching = crash::watch(inbox.clone(), options.lang, reports);
+    let watching = crash::watch(inbox.clone(), options.lang, reports, options.caught);
     let size = tty.size();
     let mut painter = Painter::new(tty.clone(), size)?;
     painter.screen_mut().queue(&tty.enter()?);

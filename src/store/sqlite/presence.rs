@@ -203,15 +203,16 @@ mod tests {
 
     #[test]
     fn only_a_real_turn_has_a_word() {
-        assert_eq!(flip(Presence::Online, Presence::Offline), Some("dropped"));
-        assert_eq!(flip(Presence::Offline, Presence::Online), Some("recovered"));
+        assert_eq!(flip(Presence::Online, Presence::Offline, Source::List), Some("dropped"));
+        assert_eq!(flip(Presence::Online, Presence::Offline, Source::Own), Some("taken_offline"));
+        assert_eq!(flip(Presence::Offline, Presence::Online, Source::List), Some("recovered"));
         for (from, to) in [
             (Presence::Unknown, Presence::Online),
             (Presence::Unknown, Presence::Offline),
             (Presence::Online, Presence::Unknown),
             (Presence::Online, Presence::Online),
         ] {
-            assert_eq!(flip(from, to), None);
+            assert_eq!(flip(from, to, Source::List), None);
         }
     }
 }
