@@ -103,8 +103,9 @@ async fn run(steps: Vec<Step>) {
                 model.open = model.open.filter(|open| *open != w_id);
                 if model.kept.insert(w_id.clone(), "login") != Some("login") {
                     model.last_login = Some(clock);
-                    if model.newest.is_none_or(|newest| newest <= code.requested) {
-                        model.newest = Some(code.requested);
+                    let adopted = model.current.as_ref() == Some(&w_id);
+                    if adopted || model.newest.is_none_or(|newest| newest <= code.requested) {
+                        model.newest = model.newest.max(Some(code.requested));
                         model.current = Some(w_id.clone());
                         model.told.push(w_id.clone());
                     }

@@ -94,8 +94,9 @@ impl Sqlite {
     ) -> Result<Stored> {
         let new_account = before.is_none();
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(record.wc_id.clone())));
-        let current = row.success.as_ref().is_none_or(|stored| *stored <= key);
         let held = row.account.w_id.clone();
+        // A list may have shown this very wId after the later success: then it lives, and is current already.
+        let current = held.as_ref() == Some(&record.w_id) || row.success.as_ref().is_none_or(|stored| *stored <= key);
         let previous_w_id = if held.as_ref() == Some(&record.w_id) { adopted_over } else { held.clone() };
         let entry = HistoryEntry {
             attempt: Some(key.1.as_str()),
@@ -107,7 +108,7 @@ impl Sqlite {
         row.account.first_login_at.get_or_insert(at);
         let attempt = key.1.clone();
         if current {
-            row.success = Some(key);
+            row.success = row.success.max(Some(key));
             take_record(&mut row.account, record, at);
         }
         rows::save(tx, self.profile, &row).await?;
