@@ -1,7 +1,7 @@
 //! The binary where no gateway is needed: help, wrong uses, settings, exit codes, JSON of errors; and with
 //! a gateway of a few lines: sign-in, accounts, status, wid, offline.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a helper that fails fails its test")]
 
 use std::path::Path;
 

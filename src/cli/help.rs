@@ -40,6 +40,12 @@ fn localise(command: Command, lang: Lang, path: &str) -> Command {
             let under = heading(if arg.is_positional() { "arguments" } else { "options" });
             let text = words(arg.get_id().as_str());
             let valued = arg.get_action().takes_values();
+            // A command's own options first, in the order of `args`; what every command takes last.
+            let shared = ["profile", "config", "json", "version", "help"];
+            let arg = match shared.iter().position(|name| *name == arg.get_id().as_str()) {
+                Some(at) => arg.display_order(900 + at),
+                None => arg,
+            };
             arg.help(text)
                 .long_help(None::<&str>)
                 .help_heading(under)
