@@ -62,6 +62,8 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             for wc_id in wc_ids {
                 let name = state.name_of("", Some(&wc_id));
                 taken_offline(state, at, &name);
+                let text = tf(state.lang, "ui.toast.taken_offline", &[("account", &clean(&name))]);
+                state.say(text, now);
             }
         }
         Event::Fleet(fleet) => self::fleet(state, fleet, now),

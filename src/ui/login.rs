@@ -131,9 +131,10 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
     let over = login.deadline.is_some_and(|deadline| deadline <= look.now.wall);
     let words = login.words.as_deref().map(clean).unwrap_or_default();
     match &login.stage {
-        Stage::Wished | Stage::Requesting | Stage::Renewing => {
+        Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking => {
             let key = match (&login.stage, login.rung(Rung::QrLogin)) {
                 (Stage::Renewing, _) => "ui.login.renewing",
+                (Stage::Checking, _) => "ui.login.checking",
                 (_, RungState::Running) => "ui.login.asking_code",
                 _ if login.rung(Rung::SecondLogin) == &RungState::Running => "ui.login.asking_phone",
                 _ => "ui.login.asking",
@@ -142,6 +143,10 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
             let rest =
                 Rect::new(area.x + (x + 1).min(area.width), area.y, area.width.saturating_sub(x + 1), area.height);
             paragraph(buffer, rest, y, &say(key), theme.text());
+        }
+        Stage::Resumed => {
+            let y = paragraph(buffer, area, y, &say("ui.login.resumed"), theme.strong());
+            paragraph(buffer, area, y, &say("ui.login.resumed_more"), theme.dim());
         }
         Stage::Dialog => {
             let y = paragraph(buffer, area, y, &say("ui.login.dialog"), theme.strong());
