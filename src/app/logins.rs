@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::field::Field;
-use crate::engine::api::{LoginEvent, LoginStep, Way};
+use crate::engine::api::{Code, LoginEvent, LoginStep, Way};
 use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
-use crate::qr::Code;
 
 /// This process's own number for a login: there before the engine gave it an [`AttemptId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

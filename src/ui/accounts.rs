@@ -4,11 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, clock, pen};
-use crate::action::Action;
-use crate::app::State;
 use crate::app::accounts::Filter;
 use crate::app::logins::{Login, Stage};
 use crate::app::state::{Pane, Selected};
+use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, width};
 use crate::model::{Account, Presence, Reason};

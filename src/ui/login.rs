@@ -5,10 +5,9 @@ use ratatui::layout::Rect;
 
 use super::account::paragraph;
 use super::{Look, clock, code, pen, spinner};
-use crate::action::Action;
-use crate::app::State;
 use crate::app::logins::{Login, RungState, Stage};
 use crate::app::state::Pane;
+use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::Rung;
 use crate::model::text::{clean, width};
@@ -246,7 +245,7 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
     let right = pen::columns(width(&left));
     let x = rest.width.saturating_sub(right);
     let key = if state.full_screen { Action::FullScreen } else { Action::Close };
-    let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), Action::Close.hint(look.lang));
+    let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), t(look.lang, &Action::Close.hint_key()));
     let whose = whose(state, look, login);
     let whose = crate::model::text::cut(&whose, usize::from(x.saturating_sub(1)));
     let end = pen::write(buffer, rest, 0, 0, &whose, theme.strong());
