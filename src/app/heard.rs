@@ -1,6 +1,6 @@
 //! What the engine tells, taken into the state.
 
-use super::events::Happening;
+use super::events::{EventLine, Happening};
 use super::logins::{Ending, Stage};
 use super::sign_in::SignIn;
 use super::state::{Pane, Selected, State};
@@ -8,7 +8,7 @@ use super::{Effect, accounts};
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
 use crate::i18n::{t, tf};
 use crate::model::text::clean;
-use crate::model::{Now, Reason};
+use crate::model::{Now, Reason, Stamp};
 
 /// Takes one event in.
 pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
@@ -47,7 +47,12 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::Dropped { wc_id, account, reason, at } => {
             let name = state.name_of(&account, Some(&wc_id));
-            state.note(at, Happening::Dropped, &name, (reason != Reason::Dropped).then_some(reason));
+            if reason == Reason::TakenOffline {
+                // Our own doing is told as such, and once: `TakenOffline` may come beside it.
+                taken_offline(state, at, &name);
+            } else {
+                state.note(at, Happening::Dropped, &name, (reason != Reason::Dropped).then_some(reason));
+            }
         }
         Event::Recovered { wc_id, account, at } => {
             let name = state.name_of(&account, Some(&wc_id));
@@ -56,7 +61,9 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::TakenOffline { wc_ids, at } => {
             for wc_id in wc_ids {
                 let name = state.name_of("", Some(&wc_id));
-                state.note(at, Happening::TakenOffline, &name, None);
+                taken_offline(state, at, &name);
+                let text = tf(state.lang, "ui.toast.taken_offline", &[("account", &clean(&name))]);
+                state.say(text, now);
             }
         }
         Event::Fleet(fleet) => self::fleet(state, fleet, now),
@@ -68,6 +75,15 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Stopped => {}
     }
     effects
+}
+
+fn taken_offline(state: &mut State, at: Stamp, name: &str) {
+    let told = |line: &EventLine| {
+        line.what == Happening::TakenOffline && *line.account == *name && at.ms_since(line.at).abs() < 60_000
+    };
+    if !state.events.from(0).take(20).any(told) {
+        state.note(at, Happening::TakenOffline, name, None);
+    }
 }
 
 /// A reason as a sentence for the line above the hints.

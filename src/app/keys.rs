@@ -42,7 +42,12 @@ pub(super) fn key(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 /// The topmost thing on the screen takes the key.
 fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     let action = state.keymap.action(key);
-    match action {
+    // In a field a letter is text, whatever the config binds it to.
+    let letter = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
+    let field = state.sign_in.is_some()
+        || state.verifying()
+        || state.popup.as_ref().is_some_and(|shown| matches!(shown.popup, Popup::Add { .. }));
+    match action.filter(|_| !(letter && field)) {
         Some(Action::Interrupt) => return interrupt(state, now),
         Some(Action::Repaint) => {
             state.dirty = true;
@@ -52,7 +57,7 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         _ => {}
     }
     if state.popup.is_some() {
-        return popup(state, key, action);
+        return popup(state, key, action, now);
     }
     if state.sign_in.is_some() {
         return sign_in(state, key, now);
@@ -117,7 +122,7 @@ fn interrupt(state: &mut State, now: Now) -> Vec<Effect> {
     Vec::new()
 }
 
-fn popup(state: &mut State, key: Key, action: Option<Action>) -> Vec<Effect> {
+fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<Effect> {
     let Some(shown) = &mut state.popup else { return Vec::new() };
     if !shown.drawn {
         return Vec::new();
@@ -177,7 +182,10 @@ fn popup(state: &mut State, key: Key, action: Option<Action>) -> Vec<Effect> {
         Popup::Offline { wc_id } => {
             if yes {
                 let wc_ids = vec![wc_id.clone()];
+                let name = state.name_of("", wc_ids.first());
+                let text = tf(state.lang, "ui.toast.taking_offline", &[("account", &clean(&name))]);
                 state.popup = None;
+                state.say(text, now);
                 return vec![Effect::Engine(Command::Offline { wc_ids })];
             }
             if no {
@@ -214,6 +222,7 @@ fn sign_in(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         }
         Outcome::Submit(form) => {
             state.dirty = true;
+            state.asked = Some((form.gateway.clone(), form.dialect, form.account.clone()));
             vec![Effect::SignIn(form)]
         }
     }
@@ -231,7 +240,7 @@ fn verify(state: &mut State, key: Key) -> Vec<Effect> {
     }
     let code = field.text().trim().to_owned();
     let Some(attempt) = login.attempt.clone().filter(|_| !code.is_empty()) else { return Vec::new() };
-    login.stage = Stage::Requesting;
+    login.stage = Stage::Checking;
     vec![Effect::Engine(Command::VerifyCode { attempt, code: SecretString::from(code) })]
 }
 

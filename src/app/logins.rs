@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::field::Field;
-use crate::engine::api::{LoginEvent, LoginStep, Way};
+use crate::engine::api::{Code, LoginEvent, LoginStep, Way};
 use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
-use crate::qr::Code;
 
 /// This process's own number for a login: there before the engine gave it an [`AttemptId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,6 +46,10 @@ pub enum Stage {
         /// Whether a frame showed the field, so that it takes keys.
         drawn: bool,
     },
+    /// The typed verification code is with the gateway.
+    Checking,
+    /// A QR login of an earlier process goes on: its code is not here to show, but can still be scanned.
+    Resumed,
     /// A URL has to be opened on the phone.
     Device {
         /// The URL, uncleaned.
@@ -122,7 +125,7 @@ impl Login {
 
     /// Whether it waits for an answer of unknown length, so that a spinner is due.
     pub const fn spins(&self) -> bool {
-        matches!(self.stage, Stage::Wished | Stage::Requesting | Stage::Renewing)
+        matches!(self.stage, Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking)
     }
 
     /// How it ended, if it has.
@@ -175,7 +178,7 @@ impl Login {
                 self.deadline = expires_at;
                 self.stage = match rung {
                     Rung::SecondLogin => Stage::Dialog,
-                    Rung::Adopt | Rung::QrLogin => Stage::Requesting,
+                    Rung::Adopt | Rung::QrLogin => Stage::Resumed,
                 };
             }
             LoginStep::Requesting { rung } => {

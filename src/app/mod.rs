@@ -14,6 +14,9 @@ pub mod sign_in;
 pub mod state;
 pub mod update;
 
+// What the face needs to read the state, so that it has to know nobody behind the mind.
+pub use crate::action::Action;
+pub use crate::engine::api::{Code, Fleet, Token};
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;
 pub use state::{Start, State};

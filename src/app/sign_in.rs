@@ -116,7 +116,8 @@ impl SignIn {
     /// Takes a key.
     pub fn key(&mut self, key: Key, now: Duration) -> Outcome {
         if self.waiting.is_some() {
-            return Outcome::Nothing;
+            // A gateway that never answers holds nobody in the form; a late success still counts.
+            return if key.code == KeyCode::Esc && self.closable { Outcome::Close } else { Outcome::Nothing };
         }
         match (key.code, key.ctrl, key.alt) {
             (KeyCode::Esc, ..) if self.closable => return Outcome::Close,

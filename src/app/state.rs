@@ -111,6 +111,8 @@ pub struct State {
     pub(crate) popup: Option<Shown>,
     pub(crate) sign_in: Option<SignIn>,
     pub(crate) sign_in_drawn: bool,
+    /// Gateway, API and platform account of the sign-in that is under way or was the last.
+    pub(crate) asked: Option<(String, Dialect, String)>,
     /// Whether the form has opened by itself since the token was last good.
     pub(crate) sign_in_offered: bool,
     pub(crate) full_screen: bool,

@@ -1,5 +1,6 @@
 //! The one function that changes the state.
 
+use super::events::Events;
 use super::heard::heard;
 use super::keys::{key, paste};
 use super::logins::{Logins, Stage};
@@ -108,18 +109,17 @@ fn tick(state: &mut State, now: Now) {
 }
 
 fn signed_in(state: &mut State, profile: String, now: Now) {
-    if let Some(form) = state.sign_in.take() {
-        let (gateway, account) = (form.gateway.text().trim().trim_end_matches('/'), form.account.text().trim());
+    state.sign_in = None;
+    if let Some((gateway, dialect, account)) = state.asked.take() {
         if state.profile.is_some() && (gateway != state.gateway || account != state.platform_account) {
             // Another platform account has other accounts; the engine will tell which.
             state.accounts.replace(Vec::new());
             state.logins = Logins::default();
+            state.events = Events::default();
             state.fleet = None;
             state.stale_since = None;
         }
-        state.gateway = form.gateway.text().trim().trim_end_matches('/').to_owned();
-        state.dialect = form.dialect;
-        state.platform_account = form.account.text().trim().to_owned();
+        (state.gateway, state.dialect, state.platform_account) = (gateway, dialect, account);
     }
     state.profile = Some(profile);
     state.token = None;

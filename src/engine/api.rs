@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use crate::model::{Account, AttemptId, Reason, Rung, Stamp, WId, WcId};
-use crate::qr::Code;
+pub use crate::qr::Code;
 
 /// How an account is to be logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -5,10 +5,9 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Look, clock, pen};
-use crate::action::Action;
-use crate::app::State;
 use crate::app::logins::{Ending, Login};
 use crate::app::state::Pane;
+use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, cut, fit, width, wrap};
 use crate::model::{Account, Presence, Reason};

@@ -4,11 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, clock, pen};
-use crate::action::Action;
-use crate::app::State;
 use crate::app::accounts::Filter;
 use crate::app::logins::{Login, Stage};
 use crate::app::state::{Pane, Selected};
+use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, width};
 use crate::model::{Account, Presence, Reason};
@@ -140,7 +139,9 @@ fn flag(
     let x = pen::columns(behind + if columns.time > 0 { columns.time + 1 } else { 0 });
     let room = usize::from(area.width).saturating_sub(usize::from(x));
     let (key, style) = match (login.map(|login| &login.stage), account) {
-        (Some(Stage::Wished | Stage::Requesting | Stage::Renewing), _) => ("ui.flag.busy", theme.dim()),
+        (Some(Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking | Stage::Resumed), _) => {
+            ("ui.flag.busy", theme.dim())
+        }
         (Some(Stage::Dialog | Stage::Scanned), _) => ("ui.flag.phone", theme.accent()),
         (Some(Stage::Scan | Stage::NoPicture), _) => ("ui.flag.code", theme.accent()),
         (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),

@@ -44,3 +44,42 @@ fn local(at: Stamp, offset_seconds: i32) -> Option<jiff::civil::DateTime> {
     let offset = jiff::tz::Offset::from_seconds(offset_seconds).ok()?;
     jiff::Timestamp::from_millisecond(at.0).ok().map(|at| offset.to_datetime(at))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// 2026-01-15 23:30:00 UTC.
+    const LATE: i64 = 1_768_519_800_000;
+
+    #[test]
+    fn today_is_the_zones_today() {
+        let now = Now { wall: Stamp(LATE), mono: Duration::ZERO };
+        let hour_ago = Stamp(LATE - 3_600_000);
+        assert_eq!(short(hour_ago, now, 0), "22:30");
+        // One hour east of there it is tomorrow already.
+        assert_eq!(short(hour_ago, now, 3_600), "01-15");
+        assert_eq!(long(hour_ago, now, 3_600), "01-15 23:30");
+        assert_eq!(long(Stamp(LATE - 86_400_000 * 20), now, 0), "2025-12-26 23:30");
+        assert_eq!(seconds(Stamp(LATE + 5_000), -3_600), "22:30:05");
+    }
+
+    #[test]
+    fn a_second_is_shown_until_it_is_over() {
+        let now = Stamp(LATE);
+        for (ms, text) in [(133_000, "2:13"), (132_001, "2:13"), (132_000, "2:12"), (1, "0:01")] {
+            assert_eq!(left(now.plus_ms(ms), now).as_deref(), Some(text));
+        }
+        assert_eq!(left(now, now), None);
+        assert_eq!(left(Stamp(i64::MIN), Stamp(i64::MAX)), None);
+    }
+
+    #[test]
+    fn times_outside_the_calendar_are_blank() {
+        let now = Now { wall: Stamp(LATE), mono: Duration::ZERO };
+        assert_eq!(short(Stamp(i64::MAX), now, 0), "");
+        assert_eq!(long(Stamp(LATE), now, i32::MAX), "");
+    }
+}

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::qr::Code;
+use crate::app::Code;
 
 /// Quiet zones in the order they are tried (qr.md §0): never none.
 pub(super) const QUIET: [u16; 3] = [4, 2, 1];

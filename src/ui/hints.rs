@@ -4,12 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, pen};
-use crate::action::Action;
-use crate::app::State;
 use crate::app::accounts::Filter;
 use crate::app::state::{Pane, Selected};
-use crate::engine::api::Token;
-use crate::i18n::tf;
+use crate::app::{Action, State, Token};
+use crate::i18n::{t, tf};
 use crate::model::Presence;
 use crate::model::text::{cut, width, wrap};
 
@@ -72,7 +70,8 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let theme = look.theme;
     let pairs = |actions: &[Action]| -> Vec<(String, String)> {
-        let pair = |action: &Action| Some((state.keymap.label(*action)?, action.hint(look.lang).into_owned()));
+        let pair =
+            |action: &Action| Some((state.keymap.label(*action)?, t(look.lang, &action.hint_key()).into_owned()));
         actions.iter().filter_map(pair).collect()
     };
     let wide = |(key, word): &(String, String)| width(key) + 1 + width(word) + 2;

@@ -5,10 +5,9 @@ use ratatui::layout::Rect;
 
 use super::account::paragraph;
 use super::{Look, clock, code, pen, spinner};
-use crate::action::Action;
-use crate::app::State;
 use crate::app::logins::{Login, RungState, Stage};
 use crate::app::state::Pane;
+use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::Rung;
 use crate::model::text::{clean, width};
@@ -131,9 +130,10 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
     let over = login.deadline.is_some_and(|deadline| deadline <= look.now.wall);
     let words = login.words.as_deref().map(clean).unwrap_or_default();
     match &login.stage {
-        Stage::Wished | Stage::Requesting | Stage::Renewing => {
+        Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking => {
             let key = match (&login.stage, login.rung(Rung::QrLogin)) {
                 (Stage::Renewing, _) => "ui.login.renewing",
+                (Stage::Checking, _) => "ui.login.checking",
                 (_, RungState::Running) => "ui.login.asking_code",
                 _ if login.rung(Rung::SecondLogin) == &RungState::Running => "ui.login.asking_phone",
                 _ => "ui.login.asking",
@@ -142,6 +142,10 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
             let rest =
                 Rect::new(area.x + (x + 1).min(area.width), area.y, area.width.saturating_sub(x + 1), area.height);
             paragraph(buffer, rest, y, &say(key), theme.text());
+        }
+        Stage::Resumed => {
+            let y = paragraph(buffer, area, y, &say("ui.login.resumed"), theme.strong());
+            paragraph(buffer, area, y, &say("ui.login.resumed_more"), theme.dim());
         }
         Stage::Dialog => {
             let y = paragraph(buffer, area, y, &say("ui.login.dialog"), theme.strong());
@@ -241,7 +245,7 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
     let right = pen::columns(width(&left));
     let x = rest.width.saturating_sub(right);
     let key = if state.full_screen { Action::FullScreen } else { Action::Close };
-    let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), Action::Close.hint(look.lang));
+    let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), t(look.lang, &Action::Close.hint_key()));
     let whose = whose(state, look, login);
     let whose = crate::model::text::cut(&whose, usize::from(x.saturating_sub(1)));
     let end = pen::write(buffer, rest, 0, 0, &whose, theme.strong());

@@ -105,10 +105,16 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
     }
     hints::draw(state, look, buffer, layout.hints);
     if let Some((message, error)) = hints::message(state, look) {
-        // Beside a code, never over it: on a split screen without boxes the left side's last rows are taken.
-        let right = if layout.single || layout.boxed { screen.width } else { layout.accounts.right() };
-        let height = layout.hints.y.saturating_sub(layout.status.bottom());
-        let above = Rect::new(0, layout.status.bottom(), right, height);
+        // Beside a code, never over it: on a split screen the events' last rows are taken.
+        let (x, right, bottom) = if layout.boxed {
+            (layout.events.x + 2, layout.events.right().saturating_sub(2), layout.events.bottom().saturating_sub(1))
+        } else if layout.single {
+            (0, screen.width, layout.hints.y)
+        } else {
+            (0, layout.events.right(), layout.hints.y)
+        };
+        let top = layout.status.bottom();
+        let above = Rect::new(x, top, right.saturating_sub(x), bottom.saturating_sub(top));
         hints::draw_message(look, buffer, above, &message, error);
     }
 }

@@ -62,7 +62,7 @@ fn dialog(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, columns: 
 fn help(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, top: usize) {
     let shown: Vec<_> = help_lines(state.demo).collect();
     let keys = shown.iter().map(|info| width(&state.keymap.labels(info.action))).max().unwrap_or(0);
-    let docs = shown.iter().map(|info| width(&info.action.doc(look.lang))).max().unwrap_or(0);
+    let docs = shown.iter().map(|info| width(&t(look.lang, &info.action.doc_key()))).max().unwrap_or(0);
     let inner = dialog(
         look,
         buffer,
@@ -75,7 +75,7 @@ fn help(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, top: usiz
     let top = top.min(shown.len().saturating_sub(page));
     for (info, y) in shown.iter().skip(top).zip(0..inner.height) {
         pen::write(buffer, inner, 0, y, &state.keymap.labels(info.action), look.theme.accent());
-        pen::write(buffer, inner, pen::columns(keys + 2), y, &info.action.doc(look.lang), look.theme.text());
+        pen::write(buffer, inner, pen::columns(keys + 2), y, &t(look.lang, &info.action.doc_key()), look.theme.text());
     }
     if shown.len() > page && page > 0 {
         let text = format!(" {}–{}/{} ", top + 1, (top + page).min(shown.len()), shown.len());

@@ -58,6 +58,9 @@ pub(super) fn draw(look: &Look, buffer: &mut Buffer, screen: Rect, form: &SignIn
             Line::Gateway => field(buffer, &form.gateway, false),
             Line::Account => field(buffer, &form.account, false),
             Line::Password => field(buffer, &form.password, true),
+            Line::Dialect if value.width < 24 => {
+                pen::write(buffer, value, 0, y, &format!("‹ {} ›", form.dialect.name()), theme.text());
+            }
             Line::Dialect => {
                 let mut x = 0;
                 for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {

@@ -5,8 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Look, clock, pen, spinner};
-use crate::app::State;
-use crate::engine::api::{Fleet, Token};
+use crate::app::{Fleet, State, Token};
 use crate::i18n::{t, tf};
 use crate::model::Presence;
 use crate::model::text::clean;

@@ -1,6 +1,7 @@
 //! Each key in each context, with the effects asserted whole.
 
 use saoma::app::{Msg, Start};
+use saoma::config::keymap::Keymap;
 use saoma::engine::api::{Event, LoginStep, Token, Way};
 use saoma::i18n::Lang;
 use saoma::model::{Presence, Reason, Rung, WId};
@@ -377,4 +378,55 @@ fn a_success_after_the_code_was_hidden_is_told() {
         },
     );
     assert!(screen.text().contains("✓ Dan logged in"), "{}", screen.text());
+}
+
+#[test]
+fn signing_in_to_another_gateway_forgets_the_accounts_of_the_old_one() {
+    let mut screen = screen();
+    screen.keys(&["t", "shift-tab", "shift-tab", "shift-tab", "ctrl-u"]);
+    screen.type_text("https://other:1/");
+    screen.keys(&["tab", "tab", "tab"]);
+    screen.type_text("geheim");
+    assert_eq!(screen.keys(&["enter"]).len(), 1);
+    // Nobody has to wait in the form for a gateway that does not answer.
+    screen.keys(&["esc"]);
+    assert!(screen.text().contains("Dan"));
+    screen.send(Msg::SignedIn { profile: "default".into() });
+    let text = screen.text();
+    assert!(text.contains("https://other:1") && !text.contains("Dan"), "{text}");
+}
+
+#[test]
+fn a_login_of_an_earlier_process_is_shown_and_can_be_cancelled() {
+    let mut screen = screen();
+    let expires_at = Some(screen.now.wall.plus_ms(60_000));
+    screen.login("A9", Some("wxid_dan"), LoginStep::Resumed { rung: Rung::QrLogin, expires_at });
+    screen.send(Msg::Drawn);
+    let text = screen.text();
+    assert!(text.contains("A login from before goes on") && text.contains("1:00"), "{text}");
+    assert_eq!(effects(&mut screen, &["enter", "c"]), [THERE, r#"Engine(Cancel { attempt: AttemptId("A9") })"#]);
+}
+
+#[test]
+fn taking_off_line_says_so_until_it_is_done() {
+    let mut screen = screen();
+    screen.keys(&["G", "o", "y"]);
+    assert!(screen.text().contains("Asking the gateway to take"), "{}", screen.text());
+    let at = screen.now.wall;
+    screen.engine(Event::TakenOffline { wc_ids: vec!["wxid_chen".into()], at });
+    screen.engine(Event::Dropped { wc_id: "wxid_chen".into(), account: "".into(), reason: Reason::TakenOffline, at });
+    assert_eq!(screen.text().matches("taken off line").count(), 2, "{}", screen.text());
+}
+
+#[test]
+fn a_letter_in_a_field_is_text_whatever_it_is_bound_to() {
+    let keymap = Keymap::with([("suspend", "x"), ("repaint", "p"), ("interrupt", "!")]).unwrap();
+    let mut screen = Screen::new(Start { keymap, ..start(SIZE, Lang::En) });
+    screen.send(Msg::Drawn);
+    assert_eq!(effects(&mut screen, &["x", "p"]), ["Suspend", "Repaint"]);
+    assert_eq!(
+        effects(&mut screen, &["a", "x", "p", "!", "q", "enter"]),
+        [r#"Engine(AddAccount { wc_id: WcId("xp!q") })"#]
+    );
+    assert_eq!(effects(&mut screen, &["!"]), ["Quit"]);
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use saoma::action::TABLE;
 use saoma::i18n::{Lang, t};
 use saoma::model::{Reason, Source};
 
@@ -33,6 +34,9 @@ fn no_word_is_missing() {
     for reason in Reason::ALL {
         keys.push(format!("reason.{}", reason.code()));
         keys.push(format!("next.{}", reason.code()));
+    }
+    for info in TABLE {
+        keys.extend([info.action.doc_key(), info.action.hint_key()]);
     }
     for source in ["list", "check", "notice", "login", "refusal", "own", "import"] {
         assert!(Source::from_name(source).is_some());
