@@ -448,7 +448,7 @@ fn v1_needs_the_password_for_its_list() {
 
 #[test]
 fn accounts_are_added_edited_exported_imported_removed() {
-    let (home, _) = signed_in("v2", false);
+    let (home, world) = signed_in("v2", false);
     let home = home.path();
     let (code, object) = json(home, &["accounts", "add", "wxid_a", "--holder", "王五", "--tags", "a,b"]);
     assert_eq!(
@@ -474,6 +474,9 @@ fn accounts_are_added_edited_exported_imported_removed() {
     // An imported wId is the last known one, not a confirmed one.
     assert_eq!(run(&mut saoma(home), &["wid", "李四"]).0, 11);
     assert_eq!(run(&mut saoma(home), &["wid", "李四", "--any"]).1, "w-9\n");
+    // Until a list carries it.
+    world.lock().unwrap().online = vec![("wxid_b", "w-9")];
+    assert_eq!(run(&mut saoma(home), &["wid", "李四", "--check"]).1, "w-9\n");
 
     let (code, table, _) = run(&mut saoma(home), &["accounts", "--sort", "wc-id"]);
     assert_eq!(code, 0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::simulate::SimulateArgs;
 use crate::model::Dialect;
 
 /// The whole command line.
@@ -59,7 +60,7 @@ pub enum Command {
     /// Takes accounts off line.
     Offline(OfflineArgs),
     /// The simulated gateway alone.
-    Simulate(super::simulate::SimulateArgs),
+    Simulate(SimulateArgs),
     /// The key table.
     Keys,
     /// A completion script.

@@ -55,7 +55,7 @@ pub fn is_settled(accounts: &[Account], list: &List) -> bool {
 }
 
 fn is_news(account: &Account, w_id: Option<&WId>) -> bool {
-    w_id.is_some() && (account.w_id.as_ref() != w_id || !account.w_id_confirmed)
+    w_id.is_some() && account.w_id.as_ref() != w_id
 }
 
 /// Judges lists in the order they came. Who is in the last one is online; who is in none is off line, unless a drop
@@ -142,6 +142,15 @@ pub async fn ask(context: &Context, profile: &Profile, store: &Store) -> Result<
     let judged = judge(&accounts, &lists, offline_after);
     let at = lists.last().map_or_else(now, |list| list.at);
     store.note_list(at, &judged.verdicts, &judged.unknown).await.map_err(store_failed)?;
+    // A wId that was known but not certain (imported) is confirmed by one list that carries it.
+    let listed: Vec<(WcId, WId)> = lists
+        .last()
+        .map(|list| &list.online)
+        .into_iter()
+        .flatten()
+        .filter_map(|(wc_id, w_id)| Some((wc_id.clone(), w_id.clone()?)))
+        .collect();
+    store.confirm_w_ids(&listed).await.map_err(store_failed)?;
     for (wc_id, w_id) in &judged.adopt {
         store.adopt(None, wc_id, w_id, at).await.map_err(store_failed)?;
     }

@@ -148,7 +148,7 @@ pub fn keys(context: &Context) -> Result<Exit, Failure> {
     let keymap = screen::keymap(context)?;
     let rows: Vec<(String, &str, String)> = TABLE
         .iter()
-        .map(|info| (keymap.labels(info.action), info.action.id(), info.action.doc(context.lang).into_owned()))
+        .map(|info| (keymap.labels(info.action), info.action.id(), context.t(&info.action.doc_key())))
         .collect();
     if context.json {
         let list: Vec<serde_json::Value> =
