@@ -53,7 +53,7 @@ impl Failure {
     /// A failed call to the gateway. A suspect token counts as rejected: the caller has confirmed it.
     pub fn gateway(lang: Lang, error: &gateway::Error) -> Self {
         tracing::warn!(call = ?error.call, kind = ?error.kind, detail = %error.detail, "the gateway failed");
-        let reason = reason_of(&error.kind);
+        let reason = error.reason();
         let exit = match (reason, error.call) {
             // Without a token from the sign-in there is none.
             (Reason::GatewaySaid | Reason::PlatformFrozen | Reason::PlatformExpired, gateway::Call::MemberLogin) => {
@@ -145,21 +145,5 @@ pub fn reason_words(lang: Lang, reason: Reason, gateway_message: Option<&str>) -
     match gateway_message.map(clean).filter(|message| !message.trim().is_empty()) {
         Some(message) => tf(lang, "cli.error.with_gateway", &[("words", &words), ("gateway", &message)]),
         None => words.into_owned(),
-    }
-}
-
-/// The stable reason for a failed call.
-pub const fn reason_of(kind: &gateway::Kind) -> Reason {
-    match kind {
-        gateway::Kind::Unreachable
-        | gateway::Kind::TimedOut
-        | gateway::Kind::Http(_)
-        | gateway::Kind::Malformed
-        | gateway::Kind::TooLarge => Reason::GatewayDown,
-        gateway::Kind::TokenSuspect => Reason::TokenRejected,
-        gateway::Kind::Refused | gateway::Kind::RefusedInside => Reason::GatewaySaid,
-        gateway::Kind::Platform(reason) => *reason,
-        gateway::Kind::BadImage => Reason::ImageFailed,
-        gateway::Kind::BadSettings => Reason::GatewayDown,
     }
 }

@@ -98,8 +98,9 @@ impl Runner {
         let _ = self.hub.send(news);
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "a shared reference to the futures could not cross threads")]
     async fn perform(
-        &mut self,
+        &self,
         output: Output,
         pending: &mut Pending,
         queue: &mut VecDeque<Input>,

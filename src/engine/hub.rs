@@ -35,10 +35,13 @@ const LAST_STORE: Duration = Duration::from_secs(5);
 /// How long the bots may take at the end.
 const LAST_DELIVERY: Duration = Duration::from_secs(40);
 
+/// A fleet list as [`Shared::list`] gives it.
+type List = Option<Result<Vec<(WcId, Option<WId>)>, Error>>;
+
 /// What comes back from the calls the hub makes itself.
 enum News {
     /// The fleet list was answered; `None`: no list can be asked.
-    Listed { at: Stamp, result: Option<Result<Vec<(WcId, Option<WId>)>, Error>>, rejected: bool },
+    Listed { at: Stamp, result: List, rejected: bool },
     /// `member/offline` was answered.
     TakenOffline { at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error> },
     /// Another process may have written.
@@ -126,7 +129,7 @@ impl Hub {
                     Some(Command::Stop) | None => break,
                     Some(command) => self.command(command).await,
                 },
-                Some(news) = self.from_logins.1.recv() => self.from_login(news).await,
+                Some(news) = self.from_logins.1.recv() => self.login_told(news).await,
                 Some(news) = self.news.1.recv() => self.news(news).await,
                 () = sleep_until(next_list), if next_list.is_some() => self.ask_list(false).await,
             }
@@ -142,7 +145,7 @@ impl Hub {
         let _ = tokio::time::timeout(LAST_STORE, self.runners.wait()).await;
         while let Ok(news) = self.from_logins.1.try_recv() {
             match news {
-                FromLogin::Told(..) | FromLogin::Swapped(..) => self.from_login(news).await,
+                FromLogin::Told(..) | FromLogin::Swapped(..) => self.login_told(news).await,
                 FromLogin::Abandoned(_)
                 | FromLogin::Twin(..)
                 | FromLogin::Token(_)
@@ -296,7 +299,7 @@ impl Hub {
 
     // ── Logins ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-    async fn from_login(&mut self, news: FromLogin) {
+    async fn login_told(&mut self, news: FromLogin) {
         match news {
             FromLogin::Told(attempt, step) => self.told(attempt, step),
             FromLogin::Swapped(attempt, stored) => self.swapped(&attempt, *stored),
@@ -446,7 +449,7 @@ impl Hub {
         }
     }
 
-    async fn listed(&mut self, at: Stamp, result: Option<Result<Vec<(WcId, Option<WId>)>, Error>>, rejected: bool) {
+    async fn listed(&mut self, at: Stamp, result: List, rejected: bool) {
         match result {
             None => {
                 self.set_fleet(Fleet::NeedsPassword);
