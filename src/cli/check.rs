@@ -8,6 +8,7 @@ use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
 use crate::config::Profile;
+use crate::engine::presence::taken_offline;
 use crate::gateway::{Error, Kind};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
 use crate::store::{Store, Verdict};
@@ -173,17 +174,7 @@ pub async fn take_offline(context: &Context, profile: &Profile, store: &Store, w
             Failure::of_reason(context.lang, Reason::GatewaySaid, error.gateway_message.as_deref(), Exit::Other)
         });
     }
-    let verdicts: Vec<Verdict> = wc_ids
-        .iter()
-        .map(|wc_id| Verdict {
-            wc_id: wc_id.clone(),
-            presence: Presence::Offline,
-            source: Source::Own,
-            at,
-            reason: Some(Reason::TakenOffline),
-        })
-        .collect();
-    store.note(&verdicts).await.map_err(|error| Failure::store(context.lang, &error))?;
+    store.note(&taken_offline(wc_ids, at)).await.map_err(|error| Failure::store(context.lang, &error))?;
     Ok(())
 }
 

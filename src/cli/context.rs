@@ -6,10 +6,11 @@ use super::exit::Exit;
 use super::fail::Failure;
 use super::out;
 use crate::config::{Config, Credentials, Profile};
+use crate::engine::presence::is_stale;
 use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
-use crate::model::{Account, Presence, Stamp, json as objects};
+use crate::model::{Account, Stamp, json as objects};
 use crate::store::{Scope, Store};
 
 /// What every command works with.
@@ -113,37 +114,8 @@ impl Context {
     /// All accounts, each with its staleness.
     pub async fn accounts(&self, store: &Store) -> Result<Vec<Account>, Failure> {
         let accounts = store.accounts().await.map_err(|error| Failure::store(self.lang, &error))?;
-        let (now, limit) = (now(), self.stale_after_ms());
-        Ok(accounts.into_iter().map(|account| with_staleness(account, now, limit)).collect())
-    }
-
-    fn stale_after_ms(&self) -> i64 {
-        i64::try_from(self.config.stale_after().as_millis()).unwrap_or(i64::MAX)
-    }
-}
-
-/// Marks an account whose evidence is older than `limit_ms`. Where nothing is believed nothing is stale.
-fn with_staleness(mut account: Account, now: Stamp, limit_ms: i64) -> Account {
-    account.stale = account.presence != Presence::Unknown
-        && account.observed_at.is_none_or(|observed| now.ms_since(observed) > limit_ms);
-    account
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn old_evidence_is_stale_and_no_belief_is_not() {
-        for (presence, observed_at, stale) in [
-            (Presence::Online, Some(Stamp(1_000)), false),
-            (Presence::Online, Some(Stamp(-1)), true),
-            (Presence::Offline, Some(Stamp(-1)), true),
-            (Presence::Online, None, true),
-            (Presence::Unknown, None, false),
-        ] {
-            let account = Account { presence, observed_at, ..Account::new("a".into()) };
-            assert_eq!(with_staleness(account, Stamp(1_000), 1_000).stale, stale, "{presence:?} {observed_at:?}");
-        }
+        let (now, interval) = (now(), self.config.watch.interval.value);
+        let dated = |account: Account| Account { stale: is_stale(&account, now, interval), ..account };
+        Ok(accounts.into_iter().map(dated).collect())
     }
 }

@@ -256,11 +256,6 @@ impl Config {
         Ok(stored.map(|password| Sourced::new(password, Origin::Credentials)))
     }
 
-    /// A belief that rests on evidence older than this is stale.
-    pub fn stale_after(&self) -> Duration {
-        (self.watch.interval.value * 3).max(Duration::from_secs(300))
-    }
-
     fn ad_hoc(&self) -> bool {
         self.env.get("SAOMA_GATEWAY").is_some() && self.env.get("SAOMA_ACCOUNT").is_some()
     }
@@ -416,12 +411,6 @@ mod tests {
         assert_eq!(at("sqlite:///a/b.db").unwrap().database.value, PathBuf::from("/a/b.db"));
         assert_eq!(at("sqlite:b.db").unwrap().database.value, PathBuf::from("b.db"));
         assert_eq!(at("postgres://user:secret@h/db").unwrap_err(), Error::NotYet);
-    }
-
-    #[test]
-    fn a_belief_lasts_three_intervals_or_five_minutes() {
-        assert_eq!(plain("").unwrap().stale_after(), Duration::from_secs(300));
-        assert_eq!(plain("[watch]\ninterval = '10m'").unwrap().stale_after(), Duration::from_secs(1800));
     }
 
     #[test]

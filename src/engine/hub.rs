@@ -14,13 +14,13 @@ use tokio_util::task::TaskTracker;
 use super::api::{Command, Event, Fleet, LoginEvent, LoginStep, Token, Way};
 use super::attempt::{FromLogin, Runner, is_suspect};
 use super::login::{Input, Machine, Remains, Wish};
-use super::presence::{Judge, is_stale};
+use super::presence::{Judge, is_stale, taken_offline};
 use super::shared::Shared;
 use super::{Sink, alerts};
 use crate::gateway::{Error, Kind};
 use crate::i18n::tf;
-use crate::model::{Account, Attempt, AttemptId, AttemptState, Presence, Reason, Source, Stamp, WId, WcId};
-use crate::store::{Begun, Stored, Verdict};
+use crate::model::{Account, Attempt, AttemptId, AttemptState, Presence, Reason, Stamp, WId, WcId};
+use crate::store::{Begun, Stored};
 
 /// The interval that staleness is reckoned with where no list is asked regularly.
 const USUAL_INTERVAL: Duration = Duration::from_secs(30);
@@ -595,20 +595,10 @@ impl Hub {
             let gateway_message = error.gateway_message.clone();
             return self.tell(Event::Rejected { wc_id, reason: error.reason(), gateway_message });
         }
-        let verdicts: Vec<Verdict> = wc_ids
-            .iter()
-            .map(|wc_id| Verdict {
-                wc_id: wc_id.clone(),
-                presence: Presence::Offline,
-                source: Source::Own,
-                at,
-                reason: Some(Reason::TakenOffline),
-            })
-            .collect();
         for wc_id in &wc_ids {
             self.judge.took_offline(wc_id, at);
         }
-        match self.shared.store.note(&verdicts).await {
+        match self.shared.store.note(&taken_offline(&wc_ids, at)).await {
             Ok(changed) => {
                 for account in changed {
                     self.account_changed(account);

@@ -24,6 +24,18 @@ pub fn is_stale(account: &Account, now: Stamp, interval: Duration) -> bool {
     }
 }
 
+/// What follows for accounts that the gateway took off line on our own wish, asked for at `at`.
+pub fn taken_offline(wc_ids: &[WcId], at: Stamp) -> Vec<Verdict> {
+    let verdict = |wc_id: &WcId| Verdict {
+        wc_id: wc_id.clone(),
+        presence: Presence::Offline,
+        source: Source::Own,
+        at,
+        reason: Some(Reason::TakenOffline),
+    };
+    wc_ids.iter().map(verdict).collect()
+}
+
 /// What one list leads to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Judgement {
