@@ -193,7 +193,7 @@ def run(command, program, mux, keep, name, keys):
                 image = shot(picture)
                 if not sent and image.std() > 8:
                     time.sleep(1.2)
-                    subprocess.run(["xdotool", "key", "--delay", "80", *keys], check=False, stderr=subprocess.DEVNULL)
+                    subprocess.run(["xdotool", "mousemove", "200", "200", "key", "--delay", "80", *keys], check=False, stderr=subprocess.DEVNULL)
                     sent = True
                     continue
                 results, read = judge(image)
