@@ -36,7 +36,7 @@ const LEAVE_SIGNAL: Duration = Duration::from_millis(30);
 
 /// What the loop drives: [`State`] with its `update` and `view`, or a test's own.
 pub trait Mind {
-    /// Takes in what happened; see [`app::update`]. `Msg::Drawn` alone must not take a needed frame back: only
+    /// Takes in what happened; see [`app::update()`]. `Msg::Drawn` alone must not take a needed frame back: only
     /// [`Mind::take_dirty`] does that.
     fn update(&mut self, msg: Msg, now: Now) -> Vec<Effect>;
     /// Draws the whole screen; see [`ui::view`].
