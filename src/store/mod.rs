@@ -105,7 +105,8 @@ impl Store {
 
     /// The attempt is over without a wId: erases its image URL, writes the log (`event` as in design.md §5), and puts
     /// the reason on the account where there is one, unless a login was stored since the attempt's request; with
-    /// `login_interrupted` the account is unknown and its wId no longer confirmed. An attempt that has ended already is left alone.
+    /// `login_interrupted` the account is unknown and its wId no longer confirmed, unless a success of an attempt
+    /// requested later is stored. An attempt that has ended already is left alone.
     pub async fn end_attempt(
         &self,
         id: &AttemptId,

@@ -17,6 +17,8 @@ struct Truth {
     owners: HashMap<String, String>,
     /// Logins by code: the polled wId, whose phone, and the wId it ended with.
     codes: Vec<(String, String, String)>,
+    /// By wId: which event asked for this login, and for which account.
+    asked: HashMap<String, (usize, String)>,
     logins: usize,
 }
 
@@ -24,19 +26,28 @@ fn truth(stage: &Stage) -> Truth {
     let mut truth = Truth::default();
     truth.owners.extend(stage.first.iter().map(|(wc_id, w_id)| (w_id.to_string(), wc_id.to_string())));
     let mut confirmed: Vec<Pair> = Vec::new();
-    for event in stage.events.lock().unwrap().iter() {
+    let mut codes: HashMap<String, (usize, String)> = HashMap::new();
+    let mut dialogs: HashMap<String, (usize, String)> = HashMap::new();
+    for (at, event) in stage.events.lock().unwrap().iter().enumerate() {
         let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
         match (event["event"].as_str(), event["how"].as_str()) {
+            (Some("code"), _) => drop(codes.insert(text("w_id"), (at, text("wc_id")))),
+            (Some("dialog"), _) => drop(dialogs.insert(text("wc_id"), (at, text("wc_id")))),
             (Some("confirmed"), _) => confirmed.push((text("w_id"), text("wc_id"))),
             (Some("code_over"), _) => confirmed.retain(|(w_id, _)| *w_id != text("w_id")),
             (Some("online"), how) => {
                 truth.logins += 1;
                 truth.owners.insert(text("w_id"), text("wc_id"));
-                let at = confirmed.iter().position(|(_, wc_id)| how == Some("code") && *wc_id == text("wc_id"));
-                if let Some(at) = at {
-                    let (polled, wc_id) = confirmed.remove(at);
-                    truth.codes.push((polled, wc_id, text("w_id")));
-                }
+                let by_code = confirmed.iter().position(|(_, wc_id)| how == Some("code") && *wc_id == text("wc_id"));
+                let asked = match by_code {
+                    Some(at) => {
+                        let (polled, wc_id) = confirmed.remove(at);
+                        truth.codes.push((polled.clone(), wc_id, text("w_id")));
+                        codes.get(&polled)
+                    }
+                    None => dialogs.get(&text("wc_id")),
+                };
+                truth.asked.extend(asked.map(|asked| (text("w_id"), asked.clone())));
             }
             _ => {}
         }
@@ -140,7 +151,10 @@ async fn accounts(stage: &Stage, truth: &Truth, connection: &mut SqliteConnectio
             }
         } else {
             // V1's list does not say which wId is live. What is not certain must not be handed out as certain.
-            presence != "online" || !confirmed || w_id.as_ref() == lives
+            presence != "online"
+                || !confirmed
+                || w_id.as_ref() == lives
+                || lives.is_some_and(|lives| is_beyond_v1(stage, &truth.asked, &wc_id, w_id.as_deref(), lives))
         };
         if !right {
             wrongs.push(format!(
@@ -148,6 +162,20 @@ async fn accounts(stage: &Stage, truth: &Truth, connection: &mut SqliteConnectio
             ));
         }
     }
+}
+
+/// Whether V1 gives no chance to know what lives: a login that was asked for earlier worked after the stored one, or the
+/// account scanned a code that was another's, and the gateway tells a success once.
+fn is_beyond_v1(
+    stage: &Stage,
+    asked: &HashMap<String, (usize, String)>,
+    wc_id: &str,
+    stored: Option<&str>,
+    lives: &str,
+) -> bool {
+    let Some((at, wished)) = asked.get(lives) else { return false };
+    let earlier = stored.and_then(|stored| asked.get(stored)).is_some_and(|(stored_at, _)| at < stored_at);
+    earlier || (!stage.setting.replay && wished != wc_id)
 }
 
 /// The bots have been told.

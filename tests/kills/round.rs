@@ -118,28 +118,39 @@ fn ms(random: &mut fastrand::Rng, most: u64) -> Duration {
     Duration::from_micros(random.u64(..most * 1_000))
 }
 
-fn moment(random: &mut fastrand::Rng) -> Moment {
-    const LINES: [&str; 5] = ["second_login_sent", "qr", "waiting", "scanned", "logged_in"];
-    const EVENTS: [(&str, Option<&str>); 10] = [
+type Events = &'static [(&'static str, Option<&'static str>)];
+
+/// What happens in a process's life that it may be killed after: lines, and events at the gateway.
+fn stations(way: &str) -> (&'static [&'static str], Events) {
+    const CODE: Events = &[
         ("code", None),
-        ("dialog", None),
         ("scanned", None),
         ("confirmed", None),
         ("online", None),
         ("online", None),
         ("request", Some("iPadLogin")),
         ("request", Some("getIPadLoginInfo")),
-        ("request", Some("secondLogin")),
-        ("request", Some("queryLoginWx")),
+        ("request", Some("image")),
     ];
+    const LIST: Events = &[("request", Some("queryLoginWx")), ("request", Some("getIPadLoginInfo"))];
+    const DIALOG: Events = &[("dialog", None), ("online", None), ("request", Some("secondLogin"))];
+    match way {
+        "code" => (&["qr", "waiting", "logged_in"], CODE),
+        "list" => (&["status"], LIST),
+        _ => (&["second_login_sent", "logged_in"], DIALOG),
+    }
+}
+
+fn moment(way: &str, random: &mut fastrand::Rng) -> Moment {
+    let (lines, events) = stations(way);
     match random.u8(..10) {
-        0 => Moment::After(ms(random, 1_800)),
-        1..4 => Moment::After(ms(random, 500)),
-        4..6 => Moment::Line(random.choice(LINES).unwrap(), ms(random, 4)),
+        0 => Moment::After(ms(random, 1_500)),
+        1..4 => Moment::After(ms(random, 300)),
+        4..6 => Moment::Line(random.choice(lines).unwrap(), ms(random, 4)),
         _ => {
-            let (event, endpoint) = random.choice(EVENTS).unwrap();
+            let (event, endpoint) = random.choice(events).unwrap();
             let most = if random.bool() { 3 } else { 25 };
-            Moment::Event(event, endpoint, ms(random, most))
+            Moment::Event(event, *endpoint, ms(random, most))
         }
     }
 }
@@ -275,7 +286,14 @@ async fn process(stage: Arc<Stage>, wc_id: &'static str, mut random: fastrand::R
     let moment = match wish {
         None if random.bool() => None,
         _ if random.u8(..12) == 0 => None,
-        _ => Some(moment(&mut random)),
+        _ => {
+            let way = match &wish {
+                None => "list",
+                Some((_, dialog, codes)) if !dialog || (*codes > 0 && random.u8(..3) == 0) => "code",
+                Some(_) => "dialog",
+            };
+            Some(moment(way, &mut random))
+        }
     };
     let killed = run_program(&stage, &arguments, moment, &mut random).await;
     let mut tally = stage.tally.lock().unwrap();
