@@ -7,9 +7,10 @@ use std::time::Duration;
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
+use super::orphans;
 use crate::config::Profile;
 use crate::engine::presence::taken_offline;
-use crate::gateway::{Error, Kind};
+use crate::gateway::{Error, Gateway, Kind};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
 use crate::store::{Store, Verdict};
 
@@ -100,9 +101,16 @@ fn wanted_lists(offline_after: u32) -> usize {
     offline_after.clamp(1, MAX_LISTS) as usize
 }
 
-/// Asks the gateway, judges, tells the store.
+/// Goes on with what dead processes left, asks the gateway, judges, tells the store, and the bots of what is new.
 pub async fn ask(context: &Context, profile: &Profile, store: &Store) -> Result<Asked, Failure> {
     let gateway = context.gateway(profile)?;
+    orphans::go_on(context, profile, store).await?;
+    let asked = ask_lists(context, profile, store, &gateway).await?;
+    orphans::tell(context, profile, store).await?;
+    Ok(asked)
+}
+
+async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway: &Gateway) -> Result<Asked, Failure> {
     let password = if profile.dialect.value.lists_w_ids() {
         None
     } else {

@@ -12,6 +12,7 @@ pub mod import;
 pub mod log;
 pub mod login;
 pub mod offline;
+pub mod orphans;
 pub mod out;
 pub mod png;
 pub mod printer;

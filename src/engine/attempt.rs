@@ -200,6 +200,7 @@ impl Runner {
                 requested_at: before.requested_at,
                 abandoned: true,
                 known_w_id: None,
+                orphan: false,
             };
             self.tell_hub(FromLogin::Twin(twin, remains, self.wc_id.clone()));
         }

@@ -379,14 +379,14 @@ impl Hub {
                 continue;
             }
             match self.shared.store.take_over(&attempt.id).await {
-                Ok(true) => self.resume(attempt),
+                Ok(true) => self.resume(attempt).await,
                 Ok(false) => {}
                 Err(error) => self.store_failed(&error.to_string()),
             }
         }
     }
 
-    fn resume(&mut self, attempt: Attempt) {
+    async fn resume(&mut self, attempt: Attempt) {
         tracing::info!(attempt = %attempt.id, rung = attempt.rung.name(), "taking over");
         let known_w_id =
             attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).and_then(|account| account.w_id.clone());
@@ -400,8 +400,16 @@ impl Hub {
             requested_at: attempt.requested_at,
             abandoned: busy || attempt.state == AttemptState::Abandoned,
             known_w_id,
+            orphan: true,
         };
         let machine = Machine::resumed(self.wish_of(attempt.wc_id.clone()), remains, self.shared.options.show_resumed);
+        // What goes on unseen must not stand in the way of whoever wants to log the account in now.
+        if machine.is_abandoned()
+            && attempt.state == AttemptState::Open
+            && let Err(error) = self.shared.store.abandon_attempt(&attempt.id).await
+        {
+            self.store_failed(&error.to_string());
+        }
         self.spawn(attempt.id, attempt.wc_id, machine);
     }
 

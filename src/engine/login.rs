@@ -62,6 +62,8 @@ pub struct Remains {
     pub abandoned: bool,
     /// The wId that the store holds for the account: a list that shows another one means the login has worked.
     pub known_w_id: Option<WId>,
+    /// Whether its process died, which may have been told of a success; an old code of a living one was not.
+    pub orphan: bool,
 }
 
 /// A code that was read and can be shown.
@@ -770,6 +772,7 @@ impl Machine {
         if !self.is_current(generation) {
             return;
         }
+        let polls_alone = self.is_told_by_polls_alone();
         let polling = match &mut self.state {
             State::Polling(polling) => polling,
             State::New
@@ -789,6 +792,9 @@ impl Machine {
         }
         match result {
             Ok(PollReply::Expired { .. }) => self.code_over(now, out),
+            Err(error) if polls_alone && is_last_word(&error, last) => {
+                self.fail(Reason::LoginInterrupted, error.gateway_message, error.detail, out);
+            }
             // The code is over whatever else is said, except that it worked.
             Ok(_) if last => self.code_over(now, out),
             Err(error) if last => {
@@ -839,6 +845,12 @@ impl Machine {
             // Taken above.
             Ok(PollReply::LoggedIn(record)) => self.success(record, out),
         }
+    }
+
+    /// Whether only polls can tell how a dead process's login ended: a gateway that tells a success once may have told
+    /// it to that process, and no list will say (V1).
+    fn is_told_by_polls_alone(&self) -> bool {
+        self.resumed.as_ref().is_some_and(|remains| remains.orphan) && !self.wish.dialect.lists_w_ids()
     }
 
     /// The line broke: the same wId is polled again after 1, 2, 4 … 10 s (design.md §4).
@@ -1084,6 +1096,16 @@ const fn may_pass(error: &Error) -> bool {
         | Kind::Platform(_)
         | Kind::BadImage
         | Kind::BadSettings => false,
+    }
+}
+
+/// Whether no further poll will tell more than this failed one.
+const fn is_last_word(error: &Error, last: bool) -> bool {
+    match error.kind {
+        // Nobody confirmed so far, or the token has to be looked at first.
+        Kind::TokenSuspect | Kind::TimedOut => false,
+        Kind::Unreachable | Kind::Malformed | Kind::TooLarge | Kind::Http(_) => last,
+        Kind::Refused | Kind::RefusedInside | Kind::Platform(_) | Kind::BadImage | Kind::BadSettings => true,
     }
 }
 

@@ -639,6 +639,7 @@ fn remains(rung: Rung, w_id: Option<&str>, left_ms: i64) -> Remains {
         requested_at: at(0).wall,
         abandoned: false,
         known_w_id: Some(WId::from("w0")),
+        orphan: true,
     }
 }
 

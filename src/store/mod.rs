@@ -104,8 +104,9 @@ impl Store {
     }
 
     /// The attempt is over without a wId: erases its image URL, writes the log (`event` as in design.md §5), and puts
-    /// the reason on the account where there is one, unless a login was stored since the attempt's request. An
-    /// attempt that has ended already is left alone.
+    /// the reason on the account where there is one, unless a login was stored since the attempt's request; with
+    /// `login_interrupted` the account is unknown and its wId no longer confirmed, unless a success of an attempt
+    /// requested later is stored. An attempt that has ended already is left alone.
     pub async fn end_attempt(
         &self,
         id: &AttemptId,
@@ -130,7 +131,8 @@ impl Store {
 
     /// The fleet list showed another wId for an account: in one transaction like [`Store::store_login`], with event
     /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the evidence (started at `at`) is older than
-    /// the last stored login, the wId is known as current already, or an attempt other than `attempt` is open on it.
+    /// the last stored login, the wId is known as current already, or an attempt other than `attempt` is open on it and
+    /// its owner lives.
     /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's.
     pub async fn adopt(
         &self,

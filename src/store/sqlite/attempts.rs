@@ -176,7 +176,8 @@ impl Sqlite {
         Ok(tx.commit().await?)
     }
 
-    /// Puts on the account how its login ended, unless a login was stored since that one's request.
+    /// Puts on the account how its login ended, unless a login was stored since that one's request. Where nobody knows
+    /// how it ended, nobody knows which wId lives either.
     pub(super) async fn put_reason(
         &self,
         tx: &mut SqliteConnection,
@@ -185,7 +186,9 @@ impl Sqlite {
         gateway_message: Option<&str>,
         requested_at: Stamp,
     ) -> Result<()> {
-        let query = sqlx::query(sql!("account_reason"))
+        let statement =
+            if reason == Reason::LoginInterrupted { sql!("account_interrupted") } else { sql!("account_reason") };
+        let query = sqlx::query(statement)
             .bind(self.profile)
             .bind(wc_id.as_str())
             .bind(reason.code())

@@ -1,0 +1,66 @@
+//! What processes that died have left: logins that may have worked meanwhile, and wIds that the bots were not told of.
+//! A command that comes by goes on with both, for a moment: where no program stays, nobody else will.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::context::Context;
+use super::fail::Failure;
+use super::stage;
+use crate::config::Profile;
+use crate::engine::api::Command;
+use crate::engine::{Engine, Renewal};
+use crate::model::AttemptId;
+use crate::store::Store;
+
+/// How long a command waits for orphaned logins: two lists that agree, or one poll. Those that a phone may still
+/// answer are left to the next one to come by.
+const MOMENT: Duration = Duration::from_millis(2_500);
+/// Between two looks at what is left.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Goes on with the logins of dead processes, and tells the bots what they have not been told.
+pub async fn go_on(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
+    let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
+    let orphans: Vec<AttemptId> =
+        attempts.into_iter().filter(|attempt| !store.is_alive(&attempt.owner)).map(|attempt| attempt.id).collect();
+    if orphans.is_empty() {
+        return tell(context, profile, store).await;
+    }
+    run(context, profile, store, async || {
+        let limit = tokio::time::Instant::now() + MOMENT;
+        while tokio::time::Instant::now() < limit {
+            match store.attempts().await {
+                Ok(left) if left.iter().any(|attempt| orphans.contains(&attempt.id)) => {
+                    tokio::time::sleep(LOOK).await;
+                }
+                // A store that fails says so where it matters.
+                Ok(_) | Err(_) => break,
+            }
+        }
+    })
+    .await
+}
+
+/// Tells the bots what waits in the outbox.
+pub async fn tell(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
+    match store.outbox_next().await.map_err(|error| Failure::store(context.lang, &error))? {
+        Some(due) if due <= super::context::now() => run(context, profile, store, async || {}).await,
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Runs an engine for as long as `until` takes; at its end it tells the bots what is due.
+async fn run(context: &Context, profile: &Profile, store: &Store, until: impl AsyncFnOnce()) -> Result<(), Failure> {
+    let mut options = stage::engine_options(context, profile, true);
+    options.interval = None;
+    options.renewal = Renewal::Times(0);
+    options.show_resumed = false;
+    let gateway = context.gateway(profile)?;
+    let (engine, ended) = Engine::start(options, gateway, store.clone(), None, Arc::new(|_event| {}));
+    until().await;
+    engine.send(Command::Stop);
+    // It ends in its own time; how does not matter here.
+    let _ = ended.await;
+    Ok(())
+}
