@@ -370,6 +370,30 @@ impl Tui {
             command.env(name, value);
         }
         command.cwd(home);
+        Self::spawn(command, columns, rows)
+    }
+
+    /// A shell with a bare prompt, as recorders start it, that finds the program.
+    pub(crate) fn shell(home: &Path, env: &[(String, String)], columns: u16, rows: u16) -> Self {
+        let mut command = CommandBuilder::new("bash");
+        command.args(["--noprofile", "--norc", "+o", "history"]);
+        command.env_clear();
+        for (name, value) in environment(home).into_iter().filter(|(name, _)| *name != "SAOMA_LANG") {
+            command.env(name, value);
+        }
+        let mut path = Path::new(SAOMA).parent().unwrap().as_os_str().to_owned();
+        path.push(":");
+        path.push(std::env::var_os("PATH").unwrap_or_default());
+        command.env("PATH", path);
+        command.env("PS1", "> ");
+        for (name, value) in env {
+            command.env(name, value);
+        }
+        command.cwd(home);
+        Self::spawn(command, columns, rows)
+    }
+
+    fn spawn(command: CommandBuilder, columns: u16, rows: u16) -> Self {
         let pair = native_pty_system().openpty(size(columns, rows)).unwrap();
         let before = format!("{:?}", pair.master.get_termios().unwrap());
         let child = pair.slave.spawn_command(command).unwrap();

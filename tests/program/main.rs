@@ -12,3 +12,4 @@ mod headless;
 mod kit;
 mod logins;
 mod screens;
+mod tape;
