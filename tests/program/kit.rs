@@ -139,10 +139,6 @@ impl Desk {
         desk
     }
 
-    pub(crate) fn v1(setup: Setup) -> Self {
-        Self::new(Setup { dialect: Dialect::V1, ..setup })
-    }
-
     /// A gateway and an empty home.
     pub(crate) fn bare(setup: Setup) -> Self {
         let place = Place::take();
@@ -208,7 +204,7 @@ impl Desk {
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        Running(Some(child))
+        Running::new(child)
     }
 
     /// `saoma wid`, which has to succeed.
@@ -265,21 +261,46 @@ impl Desk {
 }
 
 /// A command that runs.
-pub(crate) struct Running(Option<std::process::Child>);
+pub(crate) struct Running {
+    child: Option<std::process::Child>,
+    out: Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
 
 impl Running {
+    fn new(mut child: std::process::Child) -> Self {
+        let out = Arc::new(Mutex::new(String::new()));
+        let (mut stdout, into) = (child.stdout.take().unwrap(), Arc::clone(&out));
+        let reader = std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = stdout.read(&mut buffer) {
+                into.lock().unwrap().push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+            }
+        });
+        Self { child: Some(child), out, reader: Some(reader) }
+    }
+
+    /// Waits until it has told an event.
+    #[track_caller]
+    pub(crate) fn wait_event(&self, event: &str) {
+        let wanted = format!("\"event\":\"{event}\"");
+        eventually(event, || self.out.lock().unwrap().contains(&wanted));
+    }
+
     pub(crate) fn end(mut self) -> Went {
-        Went::of(self.0.take().unwrap().wait_with_output().unwrap())
+        let output = self.child.take().unwrap().wait_with_output().unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        Went { out: self.out.lock().unwrap().clone(), ..Went::of(output) }
     }
 
     pub(crate) fn pid(&self) -> Pid {
-        Pid::from_raw(i32::try_from(self.0.as_ref().unwrap().id()).unwrap()).unwrap()
+        Pid::from_raw(i32::try_from(self.child.as_ref().unwrap().id()).unwrap()).unwrap()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(mut child) = self.0.take() {
+        if let Some(mut child) = self.child.take() {
             let _gone = child.kill();
             let _gone = child.wait();
         }
