@@ -8,6 +8,7 @@
 )]
 
 mod eye;
+mod faults;
 mod headless;
 mod kit;
 mod logins;
