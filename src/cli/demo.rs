@@ -16,7 +16,7 @@ use crate::config::{Config, Env, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
-use crate::model::{Account, Presence, Source, Stamp, WcId};
+use crate::model::{Account, Presence, Source, Stamp, WId, WcId};
 use crate::qr;
 use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
 use crate::store::{Edit, Scope, Store, Verdict};
@@ -144,7 +144,8 @@ async fn open(folder: &Path, simulator: &Simulator, lang: Lang) -> Result<Store,
     Store::open(&folder.join("saoma.db"), scope).await.map_err(|error| Failure::store(lang, &error))
 }
 
-/// What an operator would have by now: accounts with names and holders, some online, some dropped an hour ago.
+/// What an operator would have by now: accounts with names, holders and the wIds of their last logins, some online,
+/// some dropped.
 async fn fill(
     store: &Store,
     simulator: &Simulator,
@@ -161,7 +162,7 @@ async fn fill(
         let w_id = live(&wc_id);
         let holder = holders.get(number % holders.len()).copied().unwrap_or_default();
         let edit = Edit {
-            w_id: w_id.clone(),
+            w_id: Some(w_id.clone().unwrap_or_else(|| former_w_id(number))),
             nick_name: Some(account.nick_name.as_str().into()),
             w_account: Some(account.w_account.as_str().into()),
             holder: Some(holder.into()),
@@ -175,6 +176,11 @@ async fn fill(
     store.note_list(at, &verdicts, &[]).await?;
     store.confirm_w_ids(&online).await?;
     store.accounts().await
+}
+
+/// The wId under which an account that dropped was online before: it was signed in once, so second login is open to it.
+fn former_w_id(number: usize) -> WId {
+    WId::new(format!("5a0a0000-0000-4000-8000-{number:012}"))
 }
 
 /// The digits: what the simulated phones do.

@@ -1,0 +1,16 @@
+//! The whole program: the real binary in a real PTY or without one, against a simulated gateway over real HTTP.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may fail anywhere, its helpers included"
+)]
+
+mod eye;
+mod faults;
+mod headless;
+mod kit;
+mod logins;
+mod screens;
+mod tape;
