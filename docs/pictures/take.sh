@@ -31,7 +31,7 @@ picture() {
   local look=("${DARK[@]}" "${PALETTE[@]}")
   [ "$colours" = light ] && look=("${LIGHT[@]}")
   env -i PATH="$PATH" HOME="$WORK" DISPLAY="$DISPLAY" LANG=C.UTF-8 TZ=UTC SAOMA_LANG="$lang" \
-    xterm -u8 +sb -xrm '*boldColors: false' -b 8 -bw 0 -fa 'DejaVu Sans Mono' -fd 'Noto Sans Mono CJK SC,Symbola' -fs 11 "${look[@]}" \
+    xterm -u8 +sb -xrm '*boldColors: false' -xrm '*limitFontWidth: 100' -b 8 -bw 0 -fa 'DejaVu Sans Mono' -fd 'Noto Sans Mono CJK SC' -fs 11 "${look[@]}" \
     -geometry "$size+0+0" -T saoma -e "$SAOMA" demo --seed 7 --at 2026-01-05T09:00:00Z &
   local xterm=$! window
   window=$(xdotool search --sync --onlyvisible --pid "$xterm" | head -1)
