@@ -252,6 +252,10 @@ actions! {
     Cancel = "cancel", ["c"], Main;
     /// The code on the whole screen, and back.
     FullScreen = "full_screen", ["z"], Main;
+    /// The code in the next layout.
+    NextLayout = "next_layout", ["L"], Main;
+    /// The code as a PNG file.
+    WritePng = "write_png", ["w"], Main;
     /// The code light on dark, and back.
     Invert = "invert", ["i"], Main;
     /// Add an account by wcId.

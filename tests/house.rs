@@ -15,7 +15,20 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("store", &["model"]),
     ("simulator", &["model"]),
     ("engine", &["model", "gateway", "qr", "store", "i18n"]),
-    ("app", &["model", "action", "i18n", "engine::api", "config::keymap", "config::theme", "qr::code"]),
+    (
+        "app",
+        &[
+            "model",
+            "action",
+            "i18n",
+            "engine::api",
+            "config::keymap",
+            "config::theme",
+            "config::qr_layout",
+            "qr::code",
+            "qr::render",
+        ],
+    ),
     (
         "ui",
         &["app", "model", "action", "i18n", "engine::api", "qr::render", "qr::code", "config::theme", "config::keymap"],

@@ -1,8 +1,10 @@
 //! Everything the TUI's mind asks its body to do: data.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
-use crate::engine::api::Command;
+use crate::engine::api::{Code, Command};
 use crate::model::{Dialect, WcId};
 
 /// Everything `update` can ask for.
@@ -14,6 +16,21 @@ pub enum Effect {
     SignIn(SignInForm),
     /// Copy to the clipboard of the person's own machine (OSC 52).
     Copy(String),
+    /// Write this code as a PNG file that only its owner can read, over the one that this login had before; answered
+    /// by `Msg::Notice`, which says where it is.
+    WritePng {
+        /// Whose, by [`LoginNumber`](super::logins::LoginNumber).
+        login: u64,
+        /// The account; `None` for a new one.
+        wc_id: Option<WcId>,
+        /// The code.
+        code: Arc<Code>,
+    },
+    /// The code is over: its file goes.
+    RemovePng {
+        /// Whose.
+        login: u64,
+    },
     /// Ring the bell.
     Bell,
     /// Clear and draw everything anew.

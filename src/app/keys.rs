@@ -1,5 +1,6 @@
 //! What a key does: to whatever lies on top, else through the keymap.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -10,8 +11,9 @@ use super::logins::Stage;
 use super::popup::{Popup, help_lines};
 use super::sign_in::Outcome;
 use super::state::{Pane, Selected, State};
-use super::{DemoPhone, Effect};
+use super::{DemoPhone, Effect, drawing};
 use crate::action::{Action, Key, KeyCode, Scope};
+use crate::config::qr_layout::QrLayout;
 use crate::engine::api::{Command, Way};
 use crate::i18n::{t, tf};
 use crate::model::text::clean;
@@ -72,6 +74,8 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
         Action::FullScreen
             | Action::Close
             | Action::Invert
+            | Action::NextLayout
+            | Action::WritePng
             | Action::Cancel
             | Action::Quit
             | Action::Help
@@ -192,6 +196,23 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                 state.popup = None;
             }
         }
+        Popup::Text { login, code } => {
+            let (number, code) = (*login, Arc::clone(code));
+            if yes {
+                state.popup = None;
+                let same = |login: &&mut super::logins::Login| {
+                    login.code(now.wall).is_some_and(|shown| Arc::ptr_eq(shown, &code))
+                };
+                match state.logins.get_mut(number).filter(same) {
+                    Some(login) => login.as_text = true,
+                    None => say(state, "ui.toast.no_code", now),
+                }
+            } else if no {
+                state.popup = None;
+                // On in the circle: without this the layouts behind the question could not be reached.
+                drawing::choose(state, QrLayout::Half, now);
+            }
+        }
         Popup::Quit => {
             if yes {
                 return vec![Effect::Quit];
@@ -272,6 +293,8 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
                 say(state, "ui.toast.no_code", now);
             }
         }
+        Action::NextLayout => drawing::next(state, now),
+        Action::WritePng => return write_png(state, now),
         Action::Invert => {
             state.invert = !state.invert;
             if state.invert {
@@ -428,6 +451,20 @@ fn cancel(state: &mut State, now: Now) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+fn write_png(state: &mut State, now: Now) -> Vec<Effect> {
+    let shown = state.login().and_then(|login| {
+        let code = login.code(now.wall)?;
+        Some((login.number, login.wc_id.clone(), Arc::clone(code)))
+    });
+    let Some((number, wc_id, code)) = shown else {
+        say(state, "ui.toast.no_code", now);
+        return Vec::new();
+    };
+    state.pngs.retain(|(other, _)| *other != number);
+    state.pngs.push((number, Arc::clone(&code)));
+    vec![Effect::WritePng { login: number.0, wc_id, code }]
 }
 
 fn copy_w_id(state: &mut State, now: Now) -> Vec<Effect> {

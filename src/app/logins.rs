@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
+
 use super::field::Field;
 use crate::engine::api::{Code, LoginEvent, LoginStep, Way};
 use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
@@ -89,6 +91,10 @@ pub struct Login {
     pub stage: Stage,
     /// The code, while one can be scanned; see [`Login::code`].
     code: Option<Arc<Code>>,
+    /// What the code says, as long as it is there.
+    payload: Option<SecretString>,
+    /// Whether somebody wants this code as text.
+    pub as_text: bool,
     /// When the code or the dialog is over.
     pub deadline: Option<Stamp>,
     /// The gateway's words for the last thing that went wrong, uncleaned.
@@ -121,6 +127,18 @@ impl Login {
             Stage::Scan => self.code.as_ref().filter(|_| self.deadline.is_some_and(|deadline| deadline > now)),
             _ => None,
         }
+    }
+
+    /// What the code says, if it can still be scanned at `now`.
+    pub fn payload(&self, now: Stamp) -> Option<&SecretString> {
+        self.payload.as_ref().filter(|_| self.code(now).is_some())
+    }
+
+    /// The code is over, used or gone: nothing of it stays.
+    fn cover(&mut self) {
+        self.code = None;
+        self.payload = None;
+        self.as_text = false;
     }
 
     /// Whether it waits for an answer of unknown length, so that a spinner is due.
@@ -174,7 +192,7 @@ impl Login {
             }
             LoginStep::Resumed { rung, expires_at } => {
                 self.reach(rung);
-                self.code = None;
+                self.cover();
                 self.deadline = expires_at;
                 self.stage = match rung {
                     Rung::SecondLogin => Stage::Dialog,
@@ -183,7 +201,7 @@ impl Login {
             }
             LoginStep::Requesting { rung } => {
                 self.reach(rung);
-                self.code = None;
+                self.cover();
                 self.deadline = None;
                 self.stage = Stage::Requesting;
             }
@@ -200,35 +218,37 @@ impl Login {
                 self.deadline = None;
                 self.stage = Stage::Requesting;
             }
-            LoginStep::Qr { w_id: _, expires_at, code, payload: _ } => {
+            LoginStep::Qr { w_id: _, expires_at, code, payload } => {
                 self.reach(Rung::QrLogin);
+                self.cover();
+                self.payload = Some(payload);
                 self.code = Some(code);
                 self.deadline = Some(expires_at);
                 self.stage = Stage::Scan;
             }
             LoginStep::NoPicture { detail: _, expires_at } => {
                 self.reach(Rung::QrLogin);
-                self.code = None;
+                self.cover();
                 self.deadline = Some(expires_at);
                 self.stage = Stage::NoPicture;
             }
             LoginStep::Waiting => self.broken = None,
             LoginStep::PollBroken { retry_at, detail: _ } => self.broken = Some(retry_at),
             LoginStep::Scanned => {
-                self.code = None;
+                self.cover();
                 self.stage = Stage::Scanned;
             }
             LoginStep::VerifyCodeRequired { gateway_message } => {
-                self.code = None;
+                self.cover();
                 self.words = Some(gateway_message);
                 self.stage = Stage::Verify { field: Field::default(), drawn: false };
             }
             LoginStep::DeviceVerification { url } => {
-                self.code = None;
+                self.cover();
                 self.stage = Stage::Device { url };
             }
             LoginStep::Expired { renewing: true } => {
-                self.code = None;
+                self.cover();
                 self.deadline = None;
                 self.stage = Stage::Renewing;
             }
@@ -249,7 +269,7 @@ impl Login {
     }
 
     fn end(&mut self, ending: Ending) {
-        self.code = None;
+        self.cover();
         self.deadline = None;
         self.stage = Stage::Ended(ending);
     }
@@ -288,6 +308,8 @@ impl Logins {
             rungs: [RungState::Ahead, RungState::Ahead, RungState::Ahead],
             stage: Stage::Wished,
             code: None,
+            payload: None,
+            as_text: false,
             deadline: None,
             words: None,
             broken: None,

@@ -1,6 +1,8 @@
 //! The TUI's mind: [`State`], [`Msg`] in, [`Effect`] out. Pure: owns no handle, channel or clock.
 
 pub mod accounts;
+pub mod capabilities;
+pub mod drawing;
 pub mod effect;
 pub mod events;
 pub mod field;
@@ -17,6 +19,7 @@ pub mod update;
 // What the face needs to read the state, so that it has to know nobody behind the mind.
 pub use crate::action::Action;
 pub use crate::engine::api::{Code, Fleet, Token};
+pub use capabilities::{Capabilities, Multiplexer, Palette};
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;
 pub use state::{Start, State};

@@ -1,5 +1,6 @@
 //! Everything that can happen to the TUI's state.
 
+use super::Capabilities;
 use crate::action::Key;
 use crate::engine::api::Event;
 
@@ -17,6 +18,8 @@ pub enum Msg {
         /// Rows.
         rows: u16,
     },
+    /// What is known of the terminal now.
+    Terminal(Capabilities),
     /// The engine tells something.
     Engine(Event),
     /// A frame of the current state was written: a popup on it takes keys from now on.

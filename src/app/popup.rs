@@ -1,8 +1,12 @@
 //! What can lie over the panes and take the keys: only after a frame showed it, so that no key typed for something
 //! else answers a question.
 
+use std::sync::Arc;
+
 use super::field::Field;
+use super::logins::LoginNumber;
 use crate::action::{Info, Scope, TABLE};
+use crate::engine::api::Code;
 use crate::model::WcId;
 
 /// What lies over the panes.
@@ -24,6 +28,13 @@ pub enum Popup {
     Offline {
         /// Which.
         wc_id: WcId,
+    },
+    /// Whether to show a code as text.
+    Text {
+        /// Whose.
+        login: LoginNumber,
+        /// Which: a yes is for this one only.
+        code: Arc<Code>,
     },
     /// Whether to leave although codes wait.
     Quit,

@@ -1,16 +1,19 @@
 //! What the TUI knows.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::Accounts;
+use super::capabilities::Capabilities;
 use super::events::{EventLine, Events, Happening};
 use super::layout::Layout;
 use super::logins::{Login, LoginNumber, Logins, Stage};
 use super::popup::{Popup, Shown};
 use super::sign_in::SignIn;
 use crate::config::keymap::Keymap;
-use crate::engine::api::{Fleet, Token};
-use crate::i18n::Lang;
+use crate::config::qr_layout::QrLayout;
+use crate::engine::api::{Code, Fleet, Token};
+use crate::i18n::{Lang, t};
 use crate::model::{Account, Dialect, Now, Reason, Stamp, WcId};
 
 /// A pane that can have the focus.
@@ -67,6 +70,10 @@ pub struct Start {
     pub keymap: Keymap,
     /// Whether colours are wished (`NO_COLOR`); the code has its own always.
     pub colour: bool,
+    /// How codes are to be drawn.
+    pub qr_layout: QrLayout,
+    /// What is known of the terminal before it was asked.
+    pub terminal: Capabilities,
     /// What the store knows already, so that the first frame is whole.
     pub accounts: Vec<Account>,
     /// Columns and rows of the terminal.
@@ -89,6 +96,12 @@ pub struct State {
     pub(crate) keymap: Keymap,
     pub(crate) colour: bool,
     pub(crate) size: (u16, u16),
+    pub(crate) terminal: Capabilities,
+    pub(crate) qr_layout: QrLayout,
+    /// The layout that a key has chosen, for the session.
+    pub(crate) qr_chosen: Option<QrLayout>,
+    /// The codes that are in PNG files.
+    pub(crate) pngs: Vec<(LoginNumber, Arc<Code>)>,
     pub(crate) accounts: Accounts,
     pub(crate) logins: Logins,
     pub(crate) events: Events,
@@ -149,8 +162,13 @@ impl State {
             keymap: start.keymap,
             colour: start.colour,
             size: start.size,
+            terminal: start.terminal,
+            qr_layout: start.qr_layout,
             ..Self::default()
         };
+        if start.qr_layout == QrLayout::Image {
+            state.complain(t(state.lang, "ui.toast.no_image").into_owned());
+        }
         state.accounts.replace(start.accounts);
         state.settle();
         state
@@ -170,7 +188,11 @@ impl State {
             let into = now.mono.as_millis() % SPIN.as_millis();
             SPIN.saturating_sub(Duration::from_millis(u64::try_from(into).unwrap_or(0)))
         });
-        [toast, order, second, spin].into_iter().flatten().min()
+        // A picture in a file goes with its code, whether the login is on the screen or not.
+        let png = self.pngs.iter().filter_map(|(number, _)| self.logins.get(*number)?.deadline).min().map(|deadline| {
+            Duration::from_millis(u64::try_from(deadline.ms_since(now.wall)).unwrap_or(0).clamp(1, 60_000))
+        });
+        [toast, order, second, spin, png].into_iter().flatten().min()
     }
 
     /// Whether a spinner is on the screen.

@@ -1,18 +1,21 @@
 //! The one function that changes the state.
 
+use std::sync::Arc;
+
 use super::events::Events;
 use super::heard::heard;
 use super::keys::{key, paste};
-use super::logins::{Logins, Stage};
+use super::logins::{LoginNumber, Logins, Stage};
 use super::state::{HAND, State};
 use super::{Effect, Msg};
+use crate::engine::api::Code;
 use crate::i18n::t;
 use crate::model::Now;
 use crate::model::text::clean;
 
 /// Takes what happened, changes the state, says what is to be done. Never panics, whatever comes in whatever order.
 pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
-    let effects = match msg {
+    let mut effects = match msg {
         Msg::Key(pressed) => {
             let seen = state.seen == state.selected;
             let effects = key(state, pressed, now);
@@ -30,6 +33,13 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
             state.dirty |= state.size != (columns, rows);
             state.size = (columns, rows);
             Vec::new()
+        }
+        Msg::Terminal(terminal) => {
+            let before = std::mem::replace(&mut state.terminal, terminal);
+            state.dirty |= before != terminal;
+            // What was drawn with characters of another width than thought stands in the wrong columns.
+            let anew = before.lacks_block() != terminal.lacks_block();
+            if anew { vec![Effect::Repaint] } else { Vec::new() }
         }
         Msg::Engine(event) => {
             state.dirty = true;
@@ -80,7 +90,18 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
         state.dirty = true;
     }
     state.settle();
+    effects.extend(dead_pngs(state, now));
     effects
+}
+
+/// The files whose codes are over, used, renewed or gone.
+fn dead_pngs(state: &mut State, now: Now) -> Vec<Effect> {
+    let State { pngs, logins, .. } = state;
+    let alive = |(number, code): &(LoginNumber, Arc<Code>)| {
+        logins.get(*number).and_then(|login| login.code(now.wall)).is_some_and(|shown| Arc::ptr_eq(shown, code))
+    };
+    let dead = pngs.extract_if(.., |png| !alive(png)).map(|(number, _)| Effect::RemovePng { login: number.0 });
+    dead.collect()
 }
 
 /// A frame showed everything that is open: it takes keys now.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::simulate::SimulateArgs;
+use crate::config::QrLayout;
 use crate::model::Dialect;
 
 /// The whole command line.
@@ -21,6 +22,9 @@ pub struct Cli {
     /// What every command takes.
     #[command(flatten)]
     pub global: Global,
+    /// How codes are drawn in the TUI.
+    #[arg(long, value_name = "LAYOUT", value_parser = qr_layout)]
+    pub qr_layout: Option<QrLayout>,
     /// Which command; none starts the TUI.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -82,6 +86,9 @@ pub struct DemoArgs {
     /// A scenario file.
     #[arg(long, value_name = "FILE")]
     pub scenario: Option<PathBuf>,
+    /// How codes are drawn.
+    #[arg(long, value_name = "LAYOUT", value_parser = qr_layout)]
+    pub qr_layout: Option<QrLayout>,
 }
 
 /// `saoma sign-in`
@@ -127,6 +134,9 @@ pub struct LoginArgs {
     /// Write the code as PNG (0600); removed when the code is over.
     #[arg(long, value_name = "FILE")]
     pub qr_png: Option<PathBuf>,
+    /// How the code is drawn.
+    #[arg(long, value_name = "LAYOUT", value_parser = qr_layout)]
+    pub qr_layout: Option<QrLayout>,
     /// Tell the code's text.
     #[arg(long)]
     pub show_payload: bool,
@@ -303,6 +313,10 @@ pub struct CompletionsArgs {
     /// Which shell.
     #[arg(value_enum, value_name = "SHELL")]
     pub shell: clap_complete::Shell,
+}
+
+fn qr_layout(text: &str) -> Result<QrLayout, String> {
+    text.parse()
 }
 
 fn dialect(text: &str) -> Result<Dialect, String> {

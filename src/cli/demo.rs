@@ -60,6 +60,8 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         demo: true,
         keymap: Keymap::default(),
         colour: colour(),
+        qr_layout: args.qr_layout.unwrap_or_default(),
+        terminal: tui::capabilities::of_process(),
         accounts: accounts.clone(),
         size: (80, 24),
     };

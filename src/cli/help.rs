@@ -105,6 +105,7 @@ pub fn usage_failure(error: &clap::Error, lang: Lang) -> Option<Failure> {
     let valid = get(ContextKind::ValidValue).filter(|valid| !valid.is_empty());
     let source = std::error::Error::source(error).map(ToString::to_string);
     let hint = match (near, valid, source) {
+        _ if argument.starts_with("--qr-layout") => t(lang, "config.rule.qr_layout").into_owned(),
         _ if argument.starts_with("--dialect") => t(lang, "config.rule.dialect").into_owned(),
         (Some(near), _, _) => tf(lang, "config.hint.near", &[("near", &near)]),
         (None, Some(valid), _) => tf(lang, "cli.usage.one_of", &[("values", &valid)]),

@@ -14,6 +14,7 @@ pub mod login;
 pub mod offline;
 pub mod orphans;
 pub mod out;
+pub mod pictures;
 pub mod png;
 pub mod printer;
 pub mod resolve;
@@ -93,7 +94,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
     let command = match cli.command {
         None if !out::can_draw() => return Err(start::no_terminal(lang)),
         None => {
-            let overrides = Overrides { may_create: true, ..Overrides::default() };
+            let overrides = Overrides { may_create: true, qr_layout: cli.qr_layout, ..Overrides::default() };
             return start::tui(load(&cli.global, env, lang, overrides)?);
         }
         // These read no settings: a broken config must not stand in their way.
@@ -102,7 +103,10 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
         Some(Command::Simulate(args)) => return start::simulate(args, lang),
         Some(command) => command,
     };
-    let mut overrides = Overrides::default();
+    let mut overrides = Overrides { qr_layout: cli.qr_layout, ..Overrides::default() };
+    if let Command::Login(args) = &command {
+        overrides.qr_layout = args.qr_layout.or(cli.qr_layout);
+    }
     if let Command::SignIn(args) = &command {
         overrides.may_create = true;
         overrides.gateway.clone_from(&args.gateway);

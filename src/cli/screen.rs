@@ -104,6 +104,8 @@ fn start(context: &Context, profile: Option<&Profile>, accounts: Option<Vec<Acco
         demo: false,
         keymap: keymap(context)?,
         colour: colour(),
+        qr_layout: context.config.ui.qr_layout.value,
+        terminal: tui::capabilities::of_process(),
         accounts: accounts.unwrap_or_default(),
         size: (80, 24),
     })

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::context::Context;
 use super::fail::Failure;
+use super::pictures::Pictures;
 use super::sign_in::sign_in;
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
@@ -61,6 +62,7 @@ enum Job {
 #[derive(Debug)]
 pub struct Stage {
     jobs: UnboundedSender<Job>,
+    pictures: Pictures,
 }
 
 /// Tells when everything behind the TUI has ended.
@@ -94,6 +96,8 @@ impl Stage {
     ) -> Self {
         let (jobs, inlet) = unbounded_channel();
         let complaints = inbox.clone();
+        let context = &home.context;
+        let pictures = Pictures::new(inbox.clone(), context.config.paths.state.clone(), context.lang);
         let work = move || {
             let back = Back { inbox, home, phones, running: None };
             runtime.block_on(back.run(parts, inlet));
@@ -103,7 +107,7 @@ impl Stage {
         if let Err(error) = thread::Builder::new().name("engine".to_owned()).spawn(work) {
             complaints.send(Msg::Notice { message: error.to_string() });
         }
-        Self { jobs }
+        Self { jobs, pictures }
     }
 }
 
@@ -113,6 +117,8 @@ impl Backstage for Stage {
             Effect::Engine(command) => Job::Command(command),
             Effect::SignIn(form) => Job::SignIn(form),
             Effect::Demo(phone) => Job::Demo(phone),
+            Effect::WritePng { login, wc_id, code } => return self.pictures.write(login, wc_id.as_ref(), code),
+            Effect::RemovePng { login } => return self.pictures.remove(login),
             // The loop does these itself.
             Effect::Copy(_) | Effect::Bell | Effect::Repaint | Effect::Suspend | Effect::Quit => return,
         };

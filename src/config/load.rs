@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::file::{File, ProfileTable};
 use super::profile::{checked_dialect, checked_gateway};
-use super::{Credentials, Env, Error, Origin, Paths, Profile, Sourced, command, duration, error::io};
+use super::{Credentials, Env, Error, Origin, Paths, Profile, QrLayout, Sourced, command, duration, error::io};
 use crate::i18n::Lang;
 use crate::model::Dialect;
 
@@ -24,6 +24,8 @@ pub struct Overrides {
     pub dialect: Option<Dialect>,
     /// `--account` (sign-in)
     pub account: Option<String>,
+    /// `--qr-layout`
+    pub qr_layout: Option<QrLayout>,
     /// Whether the config file may be missing although it was named (sign-in, the TUI's form).
     pub may_create: bool,
 }
@@ -51,8 +53,8 @@ pub struct Ui {
     pub lang: Sourced<Lang>,
     /// As written.
     pub theme: Option<toml::Value>,
-    /// As written.
-    pub qr_layout: Option<String>,
+    /// How codes are to be drawn.
+    pub qr_layout: Sourced<QrLayout>,
 }
 
 /// All settings.
@@ -121,12 +123,21 @@ impl Config {
             }
         };
         let lang = lang(&env, file.ui.lang.as_deref().map(|text| (text, origin("ui.lang"))))?;
+        let qr_layout = match (flags.qr_layout, &file.ui.qr_layout) {
+            (Some(layout), _) => Sourced::new(layout, Origin::Flag("--qr-layout")),
+            (None, Some(text)) => {
+                let origin = origin("ui.qr_layout");
+                let layout = text.parse().map_err(|_text| bad(&origin, "qr_layout", text, "config.rule.qr_layout"))?;
+                Sourced::new(layout, origin)
+            }
+            (None, None) => Sourced::default_of(QrLayout::Auto),
+        };
         let database = database(&env, &paths)?;
         Ok(Self {
             exists,
             watch: Watch { interval, offline_after },
             alerts: Alerts { command: file.alerts.command.clone().filter(|command| !command.trim().is_empty()) },
-            ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout: file.ui.qr_layout.clone() },
+            ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout },
             keys: file.keys.clone(),
             database,
             strange: file.strange.clone(),

@@ -11,6 +11,7 @@ pub mod keymap;
 pub mod load;
 pub mod paths;
 pub mod profile;
+pub mod qr_layout;
 pub mod source;
 pub mod theme;
 
@@ -20,4 +21,5 @@ pub use error::Error;
 pub use load::{Alerts, Config, Overrides, Ui, Watch};
 pub use paths::Paths;
 pub use profile::{Profile, gateway_url, profile_id};
+pub use qr_layout::QrLayout;
 pub use source::{Origin, Sourced};

@@ -39,10 +39,14 @@ impl Layout {
         }
     }
 
-    /// The layout to begin with, from what the terminal said: [`Half`](Self::Half), unless ▄ was found to take two
-    /// columns, where every half-block code is unreadable (qr.md §3c). `cell` as in [`wide`](Self::wide).
-    pub fn auto(block_is_two_columns: bool, cell: Option<(u16, u16)>) -> Self {
-        if block_is_two_columns { Self::wide(cell) } else { Self::Half }
+    /// The layout to begin with for a code of `code_size` modules in `columns` × `rows` cells: [`Half`](Self::Half),
+    /// unless the terminal cannot show ▄ in one column (`no_block`), where every half-block code is unreadable
+    /// (qr.md §3c), or its cells are so tall that half blocks are no squares and the other layout fits. `cell` as in
+    /// [`wide`](Self::wide).
+    pub fn auto(no_block: bool, cell: Option<(u16, u16)>, code_size: u16, columns: u16, rows: u16) -> Self {
+        let wide = Self::wide(cell);
+        let squarer = wide == Self::Wide3 && fit(code_size, columns, rows, wide).is_ok();
+        if no_block || squarer { wide } else { Self::Half }
     }
 
     /// Columns of one module.
@@ -333,6 +337,11 @@ mod tests {
         assert_eq!(Layout::wide(Some((0, 0))), Layout::Wide);
         assert_eq!(Layout::wide(Some((8, 16))), Layout::Wide);
         assert_eq!(Layout::wide(Some((6, 18))), Layout::Wide3);
+        // Where there is room for it, also without being asked.
+        assert_eq!(Layout::auto(false, Some((6, 18)), 29, 93, 31), Layout::Wide3);
+        assert_eq!(Layout::auto(false, Some((6, 18)), 29, 92, 31), Layout::Half);
+        assert_eq!(Layout::auto(false, Some((8, 16)), 29, 200, 60), Layout::Half);
+        assert_eq!(Layout::auto(true, None, 29, 20, 6), Layout::Wide);
     }
 
     #[test]

@@ -453,7 +453,11 @@ impl<M: Mind> Loop<M> {
                     signals::stop_group();
                 }
             }
-            other @ (Effect::Engine(_) | Effect::SignIn(_) | Effect::Demo(_)) => match &mut self.backstage {
+            other @ (Effect::Engine(_)
+            | Effect::SignIn(_)
+            | Effect::WritePng { .. }
+            | Effect::RemovePng { .. }
+            | Effect::Demo(_)) => match &mut self.backstage {
                 Some(backstage) => backstage.perform(other),
                 None => self.waiting.push_back(other),
             },

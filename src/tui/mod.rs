@@ -8,6 +8,7 @@
 //! * [`terminal`] sets the terminal up and brings it back; [`signals`] and `crash` see to it that this always happens.
 
 pub mod backend;
+pub mod capabilities;
 pub mod clipboard;
 mod crash;
 pub mod event_loop;

@@ -1,47 +1,59 @@
-//! The code on the screen: how much room it needs, and its cells.
-
-use std::sync::Arc;
+//! The code on the screen: where it fits, its cells, or its text.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::widgets::Widget;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::app::Code;
+use super::pen;
+use crate::app::{Code, State};
+use crate::model::text::{clean, wrap};
+use crate::qr::render::{self, Layout, Missing, Placement};
 
-/// Quiet zones in the order they are tried (qr.md §0): never none.
-pub(super) const QUIET: [u16; 3] = [4, 2, 1];
-
-/// Columns and rows of a code with a quiet zone.
-pub(super) fn size(code: &Code, quiet: u16) -> (u16, u16) {
-    let modules = code.size().saturating_add(quiet.saturating_mul(2));
-    (modules, modules.div_ceil(2))
+/// The largest quiet zone with which the code fits under some rows of words, at most `above`, and how many of them stay:
+/// the words give way to a larger quiet zone.
+pub(super) fn fit_below(code: &Code, area: Rect, above: u16, layout: Layout) -> Result<(Placement, u16), Missing> {
+    let fits = |above: u16| {
+        let rows = area.height.checked_sub(above)?;
+        render::fit(code.size(), area.width, rows, layout).ok().map(|placement| (placement, above))
+    };
+    let best = (0..=above).filter_map(fits).max_by_key(|(placement, above)| (placement.quiet, *above));
+    match best {
+        Some(best) => Ok(best),
+        None => fit(code, area, layout).map(|placement| (placement, 0)),
+    }
 }
 
-/// The widest quiet zone with which the code fits; `None` when it fits with none.
-pub(super) fn fit(code: &Code, columns: u16, rows: u16) -> Option<u16> {
-    QUIET.into_iter().find(|quiet| {
-        let (wide, high) = size(code, *quiet);
-        wide <= columns && high <= rows
-    })
+/// Where the code fits in an area.
+pub(super) fn fit(code: &Code, area: Rect, layout: Layout) -> Result<Placement, Missing> {
+    render::fit(code.size(), area.width, area.height, layout)
 }
 
 /// Draws a code at the top of an area, in its middle. Colours of its own, whatever the theme (qr.md §0).
-pub(super) fn draw(buffer: &mut Buffer, area: Rect, code: &Arc<Code>, quiet: u16, invert: bool) {
-    let (columns, rows) = size(code, quiet);
-    let area = area.intersection(buffer.area);
-    let left = area.width.saturating_sub(columns) / 2;
-    let (dark, light) = (Color::Indexed(16), Color::Indexed(231));
-    let plain = if invert { Style::new().fg(light).bg(dark) } else { Style::new().fg(dark).bg(light) };
-    let quiet = i32::from(quiet);
-    for row in 0..rows.min(area.height) {
-        for column in 0..columns.min(area.width) {
-            let (x, y) = (i32::from(column) - quiet, i32::from(row) * 2 - quiet);
-            let (upper, lower) = (code.is_dark(x, y), code.is_dark(x, y + 1));
-            let style = if upper { plain.add_modifier(Modifier::REVERSED) } else { plain };
-            if let Some(cell) = buffer.cell_mut((area.x + left + column, area.y + row)) {
-                cell.reset();
-                cell.set_symbol(if upper == lower { " " } else { "▄" }).set_style(style);
-            }
-        }
+pub(super) fn draw(state: &State, buffer: &mut Buffer, area: Rect, code: &Code, placement: Placement) {
+    let cells = render::cells(code, placement, state.terminal.palette, state.invert);
+    let left = area.width.saturating_sub(placement.columns) / 2;
+    let place = Rect::new(area.x.saturating_add(left), area.y, placement.columns, placement.rows);
+    if area.intersection(place) == place {
+        (&cells).render(place, buffer);
     }
+}
+
+/// Writes what the code says over as many rows as it takes: whole, or not at all.
+pub(super) fn text(
+    buffer: &mut Buffer,
+    area: Rect,
+    payload: &SecretString,
+    style: ratatui::style::Style,
+) -> Result<(), Missing> {
+    let payload = clean(payload.expose_secret());
+    let lines = wrap(&payload, usize::from(area.width).max(1));
+    let rows = pen::columns(lines.len());
+    if area.width == 0 || rows > area.height {
+        return Err(Missing { columns: 0, rows: rows.saturating_sub(area.height).max(1) });
+    }
+    for (line, y) in lines.iter().zip(0..) {
+        pen::write(buffer, area, 0, y, line, style);
+    }
+    Ok(())
 }

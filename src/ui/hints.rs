@@ -33,6 +33,7 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
         }
         actions.extend([Action::Cancel]);
         if code {
+            actions.extend([Action::NextLayout, Action::WritePng]);
             actions.push(Action::Invert);
         }
         actions.push(Action::LoginNew);

@@ -1,16 +1,20 @@
 //! The selected row's open login: whose phone, time left, rungs, what to do, the code.
 
+use std::sync::Arc;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::account::paragraph;
 use super::{Look, clock, code, pen, spinner};
+use crate::app::drawing::Drawing;
 use crate::app::logins::{Login, RungState, Stage};
 use crate::app::state::Pane;
-use crate::app::{Action, State};
+use crate::app::{Action, Code, State};
 use crate::i18n::{t, tf};
 use crate::model::Rung;
-use crate::model::text::{clean, width};
+use crate::model::text::{clean, width, wrap};
+use crate::qr::render::{Layout, Missing};
 
 /// Rows above the code at most: title, rungs, reason or next step.
 const ROWS_ABOVE: u16 = 3;
@@ -39,26 +43,21 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     let inner =
         pen::titled(buffer, area, theme, &whose(state, look, login), &[(&left, theme.strong())], focused, boxed);
     if let Some(shown) = login.code(look.now.wall) {
+        let Some(layout) = picture(state, look, buffer, inner, login, shown) else { return };
         // Title and rule are the first of the rows above; the others give way to a larger code.
-        let best = code::QUIET.into_iter().find_map(|quiet| {
-            let (columns, rows) = code::size(shown, quiet);
-            (0..ROWS_ABOVE)
-                .rev()
-                .find(|above| columns <= inner.width && rows + above <= inner.height)
-                .map(|above| (quiet, above))
-        });
-        let Some((quiet, above)) = best else {
-            too_small(state, look, buffer, inner, login);
-            return;
-        };
-        if above >= 2 {
-            ladder(look, buffer, inner, 0, login);
+        match code::fit_below(shown, inner, ROWS_ABOVE - 1, layout) {
+            Ok((placement, above)) => {
+                if above >= 2 {
+                    ladder(look, buffer, inner, 0, login);
+                }
+                if above >= 1 {
+                    pen::write(buffer, inner, 0, above - 1, &one_line(state, look, login), theme.text());
+                }
+                let rest = Rect::new(inner.x, inner.y + above, inner.width, inner.height - above);
+                code::draw(state, buffer, rest, shown, placement);
+            }
+            Err(missing) => too_small(state, look, buffer, inner, shown, Drawing::Cells(layout), missing),
         }
-        if above >= 1 {
-            pen::write(buffer, inner, 0, above - 1, &one_line(state, look, login), theme.text());
-        }
-        let rest = Rect::new(inner.x, inner.y + above, inner.width, inner.height - above);
-        code::draw(buffer, rest, shown, quiet, state.invert);
         return;
     }
     ladder(look, buffer, inner, 0, login);
@@ -186,34 +185,86 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
     }
 }
 
+/// The layout to draw a code's cells in; where it is not to be drawn in cells, writes what there is instead.
+fn picture(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    login: &Login,
+    shown: &Arc<Code>,
+) -> Option<Layout> {
+    let theme = look.theme;
+    if state.popup.is_some() {
+        // What lies over the panes would cut it, and a piece of a code looks like one.
+        paragraph(buffer, area, 0, &t(look.lang, "ui.login.hidden"), theme.dim());
+        return None;
+    }
+    let key = || state.keymap.label(Action::NextLayout).unwrap_or_default();
+    match state.drawing(login, shown, area.width, area.height) {
+        Drawing::Cells(layout) => return Some(layout),
+        Drawing::Asks => {
+            paragraph(buffer, area, 0, &tf(look.lang, "ui.login.text_asks", &[("key", &key())]), theme.text());
+        }
+        Drawing::Text => {
+            let payload = login.payload(look.now.wall)?;
+            let note = tf(look.lang, "ui.login.text", &[("key", &key())]);
+            let rows = pen::columns(wrap(&note, usize::from(area.width).max(1)).len()) + 1;
+            // The words give way to the text.
+            let below = |rows: u16| {
+                let rows = rows.min(area.height);
+                Rect::new(area.x, area.y + rows, area.width, area.height - rows)
+            };
+            if code::text(buffer, below(rows), payload, theme.strong()).is_ok() {
+                paragraph(buffer, area, 0, &note, theme.doubt());
+            } else if let Err(missing) = code::text(buffer, area, payload, theme.strong()) {
+                too_small(state, look, buffer, area, shown, Drawing::Text, missing);
+            }
+        }
+    }
+    None
+}
+
 /// Says how much room is missing, and which key helps.
-fn too_small(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) {
-    let Some(shown) = login.code(look.now.wall) else { return };
-    let (columns, rows) = code::size(shown, 1);
-    let screen = state.size;
-    let whole = code::fit(shown, screen.0, screen.1).is_some() && !state.shows_full_screen();
-    // What a larger window would have to bring: against the whole screen, which the code may take.
-    let missing = (columns.saturating_sub(screen.0), rows.saturating_sub(screen.1));
-    let here = (columns.saturating_sub(area.width), rows.saturating_sub(area.height));
-    let missing = if whole { here } else { missing };
-    let numbers = [("columns", missing.0.to_string()), ("rows", missing.1.to_string())];
+fn too_small(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    shown: &Code,
+    drawing: Drawing,
+    here: Missing,
+) {
+    let screen = Rect::new(0, 0, state.size.0, state.size.1);
+    let fits = |layout| code::fit(shown, screen, layout);
+    let mut helps = Vec::new();
+    let mut missing = here;
+    if let Drawing::Cells(layout) = drawing {
+        let whole = fits(layout);
+        // What a larger window would have to bring: against the whole screen, which the code may take.
+        missing = whole.err().unwrap_or(here);
+        if whole.is_ok() && !state.shows_full_screen() {
+            helps.push(("ui.login.full_screen_helps", Action::FullScreen));
+        } else if layout != Layout::Half && !state.terminal.lacks_block() && fits(Layout::Half).is_ok() {
+            helps.push(("ui.login.layout_helps", Action::NextLayout));
+        }
+    }
+    let numbers = [("columns", missing.columns.to_string()), ("rows", missing.rows.to_string())];
     let values: Vec<(&str, &str)> = numbers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let key = match missing {
+    let key = match (missing.columns, missing.rows) {
         (0, _) => "ui.login.missing_rows",
         (_, 0) => "ui.login.missing_columns",
         _ => "ui.login.missing_both",
     };
-    let y = paragraph(buffer, area, 0, &tf(look.lang, key, &values), look.theme.doubt());
-    let help = if whole {
-        tf(
-            look.lang,
-            "ui.login.full_screen_helps",
-            &[("key", &state.keymap.label(Action::FullScreen).unwrap_or_default())],
-        )
-    } else {
-        t(look.lang, "ui.login.window_helps").into_owned()
-    };
-    paragraph(buffer, area, y, &help, look.theme.text());
+    let mut y = paragraph(buffer, area, 0, &tf(look.lang, key, &values), look.theme.doubt());
+    if helps.is_empty() {
+        helps.push(("ui.login.text_helps", Action::NextLayout));
+    }
+    for (key, action) in helps {
+        let label = state.keymap.label(action).unwrap_or_default();
+        y = paragraph(buffer, area, y, &tf(look.lang, key, &[("key", &label)]), look.theme.text());
+    }
+    paragraph(buffer, area, y, &t(look.lang, "ui.login.window_helps"), look.theme.text());
 }
 
 /// Draws the code on the whole screen with one line, or with none where the code needs all rows.
@@ -224,33 +275,36 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
         return;
     };
     let below = Rect::new(area.x, area.y + area.height.min(1), area.width, area.height.saturating_sub(1));
-    let with_line = code::fit(shown, below.width, below.height);
-    let rest = match (with_line, code::fit(shown, area.width, area.height)) {
-        (Some(quiet), _) => {
-            let spare = below.height.saturating_sub(code::size(shown, quiet).1);
-            let place = Rect::new(below.x, below.y + spare / 2, below.width, below.height - spare / 2);
-            code::draw(buffer, place, shown, quiet, state.invert);
-            area
+    if let Some(layout) = picture(state, look, buffer, below, login, shown) {
+        match code::fit_below(shown, area, 1, layout) {
+            Ok((placement, 0)) => {
+                code::draw(state, buffer, area, shown, placement);
+                return;
+            }
+            Ok((placement, _)) => {
+                let spare = below.height.saturating_sub(placement.rows) / 2;
+                let place = Rect::new(below.x, below.y + spare, below.width, below.height - spare);
+                code::draw(state, buffer, place, shown, placement);
+            }
+            Err(missing) => too_small(state, look, buffer, below, shown, Drawing::Cells(layout), missing),
         }
-        (None, Some(quiet)) => {
-            code::draw(buffer, area, shown, quiet, state.invert);
-            return;
-        }
-        (None, None) => {
-            too_small(state, look, buffer, below, login);
-            area
-        }
-    };
+    }
     let left = time_left(look, login).unwrap_or_default();
     let right = pen::columns(width(&left));
-    let x = rest.width.saturating_sub(right);
+    let x = area.width.saturating_sub(right);
+    pen::write(buffer, area, x, 0, &left, theme.strong());
+    if let Some((message, error)) = super::hints::message(state, look) {
+        // The one line that is no code's: what has to be said goes before whose code it is.
+        let message = crate::model::text::cut(&message, usize::from(x.saturating_sub(1))).into_owned();
+        pen::write(buffer, area, 0, 0, &message, if error { theme.doubt() } else { theme.strong() });
+        return;
+    }
     let key = if state.full_screen { Action::FullScreen } else { Action::Close };
     let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), t(look.lang, &Action::Close.hint_key()));
     let whose = whose(state, look, login);
     let whose = crate::model::text::cut(&whose, usize::from(x.saturating_sub(1)));
-    let end = pen::write(buffer, rest, 0, 0, &whose, theme.strong());
+    let end = pen::write(buffer, area, 0, 0, &whose, theme.strong());
     if usize::from(end) + 2 + width(&back) + 2 <= usize::from(x) {
-        pen::write(buffer, rest, end + 2, 0, &back, theme.dim());
+        pen::write(buffer, area, end + 2, 0, &back, theme.dim());
     }
-    pen::write(buffer, rest, x, 0, &left, theme.strong());
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod clock;
 mod code;
 mod events;
+mod glyphs;
 mod hints;
 mod login;
 mod pen;
@@ -76,6 +77,9 @@ pub fn view(state: &State, now: Now, frame: &mut Frame<'_>) {
     }
     if let Some(shown) = &state.popup {
         popups::draw(state, &look, buffer, screen, &shown.popup);
+    }
+    if state.terminal.lacks_block() {
+        glyphs::narrow(buffer, state.terminal.utf8);
     }
 }
 

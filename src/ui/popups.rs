@@ -28,6 +28,9 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
             let words = tf(look.lang, "ui.offline.words", &[("account", &clean(&name))]);
             question(look, buffer, screen, &t(look.lang, "ui.offline.title"), &words);
         }
+        Popup::Text { .. } => {
+            question(look, buffer, screen, &t(look.lang, "ui.text.title"), &t(look.lang, "ui.text.words"));
+        }
         Popup::Quit => {
             let count = state.logins.open().count().to_string();
             let words = tf(look.lang, "ui.quit.words", &[("count", &count)]);

@@ -8,7 +8,8 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::style::{Color, Modifier};
 use saoma::action::{Key, KeyCode};
-use saoma::app::{Effect, Msg, Start, State, update};
+use saoma::app::{Capabilities, Effect, Msg, Start, State, update};
+use saoma::config::QrLayout;
 use saoma::config::keymap::Keymap;
 use saoma::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token, Way};
 use saoma::i18n::Lang;
@@ -198,6 +199,8 @@ pub(crate) fn start(size: (u16, u16), lang: Lang) -> Start {
         demo: false,
         keymap: Keymap::default(),
         colour: true,
+        qr_layout: QrLayout::Auto,
+        terminal: Capabilities::default(),
         accounts: fleet(),
         size,
     }
