@@ -426,6 +426,20 @@ impl Machine {
         }
     }
 
+    /// The code that is out, if one is.
+    const fn polling(&mut self) -> Option<&mut Polling> {
+        match &mut self.state {
+            State::Polling(polling) => Some(polling),
+            State::New
+            | State::Listing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Adopting
+            | State::Storing
+            | State::Over => None,
+        }
+    }
+
     // ── Beginning ────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn start(&mut self, now: Now, out: &mut Outputs) {
@@ -717,18 +731,7 @@ impl Machine {
 
     fn pictured(&mut self, generation: Generation, result: Result<Picture, Box<str>>, now: Now, out: &mut Outputs) {
         let abandoned = self.abandoned;
-        let polling = match &mut self.state {
-            State::Polling(polling) => polling,
-            State::New
-            | State::Listing { .. }
-            | State::Second
-            | State::Requesting
-            | State::Adopting
-            | State::Storing
-            | State::Over => {
-                return;
-            }
-        };
+        let Some(polling) = self.polling() else { return };
         // Polls of this code have asked further questions since; an older code's picture has an older wId's number.
         if abandoned || generation < polling.first {
             return;
@@ -773,18 +776,7 @@ impl Machine {
             return;
         }
         let polls_alone = self.is_told_by_polls_alone();
-        let polling = match &mut self.state {
-            State::Polling(polling) => polling,
-            State::New
-            | State::Listing { .. }
-            | State::Second
-            | State::Requesting
-            | State::Adopting
-            | State::Storing
-            | State::Over => {
-                return;
-            }
-        };
+        let Some(polling) = self.polling() else { return };
         let last = polling.phase == Phase::Last;
         let broke = matches!(&result, Err(error) if may_pass(error));
         if !broke {
@@ -855,7 +847,7 @@ impl Machine {
 
     /// The line broke: the same wId is polled again after 1, 2, 4 … 10 s (design.md §4).
     fn poll_broke(&mut self, error: &Error, now: Now, out: &mut Outputs) {
-        let State::Polling(polling) = &mut self.state else { return };
+        let Some(polling) = self.polling() else { return };
         if now.mono >= polling.deadline.mono {
             return self.last_poll(out);
         }
@@ -873,41 +865,20 @@ impl Machine {
     }
 
     fn verify_code(&mut self, code: SecretString, now: Now, out: &mut Outputs) {
-        match &mut self.state {
-            State::Polling(polling) => {
-                polling.verify_code = Some(code);
-                if polling.phase == Phase::AwaitingCode && now.mono < polling.deadline.mono {
-                    self.poll(now, out);
-                    self.tell(LoginStep::Waiting, out);
-                }
-            }
-            State::New
-            | State::Listing { .. }
-            | State::Second
-            | State::Requesting
-            | State::Adopting
-            | State::Storing
-            | State::Over => {}
+        let Some(polling) = self.polling() else { return };
+        polling.verify_code = Some(code);
+        if polling.phase == Phase::AwaitingCode && now.mono < polling.deadline.mono {
+            self.poll(now, out);
+            self.tell(LoginStep::Waiting, out);
         }
     }
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
-        let current = self.generation;
-        let polling = match &mut self.state {
-            State::Polling(polling) => polling,
-            State::New
-            | State::Listing { .. }
-            | State::Second
-            | State::Requesting
-            | State::Adopting
-            | State::Storing
-            | State::Over => {
-                return;
-            }
-        };
+        let (current, abandoned) = (self.generation, self.abandoned);
+        let Some(polling) = self.polling() else { return };
         if polling.refetch.is_some_and(|at| now.mono >= at) {
             polling.refetch = None;
-            if let (false, Some(image_url)) = (self.abandoned, polling.image_url.clone()) {
+            if let (false, Some(image_url)) = (abandoned, polling.image_url.clone()) {
                 out.push(Output::Fetch { generation: current, image_url });
             }
         }
@@ -926,7 +897,7 @@ impl Machine {
 
     fn poll(&mut self, now: Now, out: &mut Outputs) {
         let generation = self.ask();
-        let State::Polling(polling) = &mut self.state else { return };
+        let Some(polling) = self.polling() else { return };
         polling.phase = Phase::Asking;
         out.push(Output::Poll {
             generation,
@@ -938,7 +909,7 @@ impl Machine {
 
     fn last_poll(&mut self, out: &mut Outputs) {
         let generation = self.ask();
-        let State::Polling(polling) = &mut self.state else { return };
+        let Some(polling) = self.polling() else { return };
         polling.phase = Phase::Last;
         out.push(Output::Poll {
             generation,
