@@ -4,14 +4,7 @@
 //!
 //! `SAOMA_KILLS` says how many (60 without it), `SAOMA_SEED` repeats a run, `SAOMA_ROUND` one round of it.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stdout,
-    reason = "a test may panic, and says what it has done"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 #[path = "kills/check.rs"]
 mod check;
