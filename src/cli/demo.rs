@@ -76,6 +76,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
             alert_command: None,
             renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: Duration::from_secs(300) },
             show_resumed: true,
+            revive: None,
             lang,
             wall_offset_ms,
         },

@@ -31,7 +31,7 @@ pub struct Plan {
     /// How.
     pub way: Way,
     /// An attempt that waits for its verification code is there already: nothing new is started.
-    pub resume: bool,
+    pub resume: Option<AttemptId>,
     /// Give up after this long.
     pub timeout: Option<Duration>,
     /// The first answer to a question for a verification code.
@@ -59,8 +59,10 @@ impl Plan {
         let waits = |attempt: &Attempt| {
             attempt.state != AttemptState::Ended && attempt.w_id.is_some() && attempt.wc_id == wc_id
         };
+        let waiting = || attempts.iter().filter(|attempt| waits(attempt)).max_by_key(|attempt| &attempt.id);
+        let resumes = wc_id.is_some() && args.verify_code.is_some();
         Ok(Self {
-            resume: wc_id.is_some() && args.verify_code.is_some() && attempts.iter().any(waits),
+            resume: if resumes { waiting().map(|attempt| attempt.id.clone()) } else { None },
             wishes: vec![wc_id],
             way: if args.ladder { Way::Ladder } else { Way::Qr },
             timeout: args.options.timeout,
@@ -77,7 +79,7 @@ impl Plan {
         Ok(Self {
             wishes: chosen.into_iter().map(|account| Some(account.wc_id)).collect(),
             way: Way::Second,
-            resume: false,
+            resume: None,
             timeout: args.options.timeout,
             verify_code: None,
             png: None,
@@ -187,7 +189,7 @@ pub async fn drive(
         stopping: None,
         answers,
     };
-    if !plan.resume {
+    if plan.resume.is_none() {
         for wc_id in plan.wishes {
             (ports.send)(Command::Login { wc_id, way: plan.way });
         }

@@ -251,6 +251,7 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         alert_command: context.config.alerts.command.clone(),
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,
+        revive: None,
         lang: context.lang,
         wall_offset_ms: 0,
     }

@@ -85,7 +85,8 @@ async fn drive(
     let mut options = stage::engine_options(context, profile, true);
     options.interval = None;
     options.renewal = Renewal::Times(plan.renew);
-    options.show_resumed = plan.resume;
+    options.show_resumed = plan.resume.is_some();
+    options.revive.clone_from(&plan.resume);
     if stage::needs_password(profile.dialect.value) {
         let password = context.config.password(profile).map_err(|error| Failure::config(context.lang, &error))?;
         options.password = password.map(|password| password.value);

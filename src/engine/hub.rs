@@ -390,6 +390,7 @@ impl Hub {
         tracing::info!(attempt = %attempt.id, rung = attempt.rung.name(), "taking over");
         let known_w_id =
             attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).and_then(|account| account.w_id.clone());
+        let revived = self.shared.options.revive.as_ref() == Some(&attempt.id);
         // A person who has started a new login meanwhile looks at that one.
         let busy = self.open_login(attempt.wc_id.as_ref()).is_some();
         let remains = Remains {
@@ -398,7 +399,7 @@ impl Hub {
             image_url: attempt.image_url,
             deadline: attempt.deadline,
             requested_at: attempt.requested_at,
-            abandoned: busy || attempt.state == AttemptState::Abandoned,
+            abandoned: busy || (attempt.state == AttemptState::Abandoned && !revived),
             known_w_id,
             orphan: true,
         };

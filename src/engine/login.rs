@@ -809,7 +809,8 @@ impl Machine {
             Ok(PollReply::VerifyCode { gateway_message, .. }) => {
                 polling.verify_code = None;
                 polling.phase = Phase::AwaitingCode;
-                if self.abandoned {
+                // Somebody may still come back with the code for a login whose process has ended (exit 8).
+                if self.abandoned && !self.resumed.as_ref().is_some_and(|remains| remains.orphan) {
                     self.idle(out);
                 } else {
                     self.tell(LoginStep::VerifyCodeRequired { gateway_message }, out);

@@ -705,6 +705,46 @@ fn an_interrupted_second_login_is_decided_by_the_list() {
     );
 }
 
+#[test]
+fn v1_says_that_it_does_not_know_how_an_orphaned_code_ended() {
+    let orphan =
+        |left_ms| Machine::resumed(wish(Way::Qr, Dialect::V1, 0), remains(Rung::QrLogin, Some("w1"), left_ms), false);
+    // A success that is told once may have been told to the process that died.
+    for (kind, end) in [
+        (Kind::Refused, &["end failed login_interrupted"][..]),
+        (Kind::RefusedInside, &["end failed login_interrupted"]),
+        (Kind::Unreachable, &["end failed login_interrupted"]),
+        (Kind::TimedOut, &["end abandoned -"]),
+    ] {
+        let ends = (1, Then::PollFails(kind), end);
+        play(orphan(-5_000), &[(0, Then::Start, &["poll w1 for 5 s"]), ends]);
+    }
+    play(orphan(-5_000), &[(0, Then::Start, &["poll w1 for 5 s"]), (1, Then::Expired, &["end abandoned -"])]);
+    // While the code lives a broken line is no end.
+    play(orphan(90_000), &[(0, Then::Start, &["poll w1 for 90 s"]), (1, Then::PollFails(Kind::Unreachable), &[])]);
+    // The old code of a process that lives was told to nobody.
+    let twin = Remains { orphan: false, abandoned: true, ..remains(Rung::QrLogin, Some("w1"), -5_000) };
+    play(
+        Machine::resumed(wish(Way::Qr, Dialect::V1, 0), twin, false),
+        &[(0, Then::Start, &["poll w1 for 5 s"]), (1, Then::PollFails(Kind::Refused), &["end abandoned -"])],
+    );
+}
+
+#[test]
+fn an_orphan_that_waits_for_a_verification_code_waits_on() {
+    let orphan = remains(Rung::QrLogin, Some("w1"), 90_000);
+    play(
+        Machine::resumed(wish(Way::Qr, Dialect::V2, 0), orphan, false),
+        &[
+            (0, Then::Start, &["poll w1 for 90 s"]),
+            (1, Then::AskCode, &[]),
+            (90_000, Then::Tick, &["poll w1 for 5 s"]),
+            (90_001, Then::AskCode, &["list after 0 ms"]),
+            (90_002, Then::List(Ok(None)), &["end abandoned -"]),
+        ],
+    );
+}
+
 // ── Properties ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 fn any_kind() -> impl Strategy<Value = Kind> {

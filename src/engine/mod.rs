@@ -17,7 +17,7 @@ use self::hub::Hub;
 use self::shared::Shared;
 use crate::gateway::Gateway;
 use crate::i18n::Lang;
-use crate::model::{Account, Dialect};
+use crate::model::{Account, AttemptId, Dialect};
 use crate::store::Store;
 
 pub mod alerts;
@@ -74,6 +74,8 @@ pub struct Options {
     pub renewal: Renewal,
     /// Whether attempts of dead processes are shown (TUI) or go on silently.
     pub show_resumed: bool,
+    /// An attempt that is shown even if nobody waited for it any more: somebody has come back to it.
+    pub revive: Option<AttemptId>,
     /// The language of [`Event::Fault`].
     pub lang: Lang,
     /// Added to the wall clock, in milliseconds: the demo can begin at any time.

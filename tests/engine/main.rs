@@ -392,6 +392,28 @@ async fn an_interrupted_second_login_is_found_in_the_list() {
 }
 
 #[tokio::test]
+async fn what_goes_on_unseen_does_not_stand_in_the_way() {
+    let mut rig = Rig::new(Dialect::V2).await;
+    rig.front.login("wxid_amy", Way::Qr);
+    let old = rig.shown().await;
+    let rig = rig.die().await;
+    let mut front = rig.another(How::default()).await;
+    front.login("wxid_amy", Way::Qr);
+    let shown = front
+        .until("a new code", |event| match event {
+            Event::Login(event) => match &event.step {
+                LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .await;
+    assert_ne!(shown, old);
+    rig.phone(&shown, "wxid_amy");
+    assert_eq!(Some(front.logged_in().await), rig.live_w_id("wxid_amy"));
+}
+
+#[tokio::test]
 async fn two_processes_see_each_others_changes() {
     let mut rig = Rig::new(Dialect::V2).await;
     let mut other = rig.another(How::default()).await;

@@ -150,6 +150,7 @@ impl Front {
             alert_command: how.hook,
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
+            revive: None,
             lang: Lang::En,
             wall_offset_ms: 0,
         };

@@ -118,6 +118,7 @@ impl Home {
             alert_command: Some(self.hook()),
             renewal: saoma::engine::Renewal::Times(0),
             show_resumed: false,
+            revive: None,
             lang: saoma::i18n::Lang::En,
             wall_offset_ms: 0,
         }

@@ -41,6 +41,11 @@ fn rows(random: &mut fastrand::Rng) -> Vec<Row> {
     rows
 }
 
+/// How many rounds it takes until every pair has come up.
+pub(crate) fn pairs_take(seed: u64) -> usize {
+    rows(&mut fastrand::Rng::with_seed(seed)).len()
+}
+
 /// The setting of a round: first those that cover all pairs, then any.
 pub(crate) fn setting(seed: u64, round: usize) -> Setting {
     let rows = rows(&mut fastrand::Rng::with_seed(seed));

@@ -5,13 +5,15 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use saoma::engine::Engine;
+use saoma::engine::api::Command;
 use saoma::model::{Dialect, WId, WcId};
 use saoma::simulator::{Act, PhoneScript, Setup, SimAccount, Simulator, Then};
-use saoma::store::Edit;
+use saoma::store::{Edit, Store};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::sync::broadcast::error::RecvError;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::check;
@@ -196,8 +198,13 @@ pub(crate) async fn run(seed: u64, number: usize) -> Done {
         started: Instant::now(),
     });
     let listening = listen(&stage);
+    // In some rounds a program stays all the while, as the TUI does.
+    let observer = if random.u8(..4) == 0 { Some(Resident::start(&stage).await) } else { None };
     for _ in 0..random.usize(3..9) {
         step(&stage, &mut random).await;
+    }
+    if let Some(observer) = observer {
+        observer.stop().await;
     }
     let wrongs = settle(&stage, &mut random).await;
     let failure = if wrongs.is_empty() {
@@ -218,7 +225,7 @@ pub(crate) async fn run(seed: u64, number: usize) -> Done {
 }
 
 /// Keeps what happens at the gateway.
-fn listen(stage: &Arc<Stage>) -> tokio::task::JoinHandle<()> {
+fn listen(stage: &Arc<Stage>) -> JoinHandle<()> {
     let (mut events, stage) = (stage.sim.events(), Arc::clone(stage));
     tokio::spawn(async move {
         loop {
@@ -426,11 +433,31 @@ async fn settle(stage: &Arc<Stage>, random: &mut fastrand::Rng) -> Vec<String> {
 }
 
 /// A program that stays: it takes over what the dead left, and asks the list.
-async fn resident(stage: &Arc<Stage>) -> Vec<String> {
-    let store = stage.home.store().await;
-    let gateway = stage.home.gateway();
-    let options = stage.home.engine_options();
-    let (engine, ended) = saoma::engine::Engine::start(options, gateway, store.clone(), None, Arc::new(|_| {}));
+struct Resident {
+    engine: Engine,
+    ended: JoinHandle<()>,
+    store: Store,
+}
+
+impl Resident {
+    async fn start(stage: &Stage) -> Self {
+        stage.tell("a program that stays starts");
+        let store = stage.home.store().await;
+        let (gateway, options) = (stage.home.gateway(), stage.home.engine_options());
+        let (engine, ended) = Engine::start(options, gateway, store.clone(), None, Arc::new(|_| {}));
+        Self { engine, ended, store }
+    }
+
+    async fn stop(self) {
+        self.engine.send(Command::Stop);
+        self.ended.await.unwrap();
+        self.store.close().await;
+    }
+}
+
+/// All is well at last where a program stays.
+async fn resident(stage: &Stage) -> Vec<String> {
+    let resident = Resident::start(stage).await;
     let deadline = Instant::now() + PATIENCE;
     let wrongs = loop {
         let wrongs = check::wrongs(stage).await;
@@ -439,9 +466,7 @@ async fn resident(stage: &Arc<Stage>) -> Vec<String> {
         }
         sleep(Duration::from_millis(50)).await;
     };
-    engine.send(saoma::engine::api::Command::Stop);
-    ended.await.unwrap();
-    store.close().await;
+    resident.stop().await;
     wrongs
 }
 

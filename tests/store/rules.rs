@@ -263,6 +263,46 @@ async fn ending_says_why_unless_a_login_came_after_the_request() {
 }
 
 #[tokio::test]
+async fn a_login_that_ended_unknown_leaves_the_wid_unconfirmed() {
+    let (_folder, store) = store().await;
+    let first = begin(&store, "wxid_a", "w1", 100).await;
+    let last = begin_beside(&store, "wxid_a", 200).await;
+    // The earlier one succeeds last; the later one's end is not known: its wId may be the live one.
+    store.store_login(&first, &record("wxid_a", "w1"), Stamp(300)).await.unwrap();
+    store.end_attempt(&last, "failed", Some(Reason::LoginInterrupted), None, Stamp(400)).await.unwrap();
+    let unknown = account(&store, "wxid_a").await;
+    assert_eq!((unknown.presence, unknown.w_id_confirmed), (Presence::Unknown, false));
+    assert_eq!((unknown.w_id, unknown.reason), (Some("w1".into()), Some(Reason::LoginInterrupted)));
+    // A success that was requested later settles it, and an older unknown end does not unsettle that.
+    let older = begin_beside(&store, "wxid_a", 450).await;
+    assert!(login(&store, "wxid_a", "w2", 500, 600).await.account.w_id_confirmed);
+    store.end_attempt(&older, "failed", Some(Reason::LoginInterrupted), None, Stamp(700)).await.unwrap();
+    let sure = account(&store, "wxid_a").await;
+    assert_eq!((sure.presence, sure.w_id_confirmed, sure.reason), (Presence::Online, true, None));
+}
+
+/// Begins an attempt where another is open: that one is hidden first.
+async fn begin_beside(store: &Store, wc_id: &str, at: i64) -> saoma::model::AttemptId {
+    for attempt in store.attempts().await.unwrap() {
+        store.abandon_attempt(&attempt.id).await.unwrap();
+    }
+    let id = started(store.begin_attempt(Some(&wc_id.into()), Rung::SecondLogin, Stamp(at)).await.unwrap());
+    store.abandon_attempt(&id).await.unwrap();
+    id
+}
+
+#[tokio::test]
+async fn a_dead_owners_open_attempt_does_not_keep_the_list_out() {
+    let (folder, store) = store().await;
+    login(&store, "wxid_a", "w1", 100, 200).await;
+    begin(&store, "wxid_a", "w2", 300).await;
+    let other = beside(&folder).await;
+    assert!(other.adopt(None, &"wxid_a".into(), &"w9".into(), Stamp(400)).await.unwrap().is_none());
+    drop(store);
+    assert!(other.adopt(None, &"wxid_a".into(), &"w9".into(), Stamp(400)).await.unwrap().is_some());
+}
+
+#[tokio::test]
 async fn adopting_has_its_conditions() {
     let (folder, store) = store().await;
     login(&store, "wxid_a", "w1", 100, 200).await;

@@ -12,7 +12,7 @@ use crate::model::{Reason, Rung, Stamp};
 const PLAN: fn() -> Plan = || Plan {
     wishes: vec![Some("wxid_a".into())],
     way: Way::Qr,
-    resume: false,
+    resume: None,
     timeout: None,
     verify_code: None,
     png: None,
@@ -229,7 +229,7 @@ async fn a_verification_code_comes_from_the_command_line_then_from_the_person() 
     assert_eq!((ran.exit, ran.codes()), (Exit::Done, vec!["111".to_owned(), "222".to_owned()]));
     // A pending attempt is gone on with: nothing new is started.
     let resumed = mine(LoginStep::Resumed { rung: Rung::QrLogin, expires_at: None });
-    let plan = Plan { resume: true, ..plan() };
+    let plan = Plan { resume: Some("01A".into()), ..plan() };
     let ran = run(plan, true, None, vec![resumed, asked()], vec![vec![mine(logged_in())]]).await;
     assert_eq!((ran.exit, ran.codes()), (Exit::Done, vec!["111".to_owned()]));
     assert!(!ran.sent.iter().any(|command| matches!(command, Command::Login { .. })));
