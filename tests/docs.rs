@@ -1,7 +1,7 @@
 //! The documents say what the program does: their tables are made from its own, their samples are read by it.
 //!
 //! Tables between `<!-- name -->` markers are written by this test when `SAOMA_DOCS=write` is set.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

@@ -4,7 +4,7 @@
 #   cargo build --release && docs/pictures/take.sh            # all of them
 #   SAOMA=target/debug/saoma docs/pictures/take.sh account    # one of them, from another build
 #
-# Needs (Debian's names): xvfb xterm xdotool imagemagick fonts-dejavu-core fonts-noto-cjk fonts-symbola.
+# Needs (Debian's names): xvfb xterm xdotool imagemagick fonts-dejavu-core fonts-noto-cjk.
 # The codes are the demo's: dummies that log nobody in. Look at every picture before it is committed.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -31,8 +31,9 @@ picture() {
   local look=("${DARK[@]}" "${PALETTE[@]}")
   [ "$colours" = light ] && look=("${LIGHT[@]}")
   env -i PATH="$PATH" HOME="$WORK" DISPLAY="$DISPLAY" LANG=C.UTF-8 TZ=UTC SAOMA_LANG="$lang" \
-    xterm -u8 +sb -xrm '*boldColors: false' -xrm '*limitFontWidth: 100' -b 8 -bw 0 -fa 'DejaVu Sans Mono' -fd 'Noto Sans Mono CJK SC' -fs 11 "${look[@]}" \
-    -geometry "$size+0+0" -T saoma -e "$SAOMA" demo --seed 7 --at 2026-01-05T09:00:00Z &
+    xterm -u8 +sb -xrm '*boldColors: false' -b 8 -bw 0 -fa 'DejaVu Sans Mono' -fd 'Noto Sans Mono CJK SC' -fs 11 "${look[@]}" \
+    -geometry "$size+0+0" -T saoma -e "$SAOMA" demo --seed 7 --at 2026-01-05T09:00:00Z \
+    --scenario docs/pictures/names.toml &
   local xterm=$! window
   window=$(xdotool search --sync --onlyvisible --pid "$xterm" | head -1)
   xdotool windowfocus --sync "$window"
@@ -55,7 +56,7 @@ wanted() { [ ${#ONLY[@]} -eq 0 ] || [[ " ${ONLY[*]} " == *" $1 "* ]]; }
 ONLY=("$@")
 
 # A second login that is confirmed, then a code: so that every pane has something to show.
-BUSY=(j s +1 7 +3 g r +2)
+BUSY=(j s +1 7 +3 g Return +3)
 wanted login && picture login 80x24 en dark "${BUSY[@]}"
 wanted account && picture account 80x24 en dark j s +1 7 +3 G
 wanted dialog && picture dialog 80x24 en dark j s +2

@@ -160,8 +160,8 @@ impl Account {
             .unwrap_or_else(|| self.wc_id.as_str())
     }
 
-    /// Whether a login of this account was ever stored, or a wId of it imported: such an account may be signed in
-    /// by second login; a first login must be a QR login (protocol.md §3.5).
+    /// Whether a login of this account was ever stored, or a wId of it imported: such an account can surely be
+    /// asked for a second login; of others only the gateway knows (protocol.md §3.5).
     pub const fn was_logged_in(&self) -> bool {
         self.w_id.is_some() || self.last_login_at.is_some() || self.first_login_at.is_some()
     }
