@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::accounts::{checked_wc_id, show, split_tags};
 use super::args::ImportArgs;
@@ -176,7 +176,7 @@ pub async fn import(context: &Context, profile: &Profile, store: &Store, args: &
         let mut map = context.object(profile, "imported");
         map.insert("read".into(), json!(rows.len()));
         map.insert("created".into(), json!(created));
-        return out::data(&format!("{}\n", Value::Object(map)));
+        return out::object(map);
     }
     let (read, created) = (rows.len().to_string(), created.to_string());
     out::say(&context.tf("cli.accounts.imported", &[("read", &read), ("created", &created)]));
