@@ -783,8 +783,8 @@ impl Machine {
             }
         };
         let last = polling.phase == Phase::Last;
-        let broke = matches!(&result, Err(error) if may_pass(error));
-        if !broke {
+        // A token under suspicion is a broken poll too, once the other call has cleared it.
+        if result.is_ok() {
             polling.broken = 0;
         }
         match result {
