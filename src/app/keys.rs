@@ -383,13 +383,6 @@ fn login(state: &mut State, way: Way, now: Now) -> Vec<Effect> {
         show_login(state);
         return Vec::new();
     }
-    let known = state.accounts.get(&wc_id).is_some_and(crate::model::Account::was_logged_in);
-    if way == Way::Second && !known {
-        let key = state.keymap.label(Action::LoginQr).unwrap_or_default();
-        let text = tf(state.lang, "ui.toast.first_login_is_qr", &[("key", &key)]);
-        state.complain(text);
-        return Vec::new();
-    }
     state.logins.wish(Some(wc_id.clone()), way, now);
     show_login(state);
     vec![Effect::Engine(Command::Login { wc_id: Some(wc_id), way })]
