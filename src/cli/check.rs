@@ -2,18 +2,28 @@
 //! hours; this one does it within seconds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
+
+use secrecy::SecretString;
 
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
+use super::stage;
 use crate::config::Profile;
+use crate::engine::api::Command;
+use crate::engine::{Engine, Options};
 use crate::gateway::{Error, Kind};
-use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, AttemptId, Presence, Reason, Source, Stamp, WId, WcId};
 use crate::store::{Store, Verdict};
 
 /// The time between two lists that have to agree.
 const BETWEEN: Duration = Duration::from_secs(1);
+/// How long a command waits for the logins that dead processes left.
+const ORPHANS: Duration = Duration::from_secs(4);
+/// How often it looks whether they are over.
+const LOOK: Duration = Duration::from_millis(50);
 /// More lists than this are never asked for at once, whatever `offline_after` says.
 const MAX_LISTS: u32 = 5;
 
@@ -110,6 +120,7 @@ pub async fn ask(context: &Context, profile: &Profile, store: &Store) -> Result<
             None => return Ok(Asked::NeedsPassword),
         }
     };
+    finish_orphans(context, profile, store, password.clone()).await?;
     let one = || async {
         let at = now();
         let online = match &password {
@@ -155,6 +166,41 @@ pub async fn ask(context: &Context, profile: &Profile, store: &Store) -> Result<
         store.adopt(None, wc_id, w_id, at).await.map_err(store_failed)?;
     }
     Ok(Asked::Told)
+}
+
+/// Goes on with the logins of processes that are dead, before anything is believed of their accounts: V1's list never
+/// tells a wId, and no list replaces one while an attempt is open (design.md §3, §4). A code that still waits for its
+/// scan is left for the next process after [`ORPHANS`].
+async fn finish_orphans(
+    context: &Context,
+    profile: &Profile,
+    store: &Store,
+    password: Option<SecretString>,
+) -> Result<(), Failure> {
+    let store_failed = |error| Failure::store(context.lang, &error);
+    let orphans: Vec<AttemptId> = (store.attempts().await.map_err(store_failed)?.into_iter())
+        .filter(|attempt| attempt.owner != *store.owner() && !store.is_alive(&attempt.owner))
+        .map(|attempt| attempt.id)
+        .collect();
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    let options = Options { interval: None, password, ..stage::engine_options(context, profile, true) };
+    let (engine, ended) = Engine::start(options, context.gateway(profile)?, store.clone(), None, Arc::new(|_| {}));
+    let over = async {
+        loop {
+            let open = store.attempts().await.map_err(store_failed)?;
+            if !open.iter().any(|attempt| orphans.contains(&attempt.id)) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let outcome = tokio::time::timeout(ORPHANS, over).await.unwrap_or(Ok(()));
+    engine.send(Command::Stop);
+    // How it ended shows in the store alone.
+    let _ = ended.await;
+    outcome
 }
 
 /// Takes accounts off line at the gateway and tells the store.
