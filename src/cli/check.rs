@@ -112,15 +112,16 @@ fn wanted_lists(offline_after: u32) -> usize {
 /// Asks the gateway, judges, tells the store.
 pub async fn ask(context: &Context, profile: &Profile, store: &Store) -> Result<Asked, Failure> {
     let gateway = context.gateway(profile)?;
-    let password = if profile.dialect.value.lists_w_ids() {
+    let lists_w_ids = profile.dialect.value.lists_w_ids();
+    let password = if lists_w_ids {
         None
     } else {
-        match context.config.password(profile).map_err(|error| Failure::config(context.lang, &error))? {
-            Some(password) => Some(password.value),
-            None => return Ok(Asked::NeedsPassword),
-        }
+        context.config.password(profile).map_err(|error| Failure::config(context.lang, &error))?.map(|it| it.value)
     };
     finish_orphans(context, profile, store, password.clone()).await?;
+    if !lists_w_ids && password.is_none() {
+        return Ok(Asked::NeedsPassword);
+    }
     let one = || async {
         let at = now();
         let online = match &password {
