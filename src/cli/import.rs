@@ -1,6 +1,6 @@
 //! `saoma accounts import` and `export`: CSV or JSON in, the same out.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use super::context::{Context, now};
 use super::fail::Failure;
 use super::out;
 use crate::config::Profile;
+use crate::model::text::clean;
 use crate::model::{Account, WId, WcId};
 use crate::store::{Edit, Store};
 
@@ -190,6 +191,11 @@ pub async fn export(context: &Context, profile: &Profile, store: &Store) -> Resu
         return show(context, profile, "accounts", &accounts, None);
     }
     let text = to_csv(&accounts).map_err(|error| Failure::io("csv", &std::io::Error::other(error)))?;
+    if std::io::stdout().is_terminal() {
+        // A file gets names exactly as they are; a terminal must not obey them.
+        let lines: Vec<_> = text.lines().map(clean).collect();
+        return out::data(&format!("{}\n", lines.join("\n")));
+    }
     out::data(&text)
 }
 
