@@ -108,6 +108,8 @@ fn fleet(state: &mut State, fleet: Fleet, now: Now) {
     match &fleet {
         Fleet::Ok { at } => {
             if state.stale_since.take().is_some() {
+                // What was said in passing about the failing list is no longer true.
+                state.toast.take_if(|toast| toast.until.is_some());
                 state.note(*at, Happening::ListBack, "", None);
             }
         }
