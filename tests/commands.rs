@@ -271,6 +271,11 @@ mod gateway {
             "/member/getLoginWcIds" if body["password"] == PASSWORD => {
                 ok(world.online.iter().map(|(wc_id, _)| json!(wc_id)).collect())
             }
+            "/iPadLogin" => ok(json!({"wId": "w-coded", "qrCodeUrl": "http://127.0.0.1:1/1.png"})),
+            "/getIPadLoginInfo" => ok(match world.online.iter().find(|(_, w_id)| body["wId"] == *w_id) {
+                Some((wc_id, w_id)) => json!({"wcId": wc_id, "wId": w_id, "nickName": "甲", "headUrl": ""}),
+                None => json!({"status": 1}),
+            }),
             "/member/offline" => {
                 let gone = body["wcIds"].as_array().unwrap().clone();
                 world.online.retain(|(wc_id, _)| !gone.contains(&json!(wc_id)));
@@ -426,6 +431,38 @@ trait Run {
 impl Run for Command {
     fn run(&mut self, arguments: &[&str]) -> (i32, String, String) {
         self::run(self, arguments)
+    }
+}
+
+#[test]
+fn status_finishes_what_a_killed_login_left() {
+    // V1's list knows no wIds: if nobody asks for the code again, the wId is lost.
+    for keep in [true, false] {
+        let (home, world) = signed_in("v1", keep);
+        let polls = || world.lock().unwrap().calls.iter().filter(|(path, _)| path == "/getIPadLoginInfo").count();
+        let mut login = std::process::Command::new(assert_cmd::cargo::cargo_bin("saoma"))
+            .env_clear()
+            .env("XDG_CONFIG_HOME", home.path().join("config"))
+            .env("XDG_STATE_HOME", home.path().join("state"))
+            .args(["login", "--json"])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while polls() == 0 {
+            assert!(std::time::Instant::now() < deadline, "the login never polled");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        login.kill().unwrap();
+        login.wait().unwrap();
+
+        world.lock().unwrap().online = vec![("wxid_a", "w-coded")];
+        let (code, object) = json(home.path(), &["status"]);
+        assert_eq!((code, &object["accounts"][0]["w_id"]), (0, &"w-coded".into()), "{object}");
+        assert_eq!(run(&mut saoma(home.path()), &["wid", "wxid_a"]), (0, "w-coded\n".into(), String::new()));
+        let codes = world.lock().unwrap().calls.iter().filter(|(path, _)| path == "/iPadLogin").count();
+        assert_eq!(codes, 1, "no code was asked for twice");
     }
 }
 

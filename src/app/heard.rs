@@ -6,7 +6,7 @@ use super::sign_in::SignIn;
 use super::state::{Pane, Selected, State};
 use super::{Effect, accounts};
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
-use crate::i18n::{t, tf};
+use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
 use crate::model::{Now, Reason, Stamp};
 
@@ -38,7 +38,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.logins.unwish(wc_id.as_ref());
             state.awaited = None;
             let name = state.name_of("", wc_id.as_ref());
-            let text = reason_text(state, &name, reason, gateway_message.as_deref());
+            let text = reason_text(state.lang, &name, reason, gateway_message.as_deref());
             state.complain(text);
         }
         Event::WIdChanged { wc_id, account, w_id: _, previous_w_id: _, at } => {
@@ -87,7 +87,7 @@ fn taken_offline(state: &mut State, at: Stamp, name: &str) {
 }
 
 /// A reason as a sentence for the line above the hints.
-fn reason_text(state: &State, name: &str, reason: Reason, words: Option<&str>) -> String {
+fn reason_text(lang: Lang, name: &str, reason: Reason, words: Option<&str>) -> String {
     let code = reason.code();
     let name = clean(name);
     let mut text = String::new();
@@ -95,12 +95,12 @@ fn reason_text(state: &State, name: &str, reason: Reason, words: Option<&str>) -
         text.push_str(&name);
         text.push_str(": ");
     }
-    text.push_str(&t(state.lang, &format!("reason.{code}")));
+    text.push_str(&t(lang, &format!("reason.{code}")));
     if let Some(words) = words.map(clean).filter(|words| !words.trim().is_empty()) {
-        text.push_str(&tf(state.lang, "ui.quoted", &[("words", &words)]));
+        text.push_str(&tf(lang, "ui.quoted", &[("words", &words)]));
     }
-    text.push_str(&t(state.lang, "ui.stop"));
-    text.push_str(&t(state.lang, &format!("next.{code}")));
+    text.push_str(&t(lang, "ui.stop"));
+    text.push_str(&t(lang, &format!("next.{code}")));
     text
 }
 
@@ -108,18 +108,22 @@ fn fleet(state: &mut State, fleet: Fleet, now: Now) {
     match &fleet {
         Fleet::Ok { at } => {
             if state.stale_since.take().is_some() {
+                // What was said in passing about the failing list is no longer true.
+                state.toast.take_if(|toast| toast.until.is_some());
                 state.note(*at, Happening::ListBack, "", None);
             }
         }
-        Fleet::Failing { since, reason, .. } => {
+        Fleet::Failing { since, reason, gateway_message } => {
             if state.stale_since.replace(*since).is_none() {
                 state.note(now.wall, Happening::ListFailing, "", Some(*reason));
+                let text = reason_text(state.lang, "", *reason, gateway_message.as_deref());
+                state.say(text, now);
             }
         }
         Fleet::Asking => {}
         Fleet::NeedsPassword => {
             if state.fleet != Some(Fleet::NeedsPassword) {
-                let text = reason_text(state, "", Reason::NeedsPassword, None);
+                let text = reason_text(state.lang, "", Reason::NeedsPassword, None);
                 state.say(text, now);
             }
         }
@@ -134,10 +138,17 @@ fn token(state: &mut State, token: Token, now: Now) {
         Token::Missing | Token::Rejected => {
             if token == Token::Rejected && before != Some(token) {
                 state.note(now.wall, Happening::TokenRejected, "", None);
+                // The standing line about the token is the news now, not why the list failed before.
+                state.toast = None;
             }
             if !state.demo && !state.sign_in_offered && state.sign_in.is_none() {
                 state.sign_in_offered = true;
                 open_sign_in(state);
+                if token == Token::Rejected
+                    && let Some(form) = &mut state.sign_in
+                {
+                    form.failed = Some(reason_text(state.lang, "", Reason::TokenRejected, None));
+                }
             }
         }
     }
@@ -219,7 +230,7 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
                 let text = t(state.lang, "ui.toast.cancelled").into_owned();
                 state.say(text, now);
             } else if gone || !mine || state.layout().single {
-                let text = reason_text(state, &name, reason, words.as_deref());
+                let text = reason_text(state.lang, &name, reason, words.as_deref());
                 state.complain(text);
             }
         }

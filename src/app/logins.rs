@@ -261,8 +261,10 @@ impl Login {
             LoginStep::Expired { renewing: false } => self.end(Ending::Not(Reason::NobodyScanned)),
             LoginStep::Cancelled => self.end(Ending::Not(Reason::Cancelled)),
             LoginStep::Superseded => self.end(Ending::Not(Reason::Superseded)),
-            LoginStep::Failed { reason, gateway_message, detail: _ } => {
-                self.words = gateway_message;
+            LoginStep::Failed { reason, gateway_message, detail } => {
+                // A gateway that talks nonsense has no words; what it sent instead tells where to look.
+                let tells = reason == Reason::GatewayDown && !detail.trim().is_empty();
+                self.words = gateway_message.or_else(|| tells.then_some(detail));
                 self.end(Ending::Not(reason));
             }
         }

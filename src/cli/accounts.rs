@@ -1,6 +1,6 @@
 //! `saoma accounts`: the list, and what people change in it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::{AccountsArgs, AccountsCommand, AddArgs, EditArgs, Fields, Filter, RemoveArgs, Sort};
 use super::context::{Context, local, now};
@@ -68,7 +68,7 @@ pub fn show(
             map.insert("reason".into(), json!(reason));
         }
         map.insert("accounts".into(), accounts.iter().map(objects::account).collect());
-        return out::data(&format!("{}\n", Value::Object(map)));
+        return out::object(map);
     }
     if accounts.is_empty() {
         out::say(&context.t("cli.accounts.none"));
@@ -130,7 +130,7 @@ async fn remove(context: &Context, profile: &Profile, store: &Store, args: Remov
     if context.json {
         let mut map = context.object(profile, "account_removed");
         map.insert("wc_ids".into(), accounts.iter().map(|account| json!(account.wc_id)).collect());
-        return out::data(&format!("{}\n", Value::Object(map)));
+        return out::object(map);
     }
     for account in &accounts {
         out::say(&context.tf("cli.accounts.removed", &[("label", &resolve::label(account))]));
@@ -155,7 +155,7 @@ async fn tell_one(
             map.insert("created".into(), json!(created));
         }
         map.insert("account".into(), account.as_ref().map(objects::account).unwrap_or_default());
-        return out::data(&format!("{}\n", Value::Object(map)));
+        return out::object(map);
     }
     let label = account.as_ref().map_or_else(|| wc_id.to_string(), resolve::label);
     out::say(&context.tf(words, &[("label", &label)]));

@@ -1,5 +1,7 @@
 //! The one place where a failure becomes words, JSON and an exit code.
 
+use std::borrow::Cow;
+
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -47,7 +49,7 @@ impl Failure {
     pub fn of_reason(lang: Lang, reason: Reason, gateway_message: Option<&str>, exit: Exit) -> Self {
         let message = reason_words(lang, reason, gateway_message);
         Self { gateway_message: gateway_message.map(Into::into), ..Self::new(exit, reason.code(), message) }
-            .hint(t(lang, &format!("next.{}", reason.code())))
+            .hint(next_words(lang, reason))
     }
 
     /// A failed call to the gateway. A suspect token counts as rejected: the caller has confirmed it.
@@ -62,9 +64,7 @@ impl Failure {
             _ => Exit::of_reason(reason, false),
         };
         let mut failure = Self::of_reason(lang, reason, error.gateway_message.as_deref(), exit);
-        if matches!(reason, Reason::GatewayDown) {
-            failure.message = format!("{} ({})", failure.message, clean(&error.detail));
-        }
+        failure.message = with_detail(failure.message, reason, error.gateway_message.as_deref(), &error.detail);
         if matches!((reason, error.call), (Reason::GatewaySaid, gateway::Call::MemberLogin)) {
             failure.hint = Some(t(lang, "cli.sign_in.refused_hint").into_owned());
         }
@@ -145,5 +145,44 @@ pub fn reason_words(lang: Lang, reason: Reason, gateway_message: Option<&str>) -
     match gateway_message.map(clean).filter(|message| !message.trim().is_empty()) {
         Some(message) => tf(lang, "cli.error.with_gateway", &[("words", &words), ("gateway", &message)]),
         None => words.into_owned(),
+    }
+}
+
+/// What to do next. A command is over when it has failed: it does not keep trying, and any rung may have failed.
+pub fn next_words(lang: Lang, reason: Reason) -> Cow<'static, str> {
+    match reason {
+        Reason::GatewayDown => t(lang, "cli.error.next_gateway_down"),
+        Reason::GatewaySaid => t(lang, "cli.error.next_gateway_said"),
+        _ => t(lang, &format!("next.{}", reason.code())),
+    }
+}
+
+/// Adds the technical cause where the words alone would not tell what went wrong: the gateway is out of reach or talks
+/// nonsense, or it failed without a word.
+pub fn with_detail(words: String, reason: Reason, gateway_message: Option<&str>, detail: &str) -> String {
+    let silent = gateway_message.is_none_or(|message| clean(message).trim().is_empty());
+    let tells = match reason {
+        Reason::GatewayDown => true,
+        Reason::GatewaySaid | Reason::TokenRejected | Reason::ImageFailed | Reason::Interrupted => silent,
+        _ => false,
+    };
+    if tells && !detail.trim().is_empty() { format!("{words} ({})", clean(detail)) } else { words }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_without_words_of_the_gateway_names_its_cause() {
+        let told = |reason, gateway| with_detail("w".into(), reason, gateway, "HTTP 502");
+        assert_eq!(told(Reason::GatewayDown, Some("No message")), "w (HTTP 502)");
+        assert_eq!(told(Reason::TokenRejected, None), "w (HTTP 502)");
+        assert_eq!(told(Reason::GatewaySaid, Some("失败")), "w");
+        assert_eq!(told(Reason::Refused, None), "w");
+        assert_eq!(
+            next_words(Lang::En, Reason::GatewayDown),
+            "Check the network and the gateway's address, then try again."
+        );
     }
 }

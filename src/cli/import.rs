@@ -1,10 +1,10 @@
 //! `saoma accounts import` and `export`: CSV or JSON in, the same out.
 
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::accounts::{checked_wc_id, show, split_tags};
 use super::args::ImportArgs;
@@ -12,6 +12,7 @@ use super::context::{Context, now};
 use super::fail::Failure;
 use super::out;
 use crate::config::Profile;
+use crate::model::text::clean;
 use crate::model::{Account, WId, WcId};
 use crate::store::{Edit, Store};
 
@@ -176,7 +177,7 @@ pub async fn import(context: &Context, profile: &Profile, store: &Store, args: &
         let mut map = context.object(profile, "imported");
         map.insert("read".into(), json!(rows.len()));
         map.insert("created".into(), json!(created));
-        return out::data(&format!("{}\n", Value::Object(map)));
+        return out::object(map);
     }
     let (read, created) = (rows.len().to_string(), created.to_string());
     out::say(&context.tf("cli.accounts.imported", &[("read", &read), ("created", &created)]));
@@ -190,6 +191,11 @@ pub async fn export(context: &Context, profile: &Profile, store: &Store) -> Resu
         return show(context, profile, "accounts", &accounts, None);
     }
     let text = to_csv(&accounts).map_err(|error| Failure::io("csv", &std::io::Error::other(error)))?;
+    if std::io::stdout().is_terminal() {
+        // A file gets names exactly as they are; a terminal must not obey them.
+        let lines: Vec<_> = text.lines().map(clean).collect();
+        return out::data(&format!("{}\n", lines.join("\n")));
+    }
     out::data(&text)
 }
 

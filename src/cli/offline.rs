@@ -1,6 +1,6 @@
 //! `saoma offline`: takes accounts off line.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::OfflineArgs;
 use super::context::Context;
@@ -25,7 +25,7 @@ pub async fn run(context: &Context, args: &OfflineArgs) -> Result<Exit, Failure>
         if context.json {
             let mut map = context.object(&profile, "offline");
             map.insert("wc_ids".into(), json!(wc_ids));
-            return out::data(&format!("{}\n", Value::Object(map)));
+            return out::object(map);
         }
         for account in &chosen {
             out::say(&context.tf("cli.offline.done", &[("label", &resolve::label(account))]));

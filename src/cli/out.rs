@@ -2,10 +2,15 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use super::fail::Failure;
+use serde_json::{Map, Value};
 
-/// Writes one line to stdout at once.
-pub fn line(text: &str) -> io::Result<()> {
+use super::fail::Failure;
+use crate::model::text;
+
+/// Writes one line to stdout at once: words, cleaned already, or a JSON object.
+pub fn line(words: &str) -> io::Result<()> {
+    let words = if words.starts_with('{') { text::json(words) } else { words.into() };
+    let text = words.as_ref();
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     stdout.write_all(b"\n")?;
@@ -19,6 +24,11 @@ pub fn data(text: &str) -> Result<(), Failure> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io("stdout", &error)),
         _ => Ok(()),
     }
+}
+
+/// Writes one JSON object to stdout, as a line.
+pub fn object(map: Map<String, Value>) -> Result<(), Failure> {
+    data(&format!("{}\n", text::json(&Value::Object(map).to_string())))
 }
 
 /// Writes one line of words to stderr; if nobody can read it, nobody is told.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::context::local;
 use super::exit::Exit;
-use super::fail::reason_words;
+use super::fail::{next_words, reason_words, with_detail};
 use crate::engine::api::{LoginEvent, LoginStep};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
@@ -100,8 +100,10 @@ impl Printer {
             LoginStep::Expired { renewing } => with(named("expired"), [("renewing", json!(renewing))]),
             LoginStep::Cancelled => named("cancelled"),
             LoginStep::Superseded => named("superseded"),
-            LoginStep::Failed { reason, gateway_message, .. } => {
-                self.reasoned(named("failed"), *reason, gateway_message.as_deref())
+            LoginStep::Failed { reason, gateway_message, detail } => {
+                let gateway = gateway_message.as_deref();
+                let words = with_detail(reason_words(self.lang, *reason, gateway), *reason, gateway, detail);
+                with(self.reasoned(named("failed"), *reason, gateway), [("message", json!(words))])
             }
         };
         Some(Value::Object(map))
@@ -172,8 +174,9 @@ impl Printer {
             LoginStep::Superseded => Words::Note(say("superseded", &[])),
             LoginStep::Failed { reason, gateway_message, detail } => {
                 tracing::info!(reason = reason.code(), %detail, "a login failed");
-                let why = why(*reason, gateway_message.as_deref());
-                let next = t(self.lang, &format!("next.{}", reason.code()));
+                let gateway = gateway_message.as_deref();
+                let why = with_detail(why(*reason, gateway), *reason, gateway, detail);
+                let next = next_words(self.lang, *reason);
                 Words::Note(say("failed", &[("why", &why), ("next", &next)]))
             }
         })

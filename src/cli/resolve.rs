@@ -69,7 +69,7 @@ pub struct Wanted {
 pub fn expand(context: &Context, arguments: &[String]) -> Result<Vec<Wanted>, Failure> {
     let mut wanted = Vec::new();
     for argument in arguments {
-        let text = if argument == "-" {
+        let text = if argument == "-" || argument == "@-" {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).map_err(|error| Failure::io("-", &error))?;
             text

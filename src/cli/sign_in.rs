@@ -1,7 +1,7 @@
 //! `saoma sign-in`: platform account and password → token.
 
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::SignInArgs;
 use super::context::Context;
@@ -93,7 +93,7 @@ pub async fn run(context: &Context, args: &SignInArgs) -> Result<Exit, Failure> 
         ] {
             map.insert(key.into(), value);
         }
-        out::data(&format!("{}\n", Value::Object(map)))?;
+        out::object(map)?;
         return Ok(Exit::Done);
     }
     out::say(&context.tf("cli.sign_in.done", &[("account", &profile.account.value), ("path", &credentials)]));

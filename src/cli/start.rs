@@ -157,7 +157,7 @@ pub fn keys(context: &Context) -> Result<Exit, Failure> {
         let mut map =
             objects::event("keys", now(), context.config.profile_name().ok().flatten().as_deref().unwrap_or_default());
         map.insert("keys".into(), list.into());
-        out::data(&format!("{}\n", serde_json::Value::Object(map)))?;
+        out::object(map)?;
         return Ok(Exit::Done);
     }
     let width = rows.iter().map(|(keys, ..)| text::width(keys)).max().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! `saoma wid`: one wId on stdout and nothing else, for scripts and bots.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::WidArgs;
 use super::check;
@@ -37,7 +37,7 @@ pub async fn run(context: &Context, args: &WidArgs) -> Result<Exit, Failure> {
         ] {
             map.insert(key.into(), value);
         }
-        out::data(&format!("{}\n", Value::Object(map)))
+        out::object(map)
     };
     let done = done.await;
     store.close().await;

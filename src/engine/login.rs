@@ -778,8 +778,8 @@ impl Machine {
         let polls_alone = self.is_told_by_polls_alone();
         let Some(polling) = self.polling() else { return };
         let last = polling.phase == Phase::Last;
-        let broke = matches!(&result, Err(error) if may_pass(error));
-        if !broke {
+        // A token under suspicion is a broken poll too, once the other call has cleared it.
+        if result.is_ok() {
             polling.broken = 0;
         }
         match result {

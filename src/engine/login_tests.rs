@@ -615,6 +615,9 @@ fn a_dead_token_is_confirmed_before_it_is_believed() {
             (1_000, Then::PollFails(Kind::TokenSuspect), &["check token"]),
             (2_000, Then::Token(false), &["tell poll_broken 3000"]),
             (3_000, Then::Tick, &["poll w1 for 147 s"]),
+            // Doubted again: the pauses grow, or each second would cost two calls.
+            (3_000, Then::PollFails(Kind::TokenSuspect), &["check token"]),
+            (3_000, Then::Token(false), &["tell poll_broken 5000"]),
         ],
     );
 }

@@ -73,6 +73,25 @@ fn skip_string(text: &str) -> &str {
     }
 }
 
+/// JSON text as it may go to a terminal: what [`clean`] would take out stays, as `\\u` escapes. JSON escapes the C0
+/// controls by itself, but leaves C1 controls and bidirectional overrides as they are. The value does not change.
+pub fn json(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 32);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
 /// Characters that must not reach a terminal from outside.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
@@ -159,6 +178,16 @@ mod tests {
     #[test]
     fn plain_text_is_borrowed() {
         assert!(matches!(clean("售前客服-小诺 (9:00)"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn json_keeps_its_value_and_shows_a_terminal_nothing() {
+        let value = serde_json::json!({"nick": "\u{1b}[2J\u{9b}31m\u{202e}evil\u{e0041} 小诺 👩‍👩‍👧"});
+        let text = value.to_string();
+        let safe = json(&text);
+        assert!(!safe.contains(is_unsafe), "{safe}");
+        assert!(safe.contains("小诺 👩‍👩‍👧"));
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), value);
     }
 
     #[test]
