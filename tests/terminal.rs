@@ -71,6 +71,9 @@ impl Mind for Toy {
                 }
             }
             Msg::Tick => self.ticks += 1,
+            Msg::Terminal(able) if able.block_is_two_columns.is_some() => {
+                self.log.push_str(if able.block_is_two_columns == Some(true) { "wide " } else { "narrow " });
+            }
             Msg::Paste(text) => self.log.push_str(&format!("paste<{text}> ")),
             Msg::Resize { columns, rows } => self.size = (columns, rows),
             Msg::Notice { message } => {
@@ -164,7 +167,7 @@ fn toy() {
 
 struct Rig {
     master: Box<dyn MasterPty + Send>,
-    writer: Box<dyn Write + Send>,
+    writer: Arc<Mutex<Box<dyn Write + Send>>>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
     paused: Arc<AtomicBool>,
@@ -191,7 +194,9 @@ fn command(reports: &tempfile::TempDir) -> CommandBuilder {
 fn environment(command: &mut CommandBuilder, reports: &tempfile::TempDir) {
     command.env("SAOMA_TOY", reports.path());
     command.env("TERM", "xterm-256color");
-    for name in ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT", "RUST_BACKTRACE"] {
+    for name in
+        ["TMUX", "STY", "LC_ALL", "LC_CTYPE", "LANG", "SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT", "RUST_BACKTRACE"]
+    {
         command.env_remove(name);
     }
 }
@@ -207,6 +212,14 @@ impl Rig {
     }
 
     fn start_with(change: impl FnOnce(&mut CommandBuilder, &tempfile::TempDir)) -> Self {
+        Self::start_answering(&[], change)
+    }
+
+    /// A terminal that answers where the cursor is, in these pieces.
+    fn start_answering(
+        answer: &'static [&'static [u8]],
+        change: impl FnOnce(&mut CommandBuilder, &tempfile::TempDir),
+    ) -> Self {
         let reports = tempfile::tempdir().unwrap();
         let mut command = command(&reports);
         change(&mut command, &reports);
@@ -215,7 +228,8 @@ impl Rig {
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let mut reader = pair.master.try_clone_reader().unwrap();
-        let writer = pair.master.take_writer().unwrap();
+        let writer = Arc::new(Mutex::new(pair.master.take_writer().unwrap()));
+        let back = Arc::clone(&writer);
         let parser = vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0);
         let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new() }));
         let paused = Arc::new(AtomicBool::new(false));
@@ -227,6 +241,12 @@ impl Rig {
                 seen.parser.process(&buffer[..count]);
                 seen.bytes.extend(&buffer[..count]);
                 drop(seen);
+                if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
+                    for piece in answer {
+                        back.lock().unwrap().write_all(piece).unwrap();
+                        std::thread::sleep(Duration::from_millis(2));
+                    }
+                }
                 while wait.load(Ordering::Relaxed) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -256,8 +276,9 @@ impl Rig {
     }
 
     fn send(&mut self, bytes: &[u8]) {
-        self.writer.write_all(bytes).unwrap();
-        self.writer.flush().unwrap();
+        let mut writer = self.writer.lock().unwrap();
+        writer.write_all(bytes).unwrap();
+        writer.flush().unwrap();
     }
 
     fn bytes(&self) -> usize {
@@ -414,14 +435,13 @@ fn two_hundred_keys_at_once_are_one_frame() {
 // ───── what the terminal gets ─────
 
 #[test]
-fn nothing_is_asked_and_nothing_happens_while_nothing_happens() {
+fn little_is_asked_and_nothing_happens_while_nothing_happens() {
     let mut rig = Rig::start();
     let first = rig.since(0);
     for query in [
         "\x1b[c",
         "\x1b[0c",
         "\x1b[>",
-        "\x1b[6n",
         "\x1b[5n",
         "$p",
         "\x1b]10;?",
@@ -433,6 +453,10 @@ fn nothing_is_asked_and_nothing_happens_while_nothing_happens() {
     ] {
         assert!(!first.windows(query.len()).any(|window| window == query.as_bytes()), "{query:?} in the first frame");
     }
+    // But for the one question that the first frame carries.
+    let asks = first.windows(4).filter(|window| window == b"\x1b[6n").count();
+    assert_eq!(asks, 1, "the width of the block");
+    assert_eq!(rig.frames_since(0), 1);
     rig.send(b"j");
     rig.wait_for_text("keys=1");
     // Until it sleeps: nothing for a while.
@@ -447,6 +471,29 @@ fn nothing_is_asked_and_nothing_happens_while_nothing_happens() {
         assert!(Instant::now() < until, "never idle: {calm:?}, then {now:?}");
         calm = now;
     }
+}
+
+#[test]
+fn the_width_of_the_block_is_heard_however_the_answer_comes() {
+    for (answer, told) in [
+        (&[b"\x1b[2;3R".as_slice()][..], "wide"),
+        (&[b"\x1b[2;2R"], "narrow"),
+        (&[b"\x1b", b"[", b"2", b";", b"3", b"R"], "wide"),
+        // The same by a terminal that tells its cells' size as well.
+        (&[b"\x1b[6;18;9t\x1b[2;", b"3R"], "wide"),
+    ] {
+        let mut rig = Rig::start_answering(answer, |_, _| {});
+        rig.send(b"x");
+        rig.wait_for_text("keys=1");
+        // On a busy machine the answer may have come too late to count; it is no key in any case.
+        let log = rig.text().lines().nth(1).unwrap_or_default().trim().to_owned();
+        assert!(log == format!("{told} x") || log == format!("x {told}") || log == "x", "{answer:?}: {log}");
+        rig.send(b"q");
+        assert_eq!(rig.exit_code(), 0);
+        rig.assert_whole();
+    }
+    let rig = Rig::start_answering(&[b"\x1b[2;3R"], |command, _| command.env("TMUX", "/tmp/tmux-0/default,1,0"));
+    assert!(!rig.since(0).windows(4).any(|window| window == b"\x1b[6n"), "asked inside tmux");
 }
 
 #[test]

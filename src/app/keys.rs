@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::accounts::Filter;
 use super::heard::open_sign_in;
 use super::logins::Stage;
-use super::popup::{Popup, help_lines};
+use super::popup::{HELP_HEAD, Popup, help_lines};
 use super::sign_in::Outcome;
 use super::state::{Pane, Selected, State};
 use super::{DemoPhone, Effect, drawing};
@@ -138,7 +138,7 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
     match &mut shown.popup {
         Popup::Help { top } => {
             let page = usize::from(state.size.1.saturating_sub(2)).max(1);
-            let most = help_lines(state.demo).count().saturating_sub(page);
+            let most = (HELP_HEAD + help_lines(state.demo).count()).saturating_sub(page);
             match action {
                 Some(Action::Down) => *top += 1,
                 Some(Action::Up) => *top = top.saturating_sub(1),

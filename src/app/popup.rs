@@ -49,6 +49,9 @@ pub struct Shown {
     pub drawn: bool,
 }
 
+/// Lines of the help above its actions: what was found of the terminal.
+pub const HELP_HEAD: usize = 1;
+
 /// The actions that the help tells of.
 pub fn help_lines(demo: bool) -> impl Iterator<Item = &'static Info> {
     TABLE.iter().filter(move |info| info.scope != Scope::Demo || demo)

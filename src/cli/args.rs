@@ -65,6 +65,8 @@ pub enum Command {
     Offline(OfflineArgs),
     /// The simulated gateway alone.
     Simulate(SimulateArgs),
+    /// What works and what does not.
+    Doctor,
     /// The key table.
     Keys,
     /// A completion script.

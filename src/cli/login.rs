@@ -92,6 +92,19 @@ impl Plan {
 /// Asks a person and waits for the answer; runs on a thread of its own.
 pub type Ask = Arc<dyn Fn(&str) -> Option<SecretString> + Send + Sync>;
 
+/// What is to be drawn on a plain terminal.
+#[derive(Clone, Copy, Debug)]
+pub enum Draw<'a> {
+    /// A code with words under it, over what was drawn before.
+    Code(&'a Code, &'a str),
+    /// Other words under the code.
+    Words(&'a str),
+    /// The code is over, the next one comes in its place: words there meanwhile.
+    Cover(&'a str),
+    /// The code is over, and what comes now is written below.
+    Leave,
+}
+
 /// The ways out of [`drive`].
 pub struct Ports<'a> {
     /// Into the engine.
@@ -100,8 +113,8 @@ pub struct Ports<'a> {
     pub data: &'a dyn Fn(&str),
     /// Writes a line of words to stderr.
     pub words: &'a dyn Fn(&str),
-    /// A code as lines for a plain terminal.
-    pub draw: &'a dyn Fn(&Code) -> String,
+    /// Draws on a plain terminal; false where that took no words, so that they are to be said elsewhere.
+    pub draw: &'a dyn Fn(Draw<'_>) -> bool,
     /// A code as PNG.
     pub png: &'a dyn Fn(&Code) -> Result<Vec<u8>, String>,
     /// Asks for a verification code; `None` when there is nobody to ask.
@@ -325,13 +338,51 @@ impl Driver<'_> {
             }
             return;
         }
-        if let LoginStep::Qr { code, payload, .. } = &event.step {
-            (self.ports.data)(&(self.ports.draw)(code));
-            if self.printer.show_payload {
-                (self.ports.data)(payload.expose_secret());
+        let draw = |picture: Draw<'_>| (self.ports.draw)(picture);
+        let words = || match self.printer.words(event) {
+            Some(Words::Data(words) | Words::Note(words)) => words,
+            None => String::new(),
+        };
+        let taken = match &event.step {
+            LoginStep::Qr { code, payload, .. } => {
+                let shown = self.printer.show_payload.then(|| payload.expose_secret());
+                let mut words = words();
+                if let Some(payload) = shown {
+                    // With the code, so that it goes with it.
+                    words = format!("{words} {}", crate::model::text::clean(payload));
+                }
+                let taken = draw(Draw::Code(code, &words));
+                if let Some(payload) = shown.filter(|_| !taken) {
+                    (self.ports.data)(payload);
+                }
+                taken
             }
+            LoginStep::Expired { renewing: true } => draw(Draw::Cover(&words())),
+            LoginStep::Waiting => true,
+            LoginStep::Started { .. } | LoginStep::Requesting { .. } | LoginStep::PollBroken { .. } => {
+                draw(Draw::Words(&words()))
+            }
+            LoginStep::Resumed { .. }
+            | LoginStep::SecondLoginSent { .. }
+            | LoginStep::SecondLoginFailed { .. }
+            | LoginStep::NoPicture { .. }
+            | LoginStep::Scanned
+            | LoginStep::VerifyCodeRequired { .. }
+            | LoginStep::DeviceVerification { .. }
+            | LoginStep::LoggedIn { .. }
+            | LoginStep::Adopted { .. }
+            | LoginStep::WrongAccount { .. }
+            | LoginStep::Expired { renewing: false }
+            | LoginStep::Cancelled
+            | LoginStep::Superseded
+            | LoginStep::Failed { .. } => {
+                draw(Draw::Leave);
+                false
+            }
+        };
+        if !taken {
+            self.say(event);
         }
-        self.say(event);
     }
 
     fn say(&self, event: &LoginEvent) {

@@ -2,9 +2,11 @@
 
 pub mod accounts;
 pub mod args;
+pub mod board;
 pub mod check;
 pub mod context;
 pub mod demo;
+pub mod doctor;
 pub mod exit;
 pub mod fail;
 pub mod help;
@@ -101,6 +103,12 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
         Some(Command::Completions(args)) => return start::completions(args.shell, lang),
         Some(Command::Demo(args)) => return start::demo(&args, lang),
         Some(Command::Simulate(args)) => return start::simulate(args, lang),
+        // A broken config is among what it has to tell.
+        Some(Command::Doctor) => {
+            let (config, profile) = (cli.global.config, cli.global.profile);
+            let overrides = Overrides { config, profile, qr_layout: cli.qr_layout, ..Overrides::default() };
+            return block_on(doctor::run(Config::load(env, overrides), cli.global.json, lang));
+        }
         Some(command) => command,
     };
     let mut overrides = Overrides { qr_layout: cli.qr_layout, ..Overrides::default() };
@@ -129,7 +137,9 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
             Command::Status(args) => status::run(&context, &args).await,
             Command::Wid(args) => wid::run(&context, &args).await,
             Command::Offline(args) => offline::run(&context, &args).await,
-            Command::Demo(_) | Command::Simulate(_) | Command::Keys | Command::Completions(_) => Ok(Exit::Done),
+            Command::Demo(_) | Command::Simulate(_) | Command::Doctor | Command::Keys | Command::Completions(_) => {
+                Ok(Exit::Done)
+            }
         }
     });
     drop(guard);

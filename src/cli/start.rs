@@ -6,23 +6,25 @@ use std::sync::Arc;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::args::{DemoArgs, LoginArgs, SecondLoginArgs};
+use super::board::{Board, Paper};
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
-use super::login::{self, Plan, Ports};
+use super::login::{self, Draw, Plan, Ports};
 use super::printer::Printer;
 use super::simulate::{self, SimulateArgs};
-use super::{demo, help, log, out, screen, stage};
+use super::{board, demo, help, log, out, screen, stage};
 use crate::action::TABLE;
-use crate::config::{Env, Profile};
+use crate::config::{Env, Profile, QrLayout};
 use crate::engine::api::Command;
 use crate::engine::{Engine, Renewal, Sink};
 use crate::gateway::Gateway;
-use crate::i18n::{Lang, t, tf};
+use crate::i18n::{Lang, t};
 use crate::model::text::{self, clean};
 use crate::model::{Account, json as objects};
-use crate::qr::{self, Code, Layout, Palette};
+use crate::qr;
 use crate::store::Store;
+use crate::tui::{capabilities, probe};
 
 /// `saoma` where there is no terminal to draw on.
 pub fn no_terminal(lang: Lang) -> Failure {
@@ -58,6 +60,13 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
     let accounts = context.accounts(&store).await?;
     let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
     let show_payload = args.show_payload;
+    if !context.json {
+        match context.config.ui.qr_layout.value {
+            QrLayout::Image => out::say(&context.t("cli.login.no_image")),
+            QrLayout::Text if !show_payload => out::say(&context.t("cli.login.text_needs")),
+            QrLayout::Auto | QrLayout::Half | QrLayout::Wide | QrLayout::Text => {}
+        }
+    }
     let plan = Plan::login(context, args, &accounts, &attempts)?;
     drive(context, &profile, gateway, store, accounts, plan, show_payload).await
 }
@@ -99,7 +108,7 @@ async fn drive(
     });
     let (engine, ended) = Engine::start(options, gateway, store.clone(), Some(accounts), sink);
     let printer = Printer { profile: profile.name.clone(), lang: context.lang, show_payload };
-    let lang = context.lang;
+    let board = Board::new(paper(context));
     let ports = Ports {
         send: &|command| engine.send(command),
         data: &|text| {
@@ -109,7 +118,7 @@ async fn drive(
             }
         },
         words: &out::say,
-        draw: &|code| draw(code, lang),
+        draw: &|picture| draw(&board, picture),
         png: &|code| qr::png::png(code).map_err(|error| error.to_string()),
         ask: login::ask_here(),
     };
@@ -123,25 +132,30 @@ async fn drive(
     Ok(exit)
 }
 
-/// A code as lines for this terminal; for a file or a pipe nothing, and for a window that is too small what is missing:
-/// never a clipped code.
-fn draw(code: &Code, lang: Lang) -> String {
-    let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
-        return String::new();
-    }
-    let (columns, rows) = rustix::termios::tcgetwinsize(&stdout).map_or((80, 24), |size| (size.ws_col, size.ws_row));
-    // One row stays for the words below.
-    match qr::render::fit(code.size(), columns, rows.saturating_sub(1), Layout::Half) {
-        Ok(placement) => {
-            let cells = qr::render::cells(code, placement, Palette::Indexed, false);
-            qr::ansi::lines(&cells).collect::<Vec<_>>().join("\n")
+/// What a login's code is drawn on: asks the terminal, once, where a code may come.
+fn paper(context: &Context) -> Paper {
+    let terminal = !context.json && board::is_paper();
+    let layout = context.config.ui.qr_layout.value;
+    let able = if terminal && layout == QrLayout::Auto { probe::ask() } else { capabilities::of_process() };
+    Paper { terminal, able, layout, lang: context.lang }
+}
+
+/// Draws; words that went under the code are told again where stderr is no terminal.
+fn draw(board: &Board, picture: Draw<'_>) -> bool {
+    let (taken, words) = match picture {
+        Draw::Code(code, words) => (board.show(code, words), words),
+        Draw::Words(words) => (board.say(words), words),
+        Draw::Cover(words) => (board.cover(words), words),
+        Draw::Leave => {
+            board.cover("");
+            board.leave();
+            return false;
         }
-        Err(missing) => {
-            let (columns, rows) = (missing.columns.to_string(), missing.rows.to_string());
-            tf(lang, "cli.login.too_small", &[("columns", &columns), ("rows", &rows)])
-        }
+    };
+    if taken && !words.is_empty() && !std::io::stderr().is_terminal() {
+        out::say(words);
     }
+    taken
 }
 
 /// `saoma keys`

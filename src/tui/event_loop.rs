@@ -16,8 +16,8 @@ use super::inbox::Outlet;
 use super::input::{self, Input, Reader};
 use super::signals::{self, Signals, Told};
 use super::terminal::Tty;
-use super::{Backstage, Error, Inbox, clipboard, crash};
-use crate::app::{self, Effect, Msg, State};
+use super::{Backstage, Error, Inbox, capabilities, clipboard, crash, probe};
+use crate::app::{self, Capabilities, Effect, Msg, State};
 use crate::i18n::{Lang, t};
 use crate::model::{Now, Stamp};
 use crate::ui;
@@ -135,6 +135,8 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
         started: Instant::now(),
         reader: Reader::new(esc_hold()),
         size,
+        terminal: capabilities::of_process(),
+        asked_until: None,
         away: false,
         force: true,
         urgent: true,
@@ -173,6 +175,9 @@ struct Loop<M> {
     started: Instant,
     reader: Reader,
     size: Size,
+    terminal: Capabilities,
+    /// How long an answer of the terminal is waited for.
+    asked_until: Option<Duration>,
     /// The terminal is given back, we are stopped or about to be.
     away: bool,
     /// Draw even if the mind sees no change.
@@ -196,7 +201,17 @@ struct Loop<M> {
 impl<M: Mind> Loop<M> {
     fn first_frame(&mut self) -> io::Result<()> {
         self.tell_size();
-        self.draw()
+        self.tell(Msg::Terminal(self.terminal));
+        let question = probe::question(&self.terminal, &std::env::var("TERM").unwrap_or_default());
+        // On a single row the answer could not be told from others.
+        let asks = !question.is_empty() && self.size.height > 1;
+        if asks {
+            self.painter.screen_mut().ask(&question);
+            self.reader.expect_answers(true);
+        }
+        self.draw()?;
+        self.asked_until = asks.then(|| self.mono() + probe::WAIT);
+        Ok(())
     }
 
     fn turn(&mut self) -> io::Result<Exit> {
@@ -229,13 +244,14 @@ impl<M: Mind> Loop<M> {
             }
             let found = self.reader.expire(self.mono());
             self.take_input(found);
+            self.stop_asking();
             self.tick();
         }
     }
 
     /// Sleeps until something happens; for ever, if nothing is due.
     fn wait(&self) -> io::Result<Ready> {
-        let due = [self.reader.deadline(), self.tick_at, self.next_frame()];
+        let due = [self.reader.deadline(), self.tick_at, self.next_frame(), self.asked_until];
         let due = due.into_iter().flatten().min().filter(|_| !self.away);
         let timeout = due.map(|due| due.saturating_sub(self.mono()));
         let timeout = timeout.and_then(|timeout| Timespec::try_from(timeout).ok());
@@ -316,6 +332,12 @@ impl<M: Mind> Loop<M> {
             self.resized = true;
             self.tell_size();
         }
+        let cell_px = capabilities::cell_px(self.tty.output());
+        if cell_px.is_some() && cell_px != self.terminal.cell_px {
+            // Another font, or another screen.
+            self.terminal.cell_px = cell_px;
+            self.tell(Msg::Terminal(self.terminal));
+        }
     }
 
     fn tell_size(&mut self) {
@@ -351,11 +373,41 @@ impl<M: Mind> Loop<M> {
             if self.exit.is_some() {
                 return;
             }
-            self.urgent = true;
-            self.tell(match input {
+            let msg = match input {
                 Input::Key(key) => Msg::Key(key),
                 Input::Paste(text) => Msg::Paste(text),
-            });
+                answer @ (Input::Position { .. } | Input::CellSize { .. }) => {
+                    self.answered(&answer);
+                    continue;
+                }
+            };
+            self.urgent = true;
+            self.tell(msg);
+        }
+    }
+
+    /// The terminal answered what was asked with the first frame.
+    fn answered(&mut self, answer: &Input) {
+        let before = self.terminal;
+        self.terminal = probe::take(before, answer);
+        if self.terminal.block_is_two_columns.is_some() {
+            // The width is asked last: nothing more is to come.
+            self.asked_until = None;
+            self.reader.expect_answers(false);
+        }
+        if self.terminal != before {
+            self.urgent = true;
+            self.tell(Msg::Terminal(self.terminal));
+        }
+    }
+
+    /// An answer that has not come by now is not waited for, and not listened to.
+    fn stop_asking(&mut self) {
+        if self.asked_until.is_some_and(|until| self.mono() >= until) {
+            self.asked_until = None;
+            self.reader.expect_answers(false);
+            // It may still be on its way, in pieces.
+            self.reader.be_patient();
         }
     }
 

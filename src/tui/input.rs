@@ -31,6 +31,20 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 pub enum Input {
     /// A key press.
     Key(Key),
+    /// Where the cursor is (CPR), from 1; only while [`Reader::expect_answers`] holds.
+    Position {
+        /// Row.
+        row: u16,
+        /// Column.
+        column: u16,
+    },
+    /// How many pixels a cell has; only while [`Reader::expect_answers`] holds.
+    CellSize {
+        /// Its width.
+        width: u16,
+        /// Its height.
+        height: u16,
+    },
     /// A whole bracketed paste, at most [`LONGEST_PASTE`] bytes, lines ended by `\n`.
     Paste(String),
 }
@@ -66,6 +80,8 @@ pub struct Reader {
     held: Vec<u8>,
     paste: Vec<u8>,
     hold: Duration,
+    /// Answers of the terminal are told: something was asked.
+    asked: bool,
     /// When the last bytes came.
     last: Duration,
     /// When a lone ESC was taken for the key.
@@ -81,10 +97,22 @@ impl Reader {
             held: Vec::new(),
             paste: Vec::new(),
             hold,
+            asked: false,
             last: Duration::ZERO,
             esc_told: None,
             found: Vec::new(),
         }
+    }
+
+    /// Whether answers of the terminal are told from now on. While they are, a lone ESC is held as on a slow line: it may
+    /// be an answer's beginning, and its rest must not become keys.
+    pub const fn expect_answers(&mut self, asked: bool) {
+        self.asked = asked;
+    }
+
+    /// The line is slow: a lone ESC is held for longer from now on.
+    pub fn be_patient(&mut self) {
+        self.hold = self.hold.max(ESC_HOLD_SLOW);
     }
 
     /// Takes bytes that were read at `now`; gives the keys and pastes that are complete.
@@ -105,6 +133,7 @@ impl Reader {
     pub fn deadline(&self) -> Option<Duration> {
         match self.at {
             At::Ground | At::Paste => None,
+            At::Esc if self.asked => Some(self.last + self.hold.max(ESC_HOLD_SLOW)),
             At::Esc => Some(self.last + self.hold),
             At::Ss3 | At::Csi | At::Mouse | At::Text | At::TextEsc | At::Char => Some(self.last + PATIENCE),
         }
@@ -273,6 +302,12 @@ impl Reader {
 
     /// Lets termina read one whole sequence.
     fn read(&mut self, sequence: &[u8]) {
+        if self.asked
+            && let Some(answer) = answer(sequence)
+        {
+            self.found.push(answer);
+            return;
+        }
         if !may_be_key(sequence) {
             return;
         }
@@ -290,6 +325,18 @@ impl Reader {
 
     fn tell(&mut self, key: Key) {
         self.found.push(Input::Key(key));
+    }
+}
+
+/// What an answer says: `ESC [ row ; column R` or `ESC [ 6 ; height ; width t`.
+fn answer(sequence: &[u8]) -> Option<Input> {
+    let body = sequence.strip_prefix(b"\x1b[")?;
+    let (last, numbers) = body.split_last()?;
+    let numbers: Option<Vec<u16>> = std::str::from_utf8(numbers).ok()?.split(';').map(|n| n.parse().ok()).collect();
+    match (last, numbers?.as_slice()) {
+        (b'R', &[row, column]) => Some(Input::Position { row, column }),
+        (b't', &[6, height, width]) => Some(Input::CellSize { width, height }),
+        _ => None,
     }
 }
 
@@ -547,6 +594,44 @@ mod tests {
             let found = run(ESC_HOLD, &[begun, b"j"], Duration::from_secs(2));
             assert_eq!(found, [Input::Key(plain(KeyCode::Char('j')))], "{begun:?}");
         }
+    }
+
+    /// Feeds pieces to a reader that expects answers.
+    fn run_asked(asked: bool, pieces: &[&[u8]], gap: Duration) -> Vec<Input> {
+        let mut reader = Reader::new(ESC_HOLD);
+        reader.expect_answers(asked);
+        let mut now = Duration::ZERO;
+        let mut found = Vec::new();
+        for piece in pieces {
+            found.extend(reader.feed(piece, now));
+            now += gap;
+            found.extend(reader.expire(now));
+        }
+        found.extend(reader.expire(now + PATIENCE));
+        found
+    }
+
+    #[test]
+    fn an_answer_is_told_only_when_asked_for_and_is_no_key_wherever_it_is_cut() {
+        let answers: [(&[u8], Input); 2] = [
+            (b"\x1b[2;3R", Input::Position { row: 2, column: 3 }),
+            (b"\x1b[6;18;9t", Input::CellSize { width: 9, height: 18 }),
+        ];
+        for (bytes, told) in answers {
+            for cut in 0..bytes.len() {
+                let (head, tail) = bytes.split_at(cut);
+                let tail = [tail, b"j"].concat();
+                let pieces = [head, tail.as_slice()];
+                let gap = Duration::from_millis(150);
+                let key = Input::Key(plain(KeyCode::Char('j')));
+                assert_eq!(run_asked(true, &pieces, gap), [told.clone(), key.clone()], "cut at {cut}");
+                // Late: nobody asks any more.
+                assert_eq!(run(ESC_HOLD_SLOW, &pieces, gap), [key], "cut at {cut}");
+            }
+        }
+        // Keys stay keys meanwhile.
+        assert_eq!(run_asked(true, &[b"\x1b[A"], Duration::ZERO), [Input::Key(plain(KeyCode::Up))]);
+        assert_eq!(run_asked(true, &[b"\x1b"], Duration::ZERO), [Input::Key(plain(KeyCode::Esc))]);
     }
 
     proptest! {

@@ -15,6 +15,7 @@ pub mod event_loop;
 mod inbox;
 pub mod input;
 mod pen;
+pub mod probe;
 pub mod screen;
 pub mod signals;
 pub mod terminal;
@@ -26,7 +27,7 @@ pub use inbox::Inbox;
 
 use crate::app::State;
 /// What whoever starts the TUI hands in and takes out.
-pub use crate::app::{DemoPhone, Effect, Msg, SignInForm, state::Start};
+pub use crate::app::{Capabilities, DemoPhone, Effect, Msg, Multiplexer, Palette, SignInForm, state::Start};
 use crate::i18n::{Lang, t, tf};
 
 /// Does the effects that are not the terminal's own: engine commands, sign-in, the demo's phones.

@@ -32,6 +32,8 @@ pub struct Screen<W> {
     pen: Pen,
     caret_shown: bool,
     clear_first: bool,
+    /// Goes out in front of the next frame's cells.
+    aside: Vec<u8>,
     /// The frame being put together.
     frame: Vec<u8>,
     /// Bytes on their way to the terminal, the first `sent` of them written already.
@@ -53,6 +55,7 @@ impl<W: Write> Screen<W> {
             pen: Pen::default(),
             caret_shown: false,
             clear_first: false,
+            aside: Vec::new(),
             frame: Vec::new(),
             out: Vec::new(),
             sent: 0,
@@ -76,6 +79,12 @@ impl<W: Write> Screen<W> {
         self.pen = Pen::default();
         self.frame.clear();
         self.clear_first = true;
+    }
+
+    /// Puts bytes into the next frame, in front of its cells and shown with them: for a screen that is blank or about to
+    /// be cleared. They leave it blank, the cursor in its corner and no colours set.
+    pub fn ask(&mut self, bytes: &[u8]) {
+        self.aside.extend_from_slice(bytes);
     }
 
     /// Queues bytes that draw nothing (bell, clipboard, modes) before the next frame; [`Screen::push_out`] sends them.
@@ -161,11 +170,12 @@ impl<W: Write> Screen<W> {
         }
         self.shown = shown;
         self.set_caret(caret);
-        if !self.frame.is_empty() || self.clear_first {
+        if !self.frame.is_empty() || self.clear_first || !self.aside.is_empty() {
             self.out.extend_from_slice(BEGIN_FRAME);
             if std::mem::take(&mut self.clear_first) {
                 self.out.extend_from_slice(CLEAR);
             }
+            self.out.append(&mut self.aside);
             self.out.append(&mut self.frame);
             self.out.extend_from_slice(END_FRAME);
             self.frames += 1;

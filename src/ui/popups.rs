@@ -4,10 +4,12 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::{Look, pen};
-use crate::app::State;
-use crate::app::popup::{Popup, help_lines};
+use crate::app::popup::{HELP_HEAD, Popup, help_lines};
+use crate::app::{Multiplexer, Palette, State};
+use crate::config::qr_layout::QrLayout;
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, width, wrap};
+use crate::qr::render::Layout;
 
 /// Draws the popup over the screen.
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, popup: &Popup) {
@@ -61,27 +63,78 @@ fn dialog(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, columns: 
     pen::titled(buffer, place, look.theme, title, &[], true, true)
 }
 
-/// One line an action: its keys, what it does.
+/// What was found of the terminal and the layout in use, in one line.
+fn terminal(state: &State, look: &Look) -> String {
+    let able = &state.terminal;
+    let word = |key: &str| t(look.lang, &format!("ui.terminal.{key}")).into_owned();
+    let mut parts = vec![word(match able.palette {
+        Palette::Indexed => "colours_256",
+        Palette::Sixteen => "colours_16",
+    })];
+    if let Some((width, height)) = able.cell_px {
+        parts.push(tf(
+            look.lang,
+            "ui.terminal.cell",
+            &[("width", &width.to_string()), ("height", &height.to_string())],
+        ));
+    }
+    parts.push(word(match able.block_is_two_columns {
+        _ if !able.utf8 => "not_utf8",
+        Some(true) => "block_wide",
+        Some(false) => "block_narrow",
+        None => "block_unknown",
+    }));
+    match able.multiplexer {
+        Some(Multiplexer::Tmux) => parts.push("tmux".to_owned()),
+        Some(Multiplexer::Screen) => parts.push("screen".to_owned()),
+        None => {}
+    }
+    let wished = state.qr_chosen.unwrap_or(state.qr_layout);
+    let name = |layout: QrLayout| t(look.lang, &format!("ui.layout.{}", layout.name()));
+    let (columns, rows) = state.code_area();
+    let in_use = match wished {
+        QrLayout::Auto | QrLayout::Image => {
+            match Layout::auto(able.lacks_block(), able.cell_px, USUAL, columns, rows) {
+                Layout::Half => format!("{} ({})", name(QrLayout::Half), name(QrLayout::Auto)),
+                Layout::Wide | Layout::Wide3 => format!("{} ({})", name(QrLayout::Wide), name(QrLayout::Auto)),
+            }
+        }
+        wished => name(wished).into_owned(),
+    };
+    parts.push(in_use);
+    parts.join(" · ")
+}
+
+/// A login's code is a version 3 (qr.md §2).
+const USUAL: u16 = 29;
+
+/// The terminal's line, then one line an action: its keys, what it does.
 fn help(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, top: usize) {
     let shown: Vec<_> = help_lines(state.demo).collect();
     let keys = shown.iter().map(|info| width(&state.keymap.labels(info.action))).max().unwrap_or(0);
     let docs = shown.iter().map(|info| width(&t(look.lang, &info.action.doc_key()))).max().unwrap_or(0);
+    let lines = HELP_HEAD + shown.len();
+    let head = terminal(state, look);
     let inner = dialog(
         look,
         buffer,
         screen,
         &t(look.lang, "ui.help.title"),
-        pen::columns(keys + 2 + docs),
-        pen::columns(shown.len()),
+        pen::columns((keys + 2 + docs).max(width(&head))),
+        pen::columns(lines),
     );
     let page = usize::from(inner.height);
-    let top = top.min(shown.len().saturating_sub(page));
-    for (info, y) in shown.iter().skip(top).zip(0..inner.height) {
+    let top = top.min(lines.saturating_sub(page));
+    for (line, y) in (top..lines).zip(0..inner.height) {
+        let Some(info) = line.checked_sub(HELP_HEAD).and_then(|at| shown.get(at)) else {
+            pen::write(buffer, inner, 0, y, &head, look.theme.dim());
+            continue;
+        };
         pen::write(buffer, inner, 0, y, &state.keymap.labels(info.action), look.theme.accent());
         pen::write(buffer, inner, pen::columns(keys + 2), y, &t(look.lang, &info.action.doc_key()), look.theme.text());
     }
-    if shown.len() > page && page > 0 {
-        let text = format!(" {}–{}/{} ", top + 1, (top + page).min(shown.len()), shown.len());
+    if lines > page && page > 0 {
+        let text = format!(" {}–{}/{} ", top + 1, (top + page).min(lines), lines);
         let x = inner.width.saturating_sub(pen::columns(width(&text)));
         let edge = Rect::new(inner.x, inner.bottom(), inner.width, 1);
         pen::write(buffer, edge, x, 0, &text, look.theme.dim());

@@ -19,7 +19,7 @@ fn everywhere(what: &str, make: impl Fn((u16, u16), Lang) -> Screen) {
     }
 }
 
-fn picture(what: &str, (columns, rows): (u16, u16), lang: Lang, screen: &mut Screen) {
+pub(crate) fn picture(what: &str, (columns, rows): (u16, u16), lang: Lang, screen: &mut Screen) {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "../snapshots" }, {
         insta::assert_snapshot!(format!("{what}__{}_{columns}x{rows}", lang.code()), screen.picture());
     });

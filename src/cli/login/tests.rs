@@ -119,7 +119,15 @@ async fn run_with(
             },
             data: &|line| RefCell::<Vec<String>>::borrow_mut(&data).push(line.to_owned()),
             words: &|line| RefCell::<Vec<String>>::borrow_mut(&words).push(line.to_owned()),
-            draw: &|code| format!("code of {}", code.size()),
+            draw: &|picture| {
+                let line = match picture {
+                    Draw::Code(code, _) => format!("code of {}", code.size()),
+                    Draw::Words(_) | Draw::Leave => return false,
+                    Draw::Cover(_) => "covered".to_owned(),
+                };
+                RefCell::<Vec<String>>::borrow_mut(&data).push(line);
+                false
+            },
             png: &|_| Ok(b"png".to_vec()),
             ask,
         };
