@@ -242,8 +242,10 @@ impl Rig {
                 seen.bytes.extend(&buffer[..count]);
                 drop(seen);
                 if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
+                    // No key comes between its pieces.
+                    let mut back = back.lock().unwrap();
                     for piece in answer {
-                        back.lock().unwrap().write_all(piece).unwrap();
+                        back.write_all(piece).unwrap();
                         std::thread::sleep(Duration::from_millis(2));
                     }
                 }
@@ -475,13 +477,14 @@ fn little_is_asked_and_nothing_happens_while_nothing_happens() {
 
 #[test]
 fn the_width_of_the_block_is_heard_however_the_answer_comes() {
-    for (answer, told) in [
-        (&[b"\x1b[2;3R".as_slice()][..], "wide"),
+    static ANSWERS: [(&[&[u8]], &str); 4] = [
+        (&[b"\x1b[2;3R"], "wide"),
         (&[b"\x1b[2;2R"], "narrow"),
         (&[b"\x1b", b"[", b"2", b";", b"3", b"R"], "wide"),
         // The same by a terminal that tells its cells' size as well.
         (&[b"\x1b[6;18;9t\x1b[2;", b"3R"], "wide"),
-    ] {
+    ];
+    for (answer, told) in ANSWERS {
         let mut rig = Rig::start_answering(answer, |_, _| {});
         rig.send(b"x");
         rig.wait_for_text("keys=1");
