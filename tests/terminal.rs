@@ -277,6 +277,7 @@ impl Rig {
         self.seen.lock().unwrap().parser.screen().contents()
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "one hand types")]
     fn send(&mut self, bytes: &[u8]) {
         let mut writer = self.writer.lock().unwrap();
         writer.write_all(bytes).unwrap();
