@@ -242,8 +242,10 @@ impl Rig {
                 seen.bytes.extend(&buffer[..count]);
                 drop(seen);
                 if buffer[..count].windows(4).any(|window| window == b"\x1b[6n") {
+                    // No key comes between its pieces.
+                    let mut back = back.lock().unwrap();
                     for piece in answer {
-                        back.lock().unwrap().write_all(piece).unwrap();
+                        back.write_all(piece).unwrap();
                         std::thread::sleep(Duration::from_millis(2));
                     }
                 }
@@ -275,6 +277,7 @@ impl Rig {
         self.seen.lock().unwrap().parser.screen().contents()
     }
 
+    #[expect(clippy::needless_pass_by_ref_mut, reason = "one hand types")]
     fn send(&mut self, bytes: &[u8]) {
         let mut writer = self.writer.lock().unwrap();
         writer.write_all(bytes).unwrap();
@@ -475,7 +478,7 @@ fn little_is_asked_and_nothing_happens_while_nothing_happens() {
 
 #[test]
 fn the_width_of_the_block_is_heard_however_the_answer_comes() {
-    const ANSWERS: [(&[&[u8]], &str); 4] = [
+    static ANSWERS: [(&[&[u8]], &str); 4] = [
         (&[b"\x1b[2;3R"], "wide"),
         (&[b"\x1b[2;2R"], "narrow"),
         (&[b"\x1b", b"[", b"2", b";", b"3", b"R"], "wide"),

@@ -342,6 +342,18 @@ mod tests {
         load(text, Env::default(), Overrides::default())
     }
 
+    #[test]
+    fn a_layout_is_one_of_five_and_the_flag_wins() {
+        let wide = "[ui]\nqr_layout = 'wide'";
+        assert_eq!(plain("").unwrap().ui.qr_layout, Sourced::default_of(QrLayout::Auto));
+        assert_eq!(plain(wide).unwrap().ui.qr_layout.value, QrLayout::Wide);
+        let flags = Overrides { qr_layout: Some(QrLayout::Half), ..Overrides::default() };
+        assert_eq!(load(wide, Env::default(), flags).unwrap().ui.qr_layout.value, QrLayout::Half);
+        let error = plain("[ui]\n\nqr_layout = 'big'").unwrap_err();
+        assert!(error.message(Lang::En).contains("config.toml:3: qr_layout cannot be \"big\""), "{error}");
+        assert!(error.hint(Lang::En).unwrap().contains("half"));
+    }
+
     const ONE: &str = "[profile.one]\ngateway = 'http://one:1'\naccount = '1'\ndialect = 'v1'\n";
     const TWO: &str = "[profile.two]\ngateway = 'http://two:1'\naccount = '2'\n";
     const DEFAULT: &str = "[profile.default]\ngateway = 'http://def:1'\naccount = '3'\n";
