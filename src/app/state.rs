@@ -69,6 +69,8 @@ pub struct Start {
     pub colour: bool,
     /// What the store knows already, so that the first frame is whole.
     pub accounts: Vec<Account>,
+    /// How many are online, offline, unknown, if `accounts` are only the first ones in their order; the engine tells all.
+    pub counts: Option<[usize; 3]>,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
 }
@@ -152,6 +154,9 @@ impl State {
             ..Self::default()
         };
         state.accounts.replace(start.accounts);
+        if let Some(counts) = start.counts {
+            state.accounts.expect(counts);
+        }
         state.settle();
         state
     }

@@ -10,7 +10,7 @@ use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
 use crate::model::{Account, Presence, Stamp, json as objects};
-use crate::store::{Scope, Store};
+use crate::store::{FirstAccounts, Scope, Store};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -115,6 +115,14 @@ impl Context {
         let accounts = store.accounts().await.map_err(|error| Failure::store(self.lang, &error))?;
         let (now, limit) = (now(), self.stale_after_ms());
         Ok(accounts.into_iter().map(|account| with_staleness(account, now, limit)).collect())
+    }
+
+    /// What a first screen shows of the accounts, each with its staleness.
+    pub async fn first_accounts(&self, store: &Store, limit: u32) -> Result<FirstAccounts, Failure> {
+        let mut first = store.first_accounts(limit).await.map_err(|error| Failure::store(self.lang, &error))?;
+        let (now, limit) = (now(), self.stale_after_ms());
+        first.accounts = first.accounts.into_iter().map(|account| with_staleness(account, now, limit)).collect();
+        Ok(first)
     }
 
     fn stale_after_ms(&self) -> i64 {

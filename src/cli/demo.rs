@@ -61,6 +61,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         keymap: Keymap::default(),
         colour: colour(),
         accounts: accounts.clone(),
+        counts: None,
         size: (80, 24),
     };
     let parts = Parts {
@@ -84,7 +85,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
             http_proxy: None,
         },
         store,
-        accounts,
+        accounts: Some(accounts),
     };
     let (tell, ended) = ending();
     let options = tui::Options { lang, reports: None, wall_offset_ms, caught: Some(qr::read::catches_panics) };

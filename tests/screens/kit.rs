@@ -199,6 +199,7 @@ pub(crate) fn start(size: (u16, u16), lang: Lang) -> Start {
         keymap: Keymap::default(),
         colour: true,
         accounts: fleet(),
+        counts: None,
         size,
     }
 }
