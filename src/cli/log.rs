@@ -15,6 +15,9 @@ use crate::config::{Env, Paths};
 /// A log of this size is set aside when it is opened; one old log is kept.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
+/// So many lines wait for a slow disk; what comes on top of them is lost.
+const WAITING: usize = 4_096;
+
 /// Writes what is left when it is dropped.
 #[derive(Debug)]
 pub struct Guard(#[expect(dead_code, reason = "kept for its drop")] WorkerGuard);
@@ -28,8 +31,10 @@ pub fn start(paths: &Paths, env: &Env) -> Option<Guard> {
     }
     // Not an `EnvFilter`: it builds regular expressions, and this stands before the first frame.
     let ours = Targets::new().with_target("saoma", level);
-    let (writer, guard) =
-        tracing_appender::non_blocking::NonBlockingBuilder::default().finish(Lazy { path: paths.log(), file: None });
+    // The room for waiting lines is laid out at once: the default of 128,000 is 4 MB, written before the first frame.
+    let (writer, guard) = tracing_appender::non_blocking::NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING)
+        .finish(Lazy { path: paths.log(), file: None });
     let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(false).finish();
     lines.with(ours).try_init().ok()?;
     Some(Guard(guard))

@@ -30,7 +30,22 @@ pub fn runtime() -> Result<Runtime, Failure> {
 
 /// Seconds that local time is ahead of UTC.
 pub fn offset_seconds() -> i32 {
-    jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+    let zone = zone_file().unwrap_or_else(jiff::tz::TimeZone::system);
+    zone.to_offset(jiff::Timestamp::now()).seconds()
+}
+
+/// The one file that says which time zone this is. jiff's own way reads the folders of the whole database for its name,
+/// which is a tenth of the time before the first frame; it is left for what is not a plain file.
+fn zone_file() -> Option<jiff::tz::TimeZone> {
+    let path = match std::env::var("TZ") {
+        Err(std::env::VarError::NotPresent) => "/etc/localtime".into(),
+        Ok(name) if std::env::var_os("TZDIR").is_none() => {
+            let name = name.strip_prefix(':').unwrap_or(&name);
+            std::path::Path::new("/usr/share/zoneinfo").join(Some(name).filter(|name| !name.is_empty())?)
+        }
+        Ok(_) | Err(std::env::VarError::NotUnicode(_)) => return None,
+    };
+    jiff::tz::TimeZone::tzif("", &std::fs::read(path).ok()?).ok()
 }
 
 /// Whether colours are wished: `NO_COLOR` takes them away, except the code's own.
