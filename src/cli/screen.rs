@@ -35,7 +35,7 @@ pub fn offset_seconds() -> i32 {
 }
 
 /// The one file that says which time zone this is. jiff's own way reads the folders of the whole database for its name,
-/// which is a tenth of the time before the first frame; it is left for what is not a plain file.
+/// some hundred system calls before the first frame; it is left for what is not a plain file.
 fn zone_file() -> Option<jiff::tz::TimeZone> {
     let path = match std::env::var("TZ") {
         Err(std::env::VarError::NotPresent) => "/etc/localtime".into(),
