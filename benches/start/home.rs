@@ -47,9 +47,11 @@ impl Home {
         };
         store.note_list(at, &known.iter().map(verdict).collect::<Vec<_>>(), &[]).await?;
         let online = simulator.online();
-        for (wc_id, w_id) in &online {
-            store.put_account(wc_id, &Edit { w_id: Some(w_id.clone()), ..Edit::default() }, at).await?;
-        }
+        let w_ids: Vec<(WcId, Edit)> = online
+            .iter()
+            .map(|(wc_id, w_id)| (wc_id.clone(), Edit { w_id: Some(w_id.clone()), ..Edit::default() }))
+            .collect();
+        store.import(&w_ids, at).await?;
         store.confirm_w_ids(&online).await?;
         let mut listed: Vec<&SimAccount> = known.iter().collect();
         listed.sort_by(|a, b| (a.online, &a.nick_name).cmp(&(b.online, &b.nick_name)));

@@ -1,7 +1,7 @@
 //! What saoma costs on a terminal, beside a bare ratatui program in the same run: see docs/performance.md.
 //!
 //! `cargo bench --bench start`, or with the names of some parts: `start keys status code list rest exit`.
-//! `SAOMA_BENCH_ROUNDS` says how often programs start in turn (15). Absolute times are this machine's: ratios of programs that
+//! `SAOMA_BENCH_ROUNDS` says how often programs start in turn (15), `SAOMA_BENCH_PROGRAM` names another saoma to measure. Absolute times are this machine's: ratios of programs that
 //! ran in turn are what counts.
 
 #![expect(
@@ -43,8 +43,9 @@ struct Bench {
 
 fn main() -> Result<()> {
     let wished: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_saoma"));
-    build_floor(&program)?;
+    let ours = PathBuf::from(env!("CARGO_BIN_EXE_saoma"));
+    build_floor(&ours)?;
+    let program = std::env::var_os("SAOMA_BENCH_PROGRAM").map_or_else(|| ours.clone(), PathBuf::from);
     let rounds = std::env::var("SAOMA_BENCH_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(15);
     // The gateways run beside the programs that are measured.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -54,7 +55,12 @@ fn main() -> Result<()> {
     for count in SIZES {
         homes.push((count, handle.block_on(Home::new(count))?));
     }
-    let bench = Bench { floor: floor(&program), program, homes, rounds };
+    let bench = Bench {
+        floor: Some(floor(&program)).filter(|path| path.exists()).unwrap_or_else(|| floor(&ours)),
+        program,
+        homes,
+        rounds,
+    };
     let parts: [(&str, &dyn Fn() -> Result<()>); 7] = [
         ("start", &|| bench.start()),
         ("keys", &|| bench.keys()),

@@ -87,6 +87,12 @@ impl Accounts {
         self.sort();
     }
 
+    /// How many there are of each presence while only the first ones are there: more than can be counted here, until
+    /// [`Accounts::replace`] brings the others.
+    pub fn expect(&mut self, counts: [usize; 3]) {
+        self.counts = counts;
+    }
+
     /// Puts one account in. A new one goes to the list's end until the order is renewed.
     pub fn put(&mut self, account: Account) {
         self.count(account.presence, 1);
@@ -167,7 +173,7 @@ impl Accounts {
 
     /// How many there are, listed or not.
     pub fn total(&self) -> usize {
-        self.all.len()
+        self.counts.iter().sum()
     }
 
     /// How many are online, offline, unknown.
@@ -257,6 +263,18 @@ mod tests {
         assert!(!list.is_due(), "a new account that belongs at the end");
     }
 
+    #[test]
+    fn the_first_ones_stand_for_all_until_the_others_come() {
+        let mut list = Accounts::default();
+        list.replace(vec![account(1, Presence::Offline)]);
+        list.expect([2, 1, 0]);
+        assert_eq!((list.total(), list.len(), list.counts()), (3, 1, [2, 1, 0]));
+        list.put(account(1, Presence::Online));
+        assert_eq!((list.total(), list.counts()), (3, [3, 0, 0]));
+        list.replace((1..5).map(|id| account(id, Presence::Online)).collect());
+        assert_eq!((list.total(), list.len(), list.counts()), (4, 4, [4, 0, 0]));
+    }
+
     proptest! {
         #[test]
         fn the_books_balance(steps in proptest::collection::vec((0u8..4, 0u8..12, 0u8..3), 0..80)) {
@@ -268,7 +286,7 @@ mod tests {
                     2 => list.remove(&account(id, presence).wc_id),
                     _ => list.set_filter([Filter::All, Filter::Offline, Filter::Unknown][slot(presence)]),
                 }
-                prop_assert_eq!(list.counts().iter().sum::<usize>(), list.total());
+                prop_assert_eq!(list.all.len(), list.total());
                 for place in 0..list.len() {
                     prop_assert_eq!(list.place(&list.at(place).unwrap().wc_id), Some(place));
                 }

@@ -76,6 +76,8 @@ pub struct Start {
     pub terminal: Capabilities,
     /// What the store knows already, so that the first frame is whole.
     pub accounts: Vec<Account>,
+    /// How many are online, offline, unknown, if `accounts` are only the first ones in their order; the engine tells all.
+    pub counts: Option<[usize; 3]>,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
 }
@@ -170,6 +172,9 @@ impl State {
             state.complain(t(state.lang, "ui.toast.no_image").into_owned());
         }
         state.accounts.replace(start.accounts);
+        if let Some(counts) = start.counts {
+            state.accounts.expect(counts);
+        }
         state.settle();
         state
     }

@@ -11,7 +11,7 @@ use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
 use crate::model::{Account, Stamp, json as objects};
-use crate::store::{Scope, Store};
+use crate::store::{FirstAccounts, Scope, Store};
 
 /// What every command works with.
 #[derive(Debug)]
@@ -114,8 +114,18 @@ impl Context {
     /// All accounts, each with its staleness.
     pub async fn accounts(&self, store: &Store) -> Result<Vec<Account>, Failure> {
         let accounts = store.accounts().await.map_err(|error| Failure::store(self.lang, &error))?;
+        Ok(self.dated(accounts))
+    }
+
+    /// What a first screen shows of the accounts, each with its staleness.
+    pub async fn first_accounts(&self, store: &Store, limit: u32) -> Result<FirstAccounts, Failure> {
+        let first = store.first_accounts(limit).await.map_err(|error| Failure::store(self.lang, &error))?;
+        Ok(FirstAccounts { accounts: self.dated(first.accounts), ..first })
+    }
+
+    fn dated(&self, accounts: Vec<Account>) -> Vec<Account> {
         let (now, interval) = (now(), self.config.watch.interval.value);
         let dated = |account: Account| Account { stale: is_stale(&account, now, interval), ..account };
-        Ok(accounts.into_iter().map(dated).collect())
+        accounts.into_iter().map(dated).collect()
     }
 }

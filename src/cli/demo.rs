@@ -63,6 +63,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         qr_layout: args.qr_layout.unwrap_or_default(),
         terminal: tui::capabilities::of_process(),
         accounts: accounts.clone(),
+        counts: None,
         size: (80, 24),
     };
     let parts = Parts {
@@ -87,7 +88,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
             http_proxy: None,
         },
         store,
-        accounts,
+        accounts: Some(accounts),
     };
     let (tell, ended) = ending();
     let options = tui::Options { lang, reports: None, wall_offset_ms, caught: Some(qr::read::catches_panics) };

@@ -6,12 +6,17 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
 use tracing_appender::non_blocking::WorkerGuard;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Env, Paths};
 
 /// A log of this size is set aside when it is opened; one old log is kept.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// So many lines wait for a slow disk; what comes on top of them is lost.
+const WAITING: usize = 4_096;
 
 /// Writes what is left when it is dropped.
 #[derive(Debug)]
@@ -20,15 +25,18 @@ pub struct Guard(#[expect(dead_code, reason = "kept for its drop")] WorkerGuard)
 /// Starts logging. `SAOMA_LOG` is a level (`error`, `warn`, `info`, `debug`, `trace`, `off`); only saoma's own lines
 /// are written, because what a library logs may hold a token.
 pub fn start(paths: &Paths, env: &Env) -> Option<Guard> {
-    let level = env.get("SAOMA_LOG").unwrap_or("info").to_ascii_lowercase();
-    if level == "off" {
+    let level = env.get("SAOMA_LOG").and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    if level == LevelFilter::OFF {
         return None;
     }
-    let level = if level.parse::<tracing::Level>().is_ok() { level } else { "info".to_owned() };
-    let filter = EnvFilter::try_new(format!("saoma={level}")).ok()?;
-    let (writer, guard) =
-        tracing_appender::non_blocking::NonBlockingBuilder::default().finish(Lazy { path: paths.log(), file: None });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).try_init().ok()?;
+    // Not an `EnvFilter`: it builds regular expressions, and this stands before the first frame.
+    let ours = Targets::new().with_target("saoma", level);
+    // The room for waiting lines is laid out at once: the default of 128,000 is 4 MB, written before the first frame.
+    let (writer, guard) = tracing_appender::non_blocking::NonBlockingBuilder::default()
+        .buffered_lines_limit(WAITING)
+        .finish(Lazy { path: paths.log(), file: None });
+    let lines = tracing_subscriber::fmt().with_max_level(level).with_writer(writer).with_ansi(false).finish();
+    lines.with(ours).try_init().ok()?;
     Some(Guard(guard))
 }
 

@@ -31,7 +31,7 @@ pub mod wid;
 
 use std::ffi::OsString;
 
-use clap::FromArgMatches;
+use clap::{FromArgMatches as _, Parser as _};
 
 use self::args::{Cli, Command};
 use self::context::{Context, now};
@@ -50,8 +50,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let lang = early_lang(&env);
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
-    let parsed =
-        help::command(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = parse(arguments, lang);
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, lang, json).code(),
@@ -65,6 +64,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             failure.exit.code()
         }
     }
+}
+
+/// Reads the command line. The words for help and wrong uses take longer than the reading (perf.md G1), so they are
+/// fetched only for those, `-h` and `-V` among them: to the plain command line they are unknown.
+fn parse(arguments: Vec<OsString>, lang: Lang) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(&arguments).or_else(|_plain| {
+        help::command(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches))
+    })
 }
 
 /// A decoder that panics over a hostile picture is caught, and a picture that cannot be read is what is told.

@@ -10,10 +10,13 @@ use crate::config::keymap::{Keymap, KeymapError};
 use crate::config::{Error, Profile};
 use crate::gateway;
 use crate::i18n::{Lang, tf};
-use crate::model::Account;
 use crate::qr;
-use crate::store::Store;
+use crate::store::{FirstAccounts, Store};
 use crate::tui::{self, Start};
+
+/// So many accounts are read before the first frame: more rows than terminals have, and no more work for 10,000 accounts
+/// than for these. The engine tells all.
+const FIRST: u32 = 100;
 
 /// A runtime for everything that waits: one thread, and a few for what blocks.
 pub fn runtime() -> Result<Runtime, Failure> {
@@ -27,7 +30,22 @@ pub fn runtime() -> Result<Runtime, Failure> {
 
 /// Seconds that local time is ahead of UTC.
 pub fn offset_seconds() -> i32 {
-    jiff::tz::TimeZone::system().to_offset(jiff::Timestamp::now()).seconds()
+    let zone = zone_file().unwrap_or_else(jiff::tz::TimeZone::system);
+    zone.to_offset(jiff::Timestamp::now()).seconds()
+}
+
+/// The one file that says which time zone this is. jiff's own way reads the folders of the whole database for its name,
+/// some hundred system calls before the first frame; it is left for what is not a plain file.
+fn zone_file() -> Option<jiff::tz::TimeZone> {
+    let path = match std::env::var("TZ") {
+        Err(std::env::VarError::NotPresent) => "/etc/localtime".into(),
+        Ok(name) if std::env::var_os("TZDIR").is_none() => {
+            let name = name.strip_prefix(':').unwrap_or(&name);
+            std::path::Path::new("/usr/share/zoneinfo").join(Some(name).filter(|name| !name.is_empty())?)
+        }
+        Ok(_) | Err(std::env::VarError::NotUnicode(_)) => return None,
+    };
+    jiff::tz::TimeZone::tzif("", &std::fs::read(path).ok()?).ok()
 }
 
 /// Whether colours are wished: `NO_COLOR` takes them away, except the code's own.
@@ -50,7 +68,7 @@ pub fn run(context: Context) -> Result<Exit, Failure> {
         Some(profile) => Some(runtime.block_on(rows(&context, profile))?),
         None => None,
     };
-    let start = start(&context, profile.as_ref(), rows.as_ref().map(|(_, accounts)| accounts.clone()))?;
+    let start = start(&context, profile.as_ref(), rows.as_ref().map(|(_, first)| first))?;
     let options = tui::Options {
         lang: context.lang,
         reports: Some(context.config.paths.state.clone()),
@@ -83,13 +101,13 @@ fn wants_form(context: &Context) -> bool {
     matches!(context.config.profile(), Err(Error::NoProfile | Error::Missing { .. }))
 }
 
-async fn rows(context: &Context, profile: &Profile) -> Result<(Store, Vec<Account>), Failure> {
+async fn rows(context: &Context, profile: &Profile) -> Result<(Store, FirstAccounts), Failure> {
     let store = context.store(profile).await?;
-    let accounts = context.accounts(&store).await?;
-    Ok((store, accounts))
+    let first = context.first_accounts(&store, FIRST).await?;
+    Ok((store, first))
 }
 
-fn start(context: &Context, profile: Option<&Profile>, accounts: Option<Vec<Account>>) -> Result<Start, Failure> {
+fn start(context: &Context, profile: Option<&Profile>, first: Option<&FirstAccounts>) -> Result<Start, Failure> {
     let draft = context.config.draft(&context.config.profile_name().ok().flatten().unwrap_or_default()).ok();
     let gateway = draft.as_ref().and_then(|draft| draft.gateway.clone()).map(|gateway| gateway.value);
     let account = draft.as_ref().and_then(|draft| draft.account.clone()).map(|account| account.value);
@@ -106,14 +124,16 @@ fn start(context: &Context, profile: Option<&Profile>, accounts: Option<Vec<Acco
         colour: colour(),
         qr_layout: context.config.ui.qr_layout.value,
         terminal: tui::capabilities::of_process(),
-        accounts: accounts.unwrap_or_default(),
+        accounts: first.map(|first| first.accounts.clone()).unwrap_or_default(),
+        counts: first.filter(|first| !first.is_all()).map(|first| [first.online, first.offline, first.unknown]),
         size: (80, 24),
     })
 }
 
 /// On the engine's thread: the token may come from a command.
-fn parts(home: &Home, rows: Option<(Store, Vec<Account>)>) -> Result<Option<Parts>, Failure> {
-    let (Some(profile), Some((store, accounts))) = (&home.profile, rows) else { return Ok(None) };
+fn parts(home: &Home, rows: Option<(Store, FirstAccounts)>) -> Result<Option<Parts>, Failure> {
+    let (Some(profile), Some((store, first))) = (&home.profile, rows) else { return Ok(None) };
+    let accounts = first.is_all().then_some(first.accounts);
     let context = &home.context;
     let failed = |error| Failure::config(context.lang, &error);
     let token = context.config.token(profile).map_err(failed)?.map(|token| token.value);

@@ -36,8 +36,8 @@ pub struct Parts {
     pub gateway: gateway::Options,
     /// The profile's rows.
     pub store: Store,
-    /// What the first frame showed.
-    pub accounts: Vec<Account>,
+    /// What the first frame showed, if that was all; else the engine reads and tells them.
+    pub accounts: Option<Vec<Account>>,
 }
 
 /// What makes the simulated phones act, in the demo.
@@ -173,7 +173,7 @@ impl Back {
         };
         let inbox = self.inbox.clone();
         let sink: Sink = Arc::new(move |event| inbox.send(Msg::Engine(event)));
-        self.running = Some(Engine::start(parts.options, gateway, parts.store, Some(parts.accounts), sink));
+        self.running = Some(Engine::start(parts.options, gateway, parts.store, parts.accounts, sink));
     }
 
     async fn stop_engine(&mut self) {
@@ -213,7 +213,7 @@ impl Back {
                     http_proxy: profile.http_proxy.clone(),
                 };
                 self.inbox.send(Msg::Engine(crate::engine::api::Event::Accounts(accounts.clone())));
-                self.start_engine(Parts { options, gateway, store, accounts }).await;
+                self.start_engine(Parts { options, gateway, store, accounts: Some(accounts) }).await;
             }
         }
         let name = profile.name.clone();

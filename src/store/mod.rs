@@ -24,7 +24,7 @@ mod types;
 mod watch;
 
 use sqlite::Sqlite;
-pub use types::{Begun, Changes, Edit, Error, LogEntry, OutboxItem, Result, Scope, Stored, Verdict};
+pub use types::{Begun, Changes, Edit, Error, FirstAccounts, LogEntry, OutboxItem, Result, Scope, Stored, Verdict};
 pub use watch::Watch;
 
 /// The store. Cheap to clone.
@@ -50,6 +50,13 @@ impl Store {
     /// a list is what its presence rests on. `stale` is always false here: the store knows no interval.
     pub async fn accounts(&self) -> Result<Vec<Account>> {
         self.inner.accounts().await
+    }
+
+    /// The first accounts, worst first, then by name (blanks at its ends aside, the order of the screen), and how many
+    /// there are in all: what a first screen needs, at the same price however many there are. As to
+    /// `observed_at` and `stale`, like [`Store::accounts`].
+    pub async fn first_accounts(&self, limit: u32) -> Result<FirstAccounts> {
+        self.inner.first_accounts(limit).await
     }
 
     /// One account.

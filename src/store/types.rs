@@ -30,6 +30,26 @@ pub enum Error {
 /// A `Result` of the store.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// The answer to [`super::Store::first_accounts`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstAccounts {
+    /// The first ones in the order that people see.
+    pub accounts: Vec<Account>,
+    /// How many there are in all that are believed online.
+    pub online: usize,
+    /// The same, offline.
+    pub offline: usize,
+    /// The same, unknown.
+    pub unknown: usize,
+}
+
+impl FirstAccounts {
+    /// Whether there are no others.
+    pub const fn is_all(&self) -> bool {
+        self.accounts.len() == self.online + self.offline + self.unknown
+    }
+}
+
 /// The answer to [`super::Store::begin_attempt`].
 #[derive(Clone, Debug)]
 pub enum Begun {

@@ -202,6 +202,7 @@ pub(crate) fn start(size: (u16, u16), lang: Lang) -> Start {
         qr_layout: QrLayout::Auto,
         terminal: Capabilities::default(),
         accounts: fleet(),
+        counts: None,
         size,
     }
 }

@@ -644,3 +644,55 @@ async fn a_change_that_is_given_up_halfway_leaves_nothing() {
         store.put_account(&wc_id, &Edit::default(), Stamp(2)).await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn the_first_accounts_are_the_worst_in_the_order_of_the_screen() {
+    let (folder, store) = store().await;
+    assert!(store.first_accounts(10).await.unwrap().is_all());
+    let presences = [Presence::Online, Presence::Offline, Presence::Unknown];
+    let edits: Vec<_> = (0..60)
+        .map(|number: usize| {
+            let text = |every: usize, name: String| Some(if number % every == 0 { "  ".into() } else { name.into() });
+            let edit = Edit {
+                nick_name: text(2, format!("客服{}", number % 7)),
+                w_account: text(3, format!("Agent {}", number % 5)),
+                ..Edit::default()
+            };
+            (WcId::from(format!("wxid_{:03}", number * 37 % 60)), edit)
+        })
+        .collect();
+    store.import(&edits, Stamp(1)).await.unwrap();
+    let verdicts: Vec<_> = edits
+        .iter()
+        .enumerate()
+        .map(|(number, (wc_id, _))| verdict(wc_id.as_str(), presences[number % 3], Source::Check, 5))
+        .collect();
+    store.note(&verdicts).await.unwrap();
+    store.note_list(Stamp(9), &[], &[]).await.unwrap();
+
+    let mut all = store.accounts().await.unwrap();
+    let rank = |presence| presences.map(|p| p == presence).iter().rposition(|same| *same).map(|at| (at + 2) % 3);
+    all.sort_by(|a, b| (rank(a.presence), a.name(), &a.wc_id).cmp(&(rank(b.presence), b.name(), &b.wc_id)));
+    for limit in [0, 1, 25, 60, 100] {
+        let first = store.first_accounts(limit).await.unwrap();
+        assert_eq!(first.accounts, all[..all.len().min(limit as usize)]);
+        assert_eq!((first.offline, first.unknown, first.online), (20, 20, 20));
+        assert_eq!(first.is_all(), limit >= 60);
+    }
+
+    // What it is for: neither statement sorts, and the count reads the index alone.
+    let mut raw = raw(&folder.path().join("saoma.db")).await;
+    for (statement, wanted) in [
+        (include_str!("../../src/store/sqlite/sql/accounts_first.sql"), "USING INDEX accounts_worst_first"),
+        (include_str!("../../src/store/sqlite/sql/accounts_count.sql"), "USING COVERING INDEX accounts_worst_first"),
+    ] {
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}")))
+                .fetch_all(&mut raw)
+                .await
+                .unwrap();
+        let plan: Vec<&str> = plan.iter().map(|(_, _, _, step)| step.as_str()).collect();
+        assert!(plan.iter().any(|step| step.contains(wanted)), "{plan:?}");
+        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE")), "{plan:?}");
+    }
+}

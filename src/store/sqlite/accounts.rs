@@ -3,7 +3,7 @@
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{Edit, Result};
+use super::super::types::{Edit, FirstAccounts, Result};
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
 use crate::model::{Account, Source, Stamp, WId, WcId};
@@ -17,6 +17,31 @@ impl Sqlite {
         let accounts = self.all(&mut tx, last_list).await?;
         tx.rollback().await?;
         Ok(accounts)
+    }
+
+    /// See [`super::super::Store::first_accounts`].
+    pub(in super::super) async fn first_accounts(&self, limit: u32) -> Result<FirstAccounts> {
+        let mut connection = self.lock().await?;
+        let mut tx = connection.begin().await?;
+        let last_list = self.last_list_of(&mut tx).await?;
+        let mut first = FirstAccounts::default();
+        let query = sqlx::query_scalar(sql!("accounts_first")).bind(self.profile).bind(limit);
+        let packed: Option<String> = query.fetch_one(&mut *tx).await?;
+        if let Some(packed) = packed {
+            rows::unpack(&packed, last_list, &mut first.accounts)?;
+        }
+        let query = sqlx::query_as(sql!("accounts_count")).bind(self.profile);
+        let counts: Vec<(i64, i64)> = query.fetch_all(&mut *tx).await?;
+        for (rank, count) in counts {
+            let count = usize::try_from(count).unwrap_or(0);
+            match rank {
+                0 => first.offline = count,
+                1 => first.unknown = count,
+                _ => first.online = count,
+            }
+        }
+        tx.rollback().await?;
+        Ok(first)
     }
 
     /// All accounts, by wcId, some hundred at a time. Packed as JSON, since sqlx copies every value of every row on
