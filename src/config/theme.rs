@@ -37,7 +37,7 @@ impl Theme {
 
     /// The one accent: where the hand is, which keys there are.
     pub const fn accent(self) -> Style {
-        self.coloured(Color::Cyan).add_modifier(Modifier::BOLD)
+        if self.colour { Style::new().fg(Color::Magenta) } else { self.strong() }
     }
 
     /// Well.
