@@ -293,6 +293,10 @@ impl State {
                 self.awaited = Some(wc_id);
             }
         }
+        if self.last_key.is_none() && self.login().is_none() {
+            // Nobody has chosen yet: while the first accounts come in, the cursor stays on the first row.
+            self.selected = self.row(0);
+        }
         let rows = self.rows();
         let row = match self.selected_row() {
             Some(row) => row,

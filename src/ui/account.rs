@@ -35,6 +35,10 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
         y = row(look, buffer, inner, y, key, &value, style);
     }
     let told = state.selected_login().is_some();
+    if account.reason.is_none() && !told && account.presence != Presence::Online {
+        let key = state.keymap.label(Action::Login).unwrap_or_default();
+        paragraph(buffer, inner, y + 1, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
+    }
     if let Some(reason) = account.reason.filter(|_| !told && account.presence != Presence::Online) {
         y += 1;
         let words = account.gateway_message.as_deref().unwrap_or_default();

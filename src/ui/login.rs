@@ -92,19 +92,11 @@ fn ladder(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) {
     }
 }
 
-/// Why the second login did not work, where the ladder went on.
+/// That the second login did not work, why, and what to do now. The gateway's words are among the events.
 fn failed_rung(look: &Look, login: &Login) -> Option<String> {
     let RungState::Failed(reason) = login.rung(Rung::SecondLogin) else { return None };
-    let mut text = format!(
-        "{}{}{}",
-        t(look.lang, "ui.rung.second_login"),
-        t(look.lang, "ui.colon"),
-        t(look.lang, &format!("reason.{}", reason.code()))
-    );
-    if let Some(words) = login.words.as_deref().map(clean).filter(|words| !words.trim().is_empty()) {
-        text.push_str(&tf(look.lang, "ui.quoted", &[("words", &words)]));
-    }
-    Some(text)
+    let reason = t(look.lang, &format!("reason.{}", reason.code()));
+    Some(tf(look.lang, "ui.login.scan_instead", &[("reason", &reason)]))
 }
 
 /// The one row between the rungs and the code: a broken line, else why the last rung failed, else what to do.

@@ -16,7 +16,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
     match popup {
         Popup::Help { top } => help(state, look, buffer, screen, *top),
         Popup::Add { field, wrong } => {
-            let inner = dialog(look, buffer, screen, &t(look.lang, "ui.add.title"), 46, 4);
+            let inner = dialog(look, buffer, screen, &t(look.lang, "ui.add.title"), 52, 4);
             pen::write(buffer, inner, 0, 0, &t(look.lang, "ui.add.words"), look.theme.dim());
             pen::field(buffer, inner, 1, field.halves(), false, true, look.theme.strong());
             match wrong {
