@@ -67,7 +67,17 @@ pub(crate) fn picture(screen: &vt100::Screen) -> GrayImage {
 
 /// What the code on the screen says, if there is one that both decoders read.
 pub(crate) fn code(screen: &vt100::Screen) -> Option<String> {
-    let picture = picture(screen);
+    read(&picture(screen))
+}
+
+/// The same for a code that is light on dark.
+pub(crate) fn inverted_code(screen: &vt100::Screen) -> Option<String> {
+    let mut picture = picture(screen);
+    image::imageops::invert(&mut picture);
+    read(&picture)
+}
+
+fn read(picture: &GrayImage) -> Option<String> {
     let mut png = std::io::Cursor::new(Vec::new());
     picture.write_to(&mut png, ImageFormat::Png).unwrap();
     let first = saoma::qr::read(png.get_ref()).ok()?.expose_secret().to_owned();
