@@ -128,8 +128,10 @@ fn other_sizes_show_the_whole_code_or_say_what_is_missing() {
             assert!(columns < 33 || rows < 16, "{columns}×{rows}: {text}");
             assert!(tui.look(|screen| eye::code(screen).is_none()), "half a code at {columns}×{rows}");
             let number = |after: &str| -> u16 {
-                let at = text.find(after).map(|at| &text[at + after.len()..]);
-                at.map_or(0, |rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap())
+                let rest = text.split_once(after).map(|(_, rest)| rest);
+                rest.map_or(0, |rest| {
+                    rest.chars().take_while(char::is_ascii_digit).collect::<String>().parse().unwrap()
+                })
             };
             let (more_columns, more_rows) = (number("columns:"), number("rows:"));
             assert!(more_columns + more_rows > 0, "{columns}×{rows}: {text}");
