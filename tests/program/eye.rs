@@ -67,14 +67,32 @@ pub(crate) fn picture(screen: &vt100::Screen) -> GrayImage {
 
 /// What the code on the screen says, if there is one that both decoders read.
 pub(crate) fn code(screen: &vt100::Screen) -> Option<String> {
-    let picture = picture(screen);
-    let mut png = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut png, ImageFormat::Png).unwrap();
-    let first = saoma::qr::read(png.get_ref()).ok()?.expose_secret().to_owned();
+    has_blocks(screen).then(|| read(&picture(screen)))?
+}
+
+/// The same for a code that is light on dark.
+pub(crate) fn inverted_code(screen: &vt100::Screen) -> Option<String> {
+    if !has_blocks(screen) {
+        return None;
+    }
+    let mut picture = picture(screen);
+    image::imageops::invert(&mut picture);
+    read(&picture)
+}
+
+/// Without them there is nothing to look for: looking costs more than everything else here.
+fn has_blocks(screen: &vt100::Screen) -> bool {
+    screen.contents().matches('▄').count() > 20
+}
+
+fn read(picture: &GrayImage) -> Option<String> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let at = |x: usize, y: usize| picture.get_pixel(u32::try_from(x).unwrap(), u32::try_from(y).unwrap()).0[0];
     let mut prepared = rqrr::PreparedImage::prepare_from_greyscale(width, height, at);
-    let second = prepared.detect_grids().iter().find_map(|grid| grid.decode().ok())?.1;
+    let first = prepared.detect_grids().iter().find_map(|grid| grid.decode().ok())?.1;
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut png, ImageFormat::Png).unwrap();
+    let second = saoma::qr::read(png.get_ref()).ok()?.expose_secret().to_owned();
     assert_eq!(first, second, "two decoders disagree");
     Some(first)
 }

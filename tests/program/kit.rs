@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -243,7 +244,19 @@ impl Desk {
     }
 
     pub(crate) fn tui_at(&self, columns: u16, rows: u16) -> Tui {
-        let tui = Tui::start(self.home.path(), &[], columns, rows);
+        self.opened(Tui::start(self.home.path(), &[], columns, rows))
+    }
+
+    /// With more in its environment.
+    pub(crate) fn tui_with(&self, env: &[(&str, &str)]) -> Tui {
+        let mut command = Tui::command(self.home.path(), &[]);
+        for (name, value) in env {
+            command.env(name, value);
+        }
+        self.opened(Tui::spawn(command, 80, 24))
+    }
+
+    fn opened(&self, tui: Tui) -> Tui {
         tui.wait("the first frame", |screen| screen.alternate_screen() && !screen.contents().trim().is_empty());
         tui
     }
@@ -328,6 +341,7 @@ pub(crate) struct Tui {
     writer: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     seen: Arc<Mutex<Seen>>,
+    gone: Arc<AtomicBool>,
     before: String,
 }
 
@@ -350,7 +364,7 @@ impl vt100::Callbacks for Strange {
     }
 
     fn copy_to_clipboard(&mut self, _: &mut vt100::Screen, _: &[u8], data: &[u8]) {
-        self.0.push(format!("clipboard {data:?}"));
+        self.0.push(format!("clipboard {}", String::from_utf8_lossy(data)));
     }
 
     fn unhandled_char(&mut self, _: &mut vt100::Screen, c: char) {
@@ -384,6 +398,10 @@ fn size(columns: u16, rows: u16) -> PtySize {
 impl Tui {
     /// Starts the program; waits for nothing.
     pub(crate) fn start(home: &Path, arguments: &[&str], columns: u16, rows: u16) -> Self {
+        Self::spawn(Self::command(home, arguments), columns, rows)
+    }
+
+    fn command(home: &Path, arguments: &[&str]) -> CommandBuilder {
         let mut command = CommandBuilder::new(SAOMA);
         command.args(arguments);
         command.env_clear();
@@ -391,7 +409,7 @@ impl Tui {
             command.env(name, value);
         }
         command.cwd(home);
-        Self::spawn(command, columns, rows)
+        command
     }
 
     /// A shell with a bare prompt, as recorders start it, that finds the program.
@@ -428,16 +446,20 @@ impl Tui {
             Strange::default(),
         );
         let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new() }));
-        let into = Arc::clone(&seen);
+        let gone = Arc::new(AtomicBool::new(false));
+        let (into, leave) = (Arc::clone(&seen), Arc::clone(&gone));
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if leave.load(Ordering::Relaxed) {
+                    break;
+                }
                 let mut seen = into.lock().unwrap();
                 seen.parser.process(&buffer[..count]);
                 seen.bytes.extend(&buffer[..count]);
             }
         });
-        Self { master: Some(pair.master), writer, child, seen, before }
+        Self { master: Some(pair.master), writer, child, seen, gone, before }
     }
 
     /// Waits until the screen is as it should be.
@@ -528,9 +550,10 @@ impl Tui {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// Whether it still runs.
-    pub(crate) fn is_alive(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+    /// Its state as `ps` shows it: `T` when stopped.
+    pub(crate) fn state(&self) -> char {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid().as_raw_nonzero())).unwrap();
+        stat.rsplit(") ").next().unwrap().chars().next().unwrap()
     }
 
     /// Waits for its end.
@@ -560,8 +583,9 @@ impl Tui {
         let _status = self.child.wait().unwrap();
     }
 
-    /// The terminal vanishes.
+    /// The terminal vanishes: with the next bytes that it is sent, since the reader has a hold on it until then.
     pub(crate) fn vanish(&mut self) {
+        self.gone.store(true, Ordering::Relaxed);
         drop(self.master.take());
         self.writer = Box::new(std::io::sink());
     }

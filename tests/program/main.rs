@@ -7,10 +7,12 @@
     reason = "a test may fail anywhere, its helpers included"
 )]
 
+mod endings;
 mod eye;
 mod faults;
 mod headless;
 mod kit;
 mod logins;
 mod screens;
+mod secrets;
 mod tape;

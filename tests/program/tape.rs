@@ -59,13 +59,10 @@ const SETTINGS: [&str; 20] = [
 ];
 
 fn duration(text: &str) -> Result<Duration, String> {
-    let (number, scale) = match text {
-        _ if text.ends_with("ms") => (&text[..text.len() - 2], 0.001),
-        _ if text.ends_with('s') => (&text[..text.len() - 1], 1.0),
-        _ if text.ends_with('m') => (&text[..text.len() - 1], 60.0),
-        _ => (text, 1.0),
-    };
-    let number: f64 = number.parse().map_err(|_| format!("{text:?} is no time"))?;
+    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("", 1.0)];
+    let (number, scale) =
+        units.into_iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, scale))).ok_or("no time")?;
+    let number: f64 = number.parse().map_err(|_not_a_number| format!("{text:?} is no time"))?;
     Duration::try_from_secs_f64(number * scale).map_err(|error| error.to_string())
 }
 
@@ -92,7 +89,8 @@ fn line(text: &str) -> Result<Vec<Step>, String> {
         duration(speed)?;
     }
     let key = |bytes: &[u8]| -> Result<Step, String> {
-        let times = if rest.is_empty() { 1 } else { rest.parse().map_err(|_| format!("{rest:?} is no number"))? };
+        let times =
+            if rest.is_empty() { 1 } else { rest.parse().map_err(|_not_a_number| format!("{rest:?} is no number"))? };
         Ok(Step::Keys(bytes.repeat(times)))
     };
     let step = match name {
@@ -126,7 +124,7 @@ fn line(text: &str) -> Result<Vec<Step>, String> {
                 _ => return Err(format!("no setting is called {name}")),
             }
         }
-        _ if name.starts_with("Ctrl+") => match name["Ctrl+".len()..].as_bytes() {
+        _ if name.starts_with("Ctrl+") => match name.as_bytes().split_at("Ctrl+".len()).1 {
             [letter] if letter.is_ascii_alphabetic() && rest.is_empty() => Step::Keys(vec![letter & 0x1f]),
             _ => return Err(format!("this player knows no {name}")),
         },
