@@ -100,7 +100,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     })
     .map_err(|error| no_screen(lang, &error))?;
     // The folder goes with the last of those who write into it.
-    ended.wait();
+    ended.wait(exit);
     drop(folder);
     Ok(exit_of(exit))
 }

@@ -82,9 +82,7 @@ pub fn run(context: Context) -> Result<Exit, Failure> {
         Box::new(Stage::start(runtime, inbox, home, |home| parts(home, rows), None, tell))
     })
     .map_err(|error| no_screen(lang, &error))?;
-    if exit == tui::Exit::Quit {
-        ended.wait();
-    }
+    ended.wait(exit);
     Ok(exit_of(exit))
 }
 

@@ -18,7 +18,7 @@ use crate::engine::{Engine, Options, Renewal, Sink};
 use crate::gateway::{self, Gateway};
 use crate::model::{Account, Dialect};
 use crate::store::Store;
-use crate::tui::{Backstage, DemoPhone, Effect, Inbox, Msg, SignInForm};
+use crate::tui::{self, Backstage, DemoPhone, Effect, Inbox, Msg, SignInForm};
 
 /// How often an expired code is renewed while somebody is there (design.md §4).
 pub const RENEWALS: u8 = 5;
@@ -26,6 +26,8 @@ pub const RENEWALS: u8 = 5;
 const SOMEBODY: Duration = Duration::from_secs(300);
 /// How long a program that was asked to quit waits for what is on its way into the store.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long one that was told to end by a signal does.
+const LAST_BLINK: Duration = Duration::from_millis(40);
 
 /// An engine's makings: whose, with which rows.
 #[derive(Debug)]
@@ -70,10 +72,12 @@ pub struct Stage {
 pub struct Ended(mpsc::Receiver<()>);
 
 impl Ended {
-    /// Waits a moment for what is on its way into the store.
-    pub fn wait(&self) {
+    /// Waits for what is on its way into the store: a moment after a quit; a blink after a signal or a hang-up, since
+    /// the store survives any end.
+    pub fn wait(&self, exit: tui::Exit) {
+        let patience = if exit == tui::Exit::Quit { LAST_WAIT } else { LAST_BLINK };
         // Both an end and the end of patience are an end.
-        let _ = self.0.recv_timeout(LAST_WAIT);
+        let _ = self.0.recv_timeout(patience);
     }
 }
 
@@ -126,11 +130,18 @@ impl Backstage for Stage {
     }
 }
 
+/// An engine, its end, and the store that is closed after it.
+struct Running {
+    engine: Engine,
+    ended: JoinHandle<()>,
+    store: Store,
+}
+
 struct Back {
     inbox: Inbox,
     home: Home,
     phones: Option<Phones>,
-    running: Option<(Engine, JoinHandle<()>)>,
+    running: Option<Running>,
 }
 
 impl Back {
@@ -147,7 +158,7 @@ impl Back {
         while let Some(job) = jobs.recv().await {
             match job {
                 Job::Command(command) => {
-                    if let Some((engine, _)) = &self.running {
+                    if let Some(Running { engine, .. }) = &self.running {
                         engine.send(command);
                     }
                 }
@@ -173,13 +184,17 @@ impl Back {
         };
         let inbox = self.inbox.clone();
         let sink: Sink = Arc::new(move |event| inbox.send(Msg::Engine(event)));
-        self.running = Some(Engine::start(parts.options, gateway, parts.store, parts.accounts, sink));
+        let store = parts.store.clone();
+        let (engine, ended) = Engine::start(parts.options, gateway, parts.store, parts.accounts, sink);
+        self.running = Some(Running { engine, ended, store });
     }
 
     async fn stop_engine(&mut self) {
-        if let Some((engine, ended)) = self.running.take() {
+        if let Some(Running { engine, ended, store }) = self.running.take() {
             engine.send(Command::Stop);
             let _ = ended.await;
+            // What the journal still holds of erased secrets goes with it.
+            store.close().await;
         }
     }
 
@@ -200,7 +215,7 @@ impl Back {
         let signed_in = sign_in(lang, &context.config, &profile, &form.password, form.keep_password).await?;
         let same = self.home.profile.as_ref().is_some_and(|before| before.id() == profile.id());
         match &self.running {
-            Some((engine, _)) if same => engine.send(Command::Token { token: signed_in.reply.token }),
+            Some(Running { engine, .. }) if same => engine.send(Command::Token { token: signed_in.reply.token }),
             Some(_) | None => {
                 let store = context.store(&profile).await?;
                 let accounts = context.accounts(&store).await?;

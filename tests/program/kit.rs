@@ -380,8 +380,10 @@ impl vt100::Callbacks for Strange {
     }
 
     fn unhandled_csi(&mut self, _: &mut vt100::Screen, i1: Option<u8>, i2: Option<u8>, params: &[&[u16]], c: char) {
-        // Synchronised output, which this emulator does not know.
-        if (i1, params, i2) != (Some(b'?'), &[&[2026]], None) {
+        // Synchronised output, and the two questions of the first frame: the width of a block, the size of a cell.
+        let synchronised = (i1, i2, params) == (Some(b'?'), None, &[&[2026]]);
+        let asks = (i1, i2) == (None, None) && matches!((params, c), ([[6]], 'n') | ([[16]], 't'));
+        if !synchronised && !asks {
             self.0.push(format!("csi {i1:?} {i2:?} {params:?} {c:?}"));
         }
     }

@@ -652,7 +652,8 @@ async fn the_first_accounts_are_the_worst_in_the_order_of_the_screen() {
     let presences = [Presence::Online, Presence::Offline, Presence::Unknown];
     let edits: Vec<_> = (0..60)
         .map(|number: usize| {
-            let text = |every: usize, name: String| Some(if number % every == 0 { "  ".into() } else { name.into() });
+            let text =
+                |every: usize, name: String| Some(if number.is_multiple_of(every) { "  ".into() } else { name.into() });
             let edit = Edit {
                 nick_name: text(2, format!("客服{}", number % 7)),
                 w_account: text(3, format!("Agent {}", number % 5)),
