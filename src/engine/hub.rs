@@ -243,6 +243,7 @@ impl Hub {
             way,
             dialect: self.shared.options.dialect,
             renewals: self.shared.options.renewal.times(),
+            first_night: wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).is_some_and(Account::is_first_drop),
         });
         let at = self.shared.now().wall;
         match self.shared.store.begin_attempt(wc_id.as_ref(), machine.first_rung(), at).await {
@@ -329,6 +330,7 @@ impl Hub {
             way: Way::Qr,
             dialect: self.shared.options.dialect,
             renewals: self.shared.options.renewal.times(),
+            first_night: false,
         }
     }
 

@@ -43,6 +43,9 @@ pub struct Wish {
     pub dialect: Dialect,
     /// How many codes may follow the first one.
     pub renewals: u8,
+    /// Whether the account is off line as every account is once ([`crate::model::Account::is_first_drop`]): a second
+    /// login would fail, so the ladder goes straight to a code (protocol.md §4, rule 4).
+    pub first_night: bool,
 }
 
 /// What the store still knows of an attempt whose process died.
@@ -341,6 +344,7 @@ impl Machine {
     pub const fn first_rung(&self) -> Rung {
         match (&self.wish.wc_id, self.wish.way) {
             (Some(_), Way::Ladder) if self.wish.dialect.lists_w_ids() => Rung::Adopt,
+            (Some(_), Way::Ladder) if self.wish.first_night => Rung::QrLogin,
             (Some(_), Way::Ladder | Way::Second) => Rung::SecondLogin,
             (_, Way::Qr | Way::Ladder | Way::Second) => Rung::QrLogin,
         }
@@ -563,7 +567,7 @@ impl Machine {
             }
             // Nobody there: no phone needs to ring to find that out again.
             (Err(error), _) if matches!(error.kind, Kind::Unreachable | Kind::TimedOut) => self.fail_with(&error, out),
-            (Ok(None) | Err(_), _) => self.second_login(now, out),
+            (Ok(None) | Err(_), _) => self.step_down(now, out),
         }
     }
 
@@ -630,7 +634,7 @@ impl Machine {
                 self.fail(Reason::Interrupted, None, "the list was older than the last login".into(), out);
             }
             State::Adopting if self.abandoned => self.idle(out),
-            State::Adopting => self.second_login(now, out),
+            State::Adopting => self.step_down(now, out),
             State::New
             | State::Listing { .. }
             | State::Second
@@ -642,6 +646,15 @@ impl Machine {
     }
 
     // ── Second login ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// From the ladder's first rung to the next one that can work.
+    fn step_down(&mut self, now: Now, out: &mut Outputs) {
+        if self.wish.first_night {
+            self.request_code(out);
+        } else {
+            self.second_login(now, out);
+        }
+    }
 
     fn second_login(&mut self, now: Now, out: &mut Outputs) {
         self.state = State::Second;
@@ -961,8 +974,10 @@ impl Machine {
         if rejected && !matches!(self.state, State::Over | State::Adopting | State::Storing) {
             return self.fail(Reason::TokenRejected, error.gateway_message, error.detail, out);
         }
+        // The token is good: this one call was refused, for whatever reason.
+        let error = Error { kind: Kind::Refused, ..error };
         match &mut self.state {
-            State::Listing { .. } => self.second_login(now, out),
+            State::Listing { .. } => self.step_down(now, out),
             State::Second => self.second_failed(&error, now, out),
             State::Requesting => self.fail_with(&error, out),
             State::Polling(polling) => {

@@ -19,7 +19,7 @@ fn at(ms: i64) -> Now {
 }
 
 fn wish(way: Way, dialect: Dialect, renewals: u8) -> Wish {
-    Wish { wc_id: Some(WcId::from("wxid_a")), way, dialect, renewals }
+    Wish { wc_id: Some(WcId::from("wxid_a")), way, dialect, renewals, first_night: false }
 }
 
 fn record(wc_id: &str, w_id: &str) -> Record {
@@ -289,6 +289,34 @@ fn the_ladder_rings_no_phone_when_nobody_answers() {
         );
         assert!(machine.is_over());
     }
+}
+
+#[test]
+fn after_the_first_night_the_ladder_goes_straight_to_a_code() {
+    let first_night = |dialect| Machine::new(Wish { first_night: true, ..wish(Way::Ladder, dialect, 0) });
+    play(
+        first_night(Dialect::V2),
+        &[
+            (0, Then::Start, &["tell started", "tell requesting adopt", "list after 0 ms"]),
+            (100, Then::List(Ok(None)), &["tell requesting qr_login", "POST iPadLogin"]),
+        ],
+    );
+    play(
+        first_night(Dialect::V1),
+        &[(0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"])],
+    );
+}
+
+#[test]
+fn a_refusal_that_only_looks_like_a_dead_token_is_told_as_a_refusal() {
+    play(
+        qr(0),
+        &[
+            (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),
+            (1, Then::Issued(Err(Kind::TokenSuspect)), &["check token"]),
+            (2, Then::Token(false), &["end failed gateway_said", "tell failed gateway_said"]),
+        ],
+    );
 }
 
 #[test]

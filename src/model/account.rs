@@ -86,6 +86,9 @@ impl Source {
     }
 }
 
+/// How long after a first login one drop is normal (protocol.md §4, rule 4).
+const FIRST_DAY_MS: i64 = 24 * 3_600_000;
+
 /// One WeChat account of one profile, as the store keeps it and the screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -164,5 +167,16 @@ impl Account {
     /// asked for a second login; of others only the gateway knows (protocol.md §3.5).
     pub const fn was_logged_in(&self) -> bool {
         self.w_id.is_some() || self.last_login_at.is_some() || self.first_login_at.is_some()
+    }
+
+    /// Whether it is off line as every account is once: dropped within a day of its first login, with none since
+    /// (protocol.md §4, rule 4).
+    pub fn is_first_drop(&self) -> bool {
+        self.presence == Presence::Offline
+            && self.reason == Some(Reason::Dropped)
+            && self.first_login_at.is_some_and(|first| {
+                self.last_login_at.is_none_or(|last| last <= first)
+                    && self.observed_at.is_some_and(|seen| (0..=FIRST_DAY_MS).contains(&seen.ms_since(first)))
+            })
     }
 }

@@ -10,7 +10,7 @@ use crate::app::state::Pane;
 use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, cut, fit, width, wrap};
-use crate::model::{Account, Presence, Reason};
+use crate::model::{Account, Presence};
 
 /// Draws the account pane.
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool) {
@@ -43,26 +43,13 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
         y += 1;
         let words = account.gateway_message.as_deref().unwrap_or_default();
         y = paragraph(buffer, inner, y, &reason_words(look, reason.code(), words), theme.text());
-        let next = if is_first_drop(account) {
+        let next = if account.is_first_drop() {
             t(look.lang, "ui.account.first_drop")
         } else {
             t(look.lang, &format!("next.{}", reason.code()))
         };
         paragraph(buffer, inner, y, &next, theme.dim());
     }
-}
-
-/// How long after a first login one drop is normal (protocol.md §4), in milliseconds.
-const FIRST_DAY: i64 = 24 * 3_600_000;
-
-/// Whether an account is off line as every account is once: within a day of its first login, with none since.
-pub(super) fn is_first_drop(account: &Account) -> bool {
-    account.presence == Presence::Offline
-        && account.reason == Some(Reason::Dropped)
-        && account.first_login_at.is_some_and(|first| {
-            account.last_login_at.is_none_or(|last| last <= first)
-                && account.observed_at.is_some_and(|seen| (0..=FIRST_DAY).contains(&seen.ms_since(first)))
-        })
 }
 
 /// A reason, and the gateway's words behind it.

@@ -147,7 +147,7 @@ fn flag(
         (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),
         (Some(Stage::Ended(_)), _) | (None, None) => return,
         (None, Some(account)) => match account.reason {
-            _ if super::account::is_first_drop(account) => ("ui.flag.first_drop", theme.dim()),
+            _ if account.is_first_drop() => ("ui.flag.first_drop", theme.dim()),
             None | Some(Reason::Dropped | Reason::NeedsPassword | Reason::TakenOffline) => return,
             Some(_) if account.presence == Presence::Online => return,
             Some(_) => ("ui.flag.reason", theme.doubt()),

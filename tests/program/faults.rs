@@ -58,7 +58,7 @@ fn a_code_that_cannot_be_asked_for() {
     tui.wait_text("list ok");
     tui.select("Bela");
     let mut faults: Vec<(Fault, &str)> =
-        broken().into_iter().map(|fault| (fault, "the gateway does not answer")).collect();
+        broken().into_iter().map(|fault| (fault, "no usable answer from the gateway")).collect();
     faults.push((Fault::Http(401), "the gateway refuses the token"));
     faults.push((Fault::Nested, "the gateway said no (“二次登录失败，请重新扫码登录”)"));
     faults.push((Fault::Fail("登录数量已满".into()), "no login slot is free"));
@@ -88,7 +88,7 @@ fn a_second_login_that_is_not_answered() {
     tui.select("Bela");
     let nested = (Fault::Nested, "– refused (“二次登录失败，请重新扫码登录”)");
     let faults = broken().into_iter().filter(|fault| *fault != Fault::Truncated);
-    for (fault, words) in faults.map(|fault| (fault, "– the gateway does not answer")).chain([nested]) {
+    for (fault, words) in faults.map(|fault| (fault, "– no usable answer from the gateway")).chain([nested]) {
         desk.sim.fault("secondLogin", fault.clone(), 1);
         tui.send(b"s");
         tui.wait(&format!("{fault:?}: {words}"), |screen| shows(screen, words));
@@ -206,7 +206,7 @@ fn a_gateway_that_is_down_at_the_start_and_comes_up_later() {
     tui.select("Bela");
     tui.send(b"r");
     // The list says so as well: this is the login's own end.
-    tui.wait_text("– Bela the gateway does not answer");
+    tui.wait_text("– Bela no usable answer from the gateway");
     block_on(desk.sim.up()).unwrap();
     tui.send(b"R");
     tui.wait_text("list ok");
