@@ -21,8 +21,8 @@ export DISPLAY
 
 # Colours of the xterm, its own sixteen toned down a little so that they are even on paper.
 DARK=(-bg '#16181d' -fg '#d5d8de' -xrm '*color8: #6b7280')
-LIGHT=(-bg '#fdfdfb' -fg '#24262b' -xrm '*color1: #b3261e' -xrm '*color2: #1e7a34' -xrm '*color3: #8a6100' -xrm '*color6: #00707f')
-PALETTE=(-xrm '*color1: #e5706b' -xrm '*color2: #7cc47f' -xrm '*color3: #d9b55b' -xrm '*color6: #62bccb')
+LIGHT=(-bg '#fdfdfb' -fg '#24262b' -xrm '*color1: #b3261e' -xrm '*color2: #1e7a34' -xrm '*color3: #8a6100' -xrm '*color5: #8b2f7f' -xrm '*color6: #00707f')
+PALETTE=(-xrm '*color1: #e5706b' -xrm '*color2: #7cc47f' -xrm '*color3: #d9b55b' -xrm '*color5: #c792d6' -xrm '*color6: #62bccb')
 
 # picture NAME SIZE LANG COLOURS KEYS…   A key is xdotool's name; a number of seconds after + is a pause.
 picture() {
