@@ -176,7 +176,7 @@ async fn fill(
         let presence = if w_id.is_some() { Presence::Online } else { Presence::Offline };
         verdicts.push(Verdict { wc_id, presence, source: Source::List, at, reason: None });
     }
-    store.import(&edits, at.plus_ms(-86_400_000)).await?;
+    store.import(&edits, at.plus_ms(-30 * 86_400_000)).await?;
     store.note_list(at, &verdicts, &[]).await?;
     store.confirm_w_ids(&online).await?;
     store.accounts().await
