@@ -198,11 +198,10 @@ async fn a_proxy_is_used_only_when_it_is_set() {
     assert_eq!(proxy.seen()[0].line(), "POST http://gw.test:9899/queryLoginWx");
 }
 
-/// Run by the next test in a process of its own, where the environment names a proxy.
+/// The other half of the next test, which runs it in a process of its own where the environment names a proxy.
 #[tokio::test]
-#[ignore = "needs the environment that the test after it makes"]
 async fn under_a_proxy_environment() {
-    let base = std::env::var("SAOMA_TEST_BASE").unwrap();
+    let Ok(base) = std::env::var("SAOMA_TEST_BASE") else { return };
     assert!(client(&base, Dialect::V2).query_login_wx().await.unwrap().is_empty());
 }
 
@@ -211,7 +210,7 @@ async fn the_environments_proxy_is_ignored() {
     let server = Server::always(server::json(r#"{"code":"1000","data":[]}"#)).await;
     let proxy = Server::always(server::json(r#"{"code":"1000","data":[]}"#)).await;
     let mut child = tokio::process::Command::new(std::env::current_exe().unwrap());
-    child.args(["--ignored", "--exact", "calls::under_a_proxy_environment"]).env("SAOMA_TEST_BASE", server.url());
+    child.args(["--exact", "calls::under_a_proxy_environment"]).env("SAOMA_TEST_BASE", server.url());
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         child.env(name, proxy.url());
     }
