@@ -386,7 +386,7 @@ impl Machine {
                     self.listed(at, result, now, &mut out);
                 }
             }
-            Input::SecondAnswered { generation, result } => self.second_answered(generation, result, now, &mut out),
+            Input::SecondAnswered { generation, result } => self.second_answered(generation, result, &mut out),
             Input::Issued { generation, result } => {
                 if self.is_current(generation) {
                     self.issued(result, now, &mut out);
@@ -667,7 +667,7 @@ impl Machine {
         self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);
     }
 
-    fn second_answered(&mut self, generation: Generation, result: Result<Record, Error>, now: Now, out: &mut Outputs) {
+    fn second_answered(&mut self, generation: Generation, result: Result<Record, Error>, out: &mut Outputs) {
         let error = match result {
             Ok(record) => return self.success(record, out),
             Err(error) => error,
@@ -686,10 +686,10 @@ impl Machine {
         if error.kind == Kind::TokenSuspect {
             return self.check_token(error, out);
         }
-        self.second_failed(&error, now, out);
+        self.second_failed(&error, out);
     }
 
-    fn second_failed(&mut self, error: &Error, _now: Now, out: &mut Outputs) {
+    fn second_failed(&mut self, error: &Error, out: &mut Outputs) {
         if self.abandoned {
             return self.idle(out);
         }
@@ -796,17 +796,17 @@ impl Machine {
             polling.broken = 0;
         }
         match result {
-            Ok(PollReply::Expired { .. }) => self.code_over(now, out),
+            Ok(PollReply::Expired { .. }) => self.code_over(out),
             Err(error) if polls_alone && is_last_word(&error, last) => {
                 self.fail(Reason::LoginInterrupted, error.gateway_message, error.detail, out);
             }
             // The code is over whatever else is said, except that it worked.
-            Ok(_) if last => self.code_over(now, out),
+            Ok(_) if last => self.code_over(out),
             Err(error) if last => {
                 if may_pass(&error) && error.kind != Kind::TimedOut && !self.abandoned {
                     self.fail_with(&error, out);
                 } else {
-                    self.code_over(now, out);
+                    self.code_over(out);
                 }
             }
             Ok(PollReply::NotDone { status }) => {
@@ -842,7 +842,7 @@ impl Machine {
                 self.check_token(error, out);
             }
             Err(error) if may_pass(&error) => self.poll_broke(&error, now, out),
-            Err(_) if now.mono + NEARLY_OVER >= polling.deadline.mono => self.code_over(now, out),
+            Err(_) if now.mono + NEARLY_OVER >= polling.deadline.mono => self.code_over(out),
             Err(error) if self.resumed.is_some() && self.wish.dialect.lists_w_ids() => {
                 drop(error);
                 self.ask_at_the_end(out);
@@ -910,31 +910,29 @@ impl Machine {
     }
 
     fn poll(&mut self, now: Now, out: &mut Outputs) {
-        let generation = self.ask();
         let Some(polling) = self.polling() else { return };
-        polling.phase = Phase::Asking;
-        out.push(Output::Poll {
-            generation,
-            w_id: polling.w_id.clone(),
-            verify_code: polling.verify_code.clone(),
-            limit: polling.deadline.mono.saturating_sub(now.mono).max(POLL_PAUSE),
-        });
+        let limit = polling.deadline.mono.saturating_sub(now.mono).max(POLL_PAUSE);
+        self.send_poll(Phase::Asking, limit, out);
     }
 
     fn last_poll(&mut self, out: &mut Outputs) {
+        self.send_poll(Phase::Last, LAST_POLL, out);
+    }
+
+    fn send_poll(&mut self, phase: Phase, limit: Duration, out: &mut Outputs) {
         let generation = self.ask();
         let Some(polling) = self.polling() else { return };
-        polling.phase = Phase::Last;
+        polling.phase = phase;
         out.push(Output::Poll {
             generation,
             w_id: polling.w_id.clone(),
             verify_code: polling.verify_code.clone(),
-            limit: LAST_POLL,
+            limit,
         });
     }
 
     /// Nobody scanned in time: a new code while somebody is there, else idle.
-    fn code_over(&mut self, _now: Now, out: &mut Outputs) {
+    fn code_over(&mut self, out: &mut Outputs) {
         if self.resumed.is_some() && self.wish.dialect.lists_w_ids() {
             return self.ask_at_the_end(out);
         }
@@ -978,7 +976,7 @@ impl Machine {
         let error = Error { kind: Kind::Refused, ..error };
         match &mut self.state {
             State::Listing { .. } => self.step_down(now, out),
-            State::Second => self.second_failed(&error, now, out),
+            State::Second => self.second_failed(&error, out),
             State::Requesting => self.fail_with(&error, out),
             State::Polling(polling) => {
                 polling.phase = Phase::Asking;
