@@ -3,7 +3,8 @@
 //! The screen is drawn as always and then put into ASCII: a name from the gateway may hold such a character too, and
 //! one of them would shift all that follows in its row.
 
-use ratatui::buffer::Buffer;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::Modifier;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::model::text::width;
@@ -64,16 +65,21 @@ fn plain(symbol: &str, utf8: bool) -> Option<&'static str> {
     (narrow && (doubtful || !utf8)).then_some(UNKNOWN)
 }
 
+/// Whether two cells have one background.
+fn same_ground(one: &Cell, other: &Cell) -> bool {
+    one.bg == other.bg && one.modifier.contains(Modifier::REVERSED) == other.modifier.contains(Modifier::REVERSED)
+}
+
 /// Puts what was drawn into characters that stay one column wide.
 pub(super) fn narrow(buffer: &mut Buffer, utf8: bool) {
     let columns = usize::from(buffer.area.width).max(1);
     for row in buffer.content.chunks_mut(columns) {
         for x in 0..row.len() {
-            // An ellipsis in front of blanks has room for three dots; at an edge it is one sign.
+            // An ellipsis in front of blanks has room for three dots; at an edge it is one sign. A blank that looks
+            // otherwise belongs to something else: to a code's quiet zone, say.
             if let Some([dots, first, second]) = row.get_mut(x..x.saturating_add(3))
                 && dots.symbol() == "…"
-                && first.symbol() == " "
-                && second.symbol() == " "
+                && [&*first, &*second].iter().all(|blank| blank.symbol() == " " && same_ground(dots, blank))
             {
                 let style = dots.style();
                 for cell in [dots, first, second] {
@@ -91,6 +97,9 @@ pub(super) fn narrow(buffer: &mut Buffer, utf8: bool) {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::layout::Rect;
+    use ratatui::style::{Color, Style};
+
     use super::*;
 
     #[test]
@@ -114,5 +123,12 @@ mod tests {
         let mut buffer = Buffer::with_lines(["asking…   ab…|"]);
         narrow(&mut buffer, true);
         assert_eq!(buffer, Buffer::with_lines(["asking... ab~|"]));
+        // Not over the quiet zone of the code beside it.
+        let mut buffer = Buffer::with_lines(["asking…    "]);
+        let quiet = Style::new().bg(Color::Indexed(231));
+        buffer.set_style(Rect::new(8, 0, 3, 1), quiet);
+        narrow(&mut buffer, true);
+        assert_eq!(buffer.content[6].symbol(), "~");
+        assert!(buffer.content[7..].iter().all(|cell| cell.symbol() == " "));
     }
 }

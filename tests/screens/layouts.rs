@@ -170,6 +170,21 @@ proptest! {
 }
 
 #[test]
+fn cut_words_beside_a_code_leave_its_quiet_zone_alone() {
+    for columns in (60..=100).step_by(5) {
+        let mut screen = usual((columns, 20), Lang::En);
+        terminal(&mut screen, |able| able.block_is_two_columns = Some(true));
+        scan(&mut screen, 25);
+        // Half blocks although they are in doubt here: whoever chooses them gets them.
+        screen.keys(&["L", "esc"]);
+        for length in 60..120 {
+            screen.send(Msg::Notice { message: "Takes its room. ".repeat(10)[..length].to_owned() });
+            assert!(whole(&screen.buffer(), &some_code(25)).is_some(), "{columns} {length}");
+        }
+    }
+}
+
+#[test]
 fn the_layouts_go_round_and_text_wants_a_yes() {
     let mut screen = with_code((120, 50), Lang::En, 29);
     let code = some_code(29);
