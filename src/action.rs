@@ -268,6 +268,26 @@ actions! {
     ShowOffline = "show_offline", ["2"], Main;
     /// Show the unknown ones.
     ShowUnknown = "show_unknown", ["3"], Main;
+    /// Mark the selected account, or take its mark away.
+    Mark = "mark", ["space"], Main;
+    /// Mark all accounts shown.
+    MarkAll = "mark_all", ["*"], Main;
+    /// Take all marks away.
+    Unmark = "unmark", ["u"], Main;
+    /// The conveyor: preview, then log in all marked, else all offline ones shown.
+    Conveyor = "conveyor", ["S"], Main;
+    /// Conveyor: the code on the screen goes to the back of the queue.
+    Skip = "skip", ["x"], Main;
+    /// Conveyor: the account on the screen leaves the queue.
+    DropFromQueue = "drop_from_queue", ["X"], Main;
+    /// Edit holder, note, tags.
+    Edit = "edit", ["e"], Main;
+    /// Show only what a text, tag, holder or status says.
+    Filter = "filter", ["/"], Main;
+    /// The history of the selected account.
+    History = "history", ["h"], Main;
+    /// V3: ask the gateway why the account is off line.
+    OfflineReason = "offline_reason", ["W"], Main;
     /// Ask the gateway now.
     Refresh = "refresh", ["R", "F5"], Main;
     /// Copy the wId (or the URL of a device verification).

@@ -30,6 +30,7 @@ impl Home {
         let scope = Scope {
             profile: profile_id(simulator.account(), simulator.url()),
             name: "bench".to_owned(),
+            cause: "command",
             receivers: Vec::new(),
         };
         let state = folder.path().join("state/saoma");
@@ -45,7 +46,7 @@ impl Home {
             at,
             reason: None,
         };
-        store.note_list(at, &known.iter().map(verdict).collect::<Vec<_>>(), &[]).await?;
+        store.note_list(at, &known.iter().map(verdict).collect::<Vec<_>>(), &[], &[]).await?;
         let online = simulator.online();
         let w_ids: Vec<(WcId, Edit)> = online
             .iter()

@@ -252,7 +252,7 @@ impl Bench {
                 reason: None,
             };
             let before = terminal.used();
-            home.store.note(&[verdict]).await?;
+            home.store.note(&[verdict], &[]).await?;
             let burst = terminal.collect(Duration::from_millis(if hand { 1_000 } else { 2_000 }))?;
             let after = terminal.used();
             println!("| {what} | {} | {:.2} | {} |", burst.bytes.len(), ns(after.all - before.all), burst.frames());

@@ -72,7 +72,14 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.awaited = None;
             state.complain(clean(&message).into_owned());
         }
-        Event::Stopped => {}
+        Event::MassDrop { .. }
+        | Event::Outage { .. }
+        | Event::OutageOver { .. }
+        | Event::OfflineReason { .. }
+        | Event::Conveyor(_)
+        | Event::History(_)
+        | Event::Strips(_)
+        | Event::Stopped => {}
     }
     effects
 }
@@ -247,7 +254,10 @@ const fn happening(step: &LoginStep) -> Option<(Happening, Option<Reason>)> {
         | LoginStep::Requesting { .. }
         | LoginStep::Waiting
         | LoginStep::PollBroken { .. }
+        | LoginStep::SteppedDown { .. }
+        | LoginStep::WaitingForToken
         | LoginStep::Expired { renewing: true } => return None,
+        LoginStep::OverBudget { .. } => (Happening::Ended, Some(Reason::Resting)),
         LoginStep::Resumed { .. } => (Happening::Resumed, None),
         LoginStep::SecondLoginSent { .. } => (Happening::Dialog, None),
         LoginStep::SecondLoginFailed { reason, .. } => (Happening::SecondLoginFailed, Some(*reason)),

@@ -315,6 +315,16 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::ShowAll => filter(state, Filter::All),
         Action::ShowOffline => filter(state, Filter::Offline),
         Action::ShowUnknown => filter(state, Filter::Unknown),
+        Action::Mark
+        | Action::MarkAll
+        | Action::Unmark
+        | Action::Conveyor
+        | Action::Skip
+        | Action::DropFromQueue
+        | Action::Edit
+        | Action::Filter
+        | Action::History
+        | Action::OfflineReason => {}
         Action::Refresh => return vec![Effect::Engine(Command::Refresh)],
         Action::CopyWId => return copy_w_id(state, now),
         Action::CopyWcId => {
@@ -408,7 +418,7 @@ fn login(state: &mut State, way: Way, now: Now) -> Vec<Effect> {
     }
     state.logins.wish(Some(wc_id.clone()), way, now);
     show_login(state);
-    vec![Effect::Engine(Command::Login { wc_id: Some(wc_id), way })]
+    vec![Effect::Engine(Command::Login { wc_id: Some(wc_id), way, force: false })]
 }
 
 fn login_new(state: &mut State, now: Now) -> Vec<Effect> {
@@ -421,7 +431,7 @@ fn login_new(state: &mut State, now: Now) -> Vec<Effect> {
     let number = state.logins.wish(None, Way::Qr, now);
     state.selected = Selected::New(number);
     show_login(state);
-    vec![Effect::Engine(Command::Login { wc_id: None, way: Way::Qr })]
+    vec![Effect::Engine(Command::Login { wc_id: None, way: Way::Qr, force: false })]
 }
 
 /// Where only one pane is shown, a login that was wished for is the one to show.

@@ -232,6 +232,9 @@ impl Login {
                 self.deadline = Some(expires_at);
                 self.stage = Stage::NoPicture;
             }
+            LoginStep::SteppedDown { rung, .. } => self.reach(rung),
+            LoginStep::WaitingForToken => self.cover(),
+            LoginStep::OverBudget { .. } => self.end(Ending::Not(Reason::Resting)),
             LoginStep::Waiting => self.broken = None,
             LoginStep::PollBroken { retry_at, detail: _ } => self.broken = Some(retry_at),
             LoginStep::Scanned => {

@@ -150,7 +150,7 @@ async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway:
     }
     let judged = judge(&accounts, &lists, offline_after);
     let at = lists.last().map_or_else(now, |list| list.at);
-    store.note_list(at, &judged.verdicts, &judged.unknown).await.map_err(store_failed)?;
+    store.note_list(at, &judged.verdicts, &judged.unknown, &[]).await.map_err(store_failed)?;
     // A wId that was known but not certain (imported) is confirmed by one list that carries it.
     let listed: Vec<(WcId, WId)> = lists
         .last()
@@ -182,7 +182,7 @@ pub async fn take_offline(context: &Context, profile: &Profile, store: &Store, w
             Failure::of_reason(context.lang, Reason::GatewaySaid, error.gateway_message.as_deref(), Exit::Other)
         });
     }
-    store.note(&taken_offline(wc_ids, at)).await.map_err(|error| Failure::store(context.lang, &error))?;
+    store.note(&taken_offline(wc_ids, at), &[]).await.map_err(|error| Failure::store(context.lang, &error))?;
     Ok(())
 }
 

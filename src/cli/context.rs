@@ -72,7 +72,7 @@ impl Context {
     /// Whose rows, and who is to be told of them.
     pub fn scope(&self, profile: &Profile) -> Scope {
         let receivers = self.config.alerts.command.iter().map(|_| "command".to_owned()).collect();
-        Scope { profile: profile.id(), name: profile.name.clone(), receivers }
+        Scope { profile: profile.id(), name: profile.name.clone(), cause: "command", receivers }
     }
 
     /// What the gateway client needs to know; without a token the outcome is exit 6.

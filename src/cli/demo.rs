@@ -80,6 +80,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
             revive: None,
             lang,
             wall_offset_ms,
+            ..Options::default()
         },
         gateway: gateway::Options {
             base: simulator.url().to_owned(),
@@ -144,7 +145,7 @@ fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {
 
 async fn open(folder: &Path, simulator: &Simulator, lang: Lang) -> Result<Store, Failure> {
     let profile = gateway::profile_id(simulator.account(), simulator.url());
-    let scope = Scope { profile, name: PROFILE.to_owned(), receivers: Vec::new() };
+    let scope = Scope { profile, name: PROFILE.to_owned(), cause: "screen", receivers: Vec::new() };
     Store::open(&folder.join("saoma.db"), scope).await.map_err(|error| Failure::store(lang, &error))
 }
 
@@ -177,7 +178,7 @@ async fn fill(
         verdicts.push(Verdict { wc_id, presence, source: Source::List, at, reason: None });
     }
     store.import(&edits, at.plus_ms(-30 * 86_400_000)).await?;
-    store.note_list(at, &verdicts, &[]).await?;
+    store.note_list(at, &verdicts, &[], &[]).await?;
     store.confirm_w_ids(&online).await?;
     store.accounts().await
 }

@@ -86,6 +86,7 @@ fn parse_json(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
                 holder: filled(entry.holder.as_deref()),
                 tags,
                 note: filled(entry.note.as_deref()),
+                device: None,
             },
         )
     });
@@ -135,6 +136,7 @@ fn parse_csv(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
                     holder: get(holder),
                     tags: get(tags).map(|tags| split_tags(&tags)),
                     note: get(note),
+                    device: None,
                 },
             )
         })

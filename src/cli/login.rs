@@ -204,7 +204,7 @@ pub async fn drive(
     };
     if plan.resume.is_none() {
         for wc_id in plan.wishes {
-            (ports.send)(Command::Login { wc_id, way: plan.way });
+            (ports.send)(Command::Login { wc_id, way: plan.way, force: plan.force });
         }
     }
     // Far enough away to be never, where there is no limit.
@@ -260,6 +260,13 @@ impl Driver<'_> {
             | Event::Dropped { .. }
             | Event::Recovered { .. }
             | Event::TakenOffline { .. }
+            | Event::MassDrop { .. }
+            | Event::Outage { .. }
+            | Event::OutageOver { .. }
+            | Event::OfflineReason { .. }
+            | Event::Conveyor(_)
+            | Event::History(_)
+            | Event::Strips(_)
             | Event::Fleet(_)
             | Event::Token(_) => {}
         }
@@ -363,6 +370,9 @@ impl Driver<'_> {
                 draw(Draw::Words(&words()))
             }
             LoginStep::Resumed { .. }
+            | LoginStep::SteppedDown { .. }
+            | LoginStep::WaitingForToken
+            | LoginStep::OverBudget { .. }
             | LoginStep::SecondLoginSent { .. }
             | LoginStep::SecondLoginFailed { .. }
             | LoginStep::NoPicture { .. }

@@ -50,7 +50,10 @@ impl Printer {
             LoginStep::Started { .. }
             | LoginStep::Requesting { .. }
             | LoginStep::NoPicture { .. }
+            | LoginStep::SteppedDown { .. }
+            | LoginStep::WaitingForToken
             | LoginStep::PollBroken { .. } => return None,
+            LoginStep::OverBudget { .. } => self.reasoned(named("failed"), Reason::Resting, None),
             LoginStep::Resumed { rung, expires_at } => {
                 with(named("resumed"), [("rung", json!(rung.name())), ("expires_at", time(*expires_at))])
             }
@@ -138,7 +141,14 @@ impl Printer {
         let until = |at: Stamp| local(at, "%H:%M:%S");
         let why = |reason: Reason, message: Option<&str>| reason_words(self.lang, reason, message);
         Some(match &event.step {
-            LoginStep::Started { .. } | LoginStep::Waiting => return None,
+            LoginStep::Started { .. }
+            | LoginStep::Waiting
+            | LoginStep::SteppedDown { .. }
+            | LoginStep::WaitingForToken => return None,
+            LoginStep::OverBudget { .. } => Words::Note(say(
+                "failed",
+                &[("why", &why(Reason::Resting, None)), ("next", &next_words(self.lang, Reason::Resting))],
+            )),
             LoginStep::Resumed { .. } => Words::Note(say("resumed", &[])),
             LoginStep::Requesting { rung } => Words::Note(match rung {
                 Rung::Adopt => say("asking_list", &[]),
@@ -192,7 +202,10 @@ pub const fn outcome(step: &LoginStep, phone: bool) -> Option<Exit> {
         LoginStep::Cancelled => Exit::Other,
         LoginStep::Superseded => Exit::Busy,
         LoginStep::Failed { reason, .. } => Exit::of_reason(*reason, phone),
+        LoginStep::OverBudget { .. } => Exit::Resting,
         LoginStep::Started { .. }
+        | LoginStep::SteppedDown { .. }
+        | LoginStep::WaitingForToken
         | LoginStep::Resumed { .. }
         | LoginStep::Requesting { .. }
         | LoginStep::SecondLoginSent { .. }

@@ -14,7 +14,7 @@ use super::pictures::Pictures;
 use super::sign_in::sign_in;
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
-use crate::engine::{Engine, Options, Renewal, Sink};
+use crate::engine::{Engine, Options, Renewal, Role, Sink};
 use crate::gateway::{self, Gateway};
 use crate::model::{Account, Dialect};
 use crate::store::Store;
@@ -264,11 +264,13 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         interval: Some(context.config.watch.interval.value),
         offline_after: u8::try_from(context.config.watch.offline_after.value).unwrap_or(u8::MAX),
         alert_command: context.config.alerts.command.clone(),
+        role: Role::Screen,
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,
         revive: None,
         lang: context.lang,
         wall_offset_ms: 0,
+        ..Options::default()
     }
 }
 

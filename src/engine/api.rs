@@ -5,8 +5,14 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::model::{Account, AttemptId, Reason, Rung, Stamp, WId, WcId};
+use crate::model::{Account, AttemptId, Edit, Over, Reason, Rung, Stamp, WId, WcId};
 pub use crate::qr::Code;
+
+mod conveyor;
+mod history;
+
+pub use conveyor::{ConveyorView, ConveyorWish, Item, Phase, Place};
+pub use history::{Figures, History, HistoryLine, Strip};
 
 /// How an account is to be logged in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,7 +35,11 @@ pub enum Command {
         wc_id: Option<WcId>,
         /// How.
         way: Way,
+        /// Also where the budget is spent or the account rests: a person said so.
+        force: bool,
     },
+    /// Many accounts, one after another.
+    Conveyor(ConveyorWish),
     /// Hides an attempt; its request runs on silently (design.md §4).
     Cancel {
         /// Which.
@@ -54,6 +64,29 @@ pub enum Command {
     /// Adds an account by wcId; nothing happens if it is there.
     AddAccount {
         /// Its permanent id.
+        wc_id: WcId,
+    },
+    /// Sets fields of an account.
+    Edit {
+        /// Which.
+        wc_id: WcId,
+        /// What.
+        edit: Edit,
+    },
+    /// Asks for the history of one account, or of the fleet; answered by [`Event::History`].
+    History {
+        /// Whose.
+        wc_id: Option<WcId>,
+    },
+    /// Asks for the last 24 hours of these accounts; answered by [`Event::Strips`], and again when one of them changes.
+    Strips {
+        /// Whose: the rows on the screen.
+        wc_ids: Vec<WcId>,
+    },
+    /// V3: asks the gateway why an account is off line (`/offlineReason`, at most once per 12 hours and account);
+    /// answered by [`Event::OfflineReason`] or [`Event::Rejected`].
+    OfflineReason {
+        /// Which.
         wc_id: WcId,
     },
     /// Uses this token from now on, and lets everything that waits for one go on.
@@ -125,6 +158,42 @@ pub enum Event {
         /// When.
         at: Stamp,
     },
+    /// Many accounts are believed to have dropped at once: told instead of one [`Event::Dropped`] each.
+    MassDrop {
+        /// Which.
+        wc_ids: Vec<WcId>,
+        /// When.
+        at: Stamp,
+    },
+    /// The gateway has an outage: what is believed of the accounts is kept and stale.
+    Outage {
+        /// Since when no plausible list has come.
+        since: Stamp,
+        /// When it was found.
+        at: Stamp,
+    },
+    /// The first plausible list after an outage.
+    OutageOver {
+        /// Since when it lasted.
+        since: Stamp,
+        /// When it ended.
+        at: Stamp,
+    },
+    /// Why an account is off line, in the gateway's words.
+    OfflineReason {
+        /// The account.
+        wc_id: WcId,
+        /// The words, uncleaned; `None`: the gateway knows none.
+        words: Option<Box<str>>,
+        /// When it was asked.
+        at: Stamp,
+    },
+    /// Where the conveyor is; `None`: there is none any more.
+    Conveyor(Option<Box<ConveyorView>>),
+    /// What happened.
+    History(Box<History>),
+    /// The last 24 hours of some accounts.
+    Strips(Vec<(WcId, Strip)>),
     /// `member/offline` was answered.
     TakenOffline {
         /// Which accounts.
@@ -218,6 +287,24 @@ pub enum LoginStep {
     SecondLoginSent {
         /// When the dialog is taken for ignored.
         expires_at: Stamp,
+    },
+    /// A rung led nowhere without a phone being asked; the next one follows.
+    SteppedDown {
+        /// Which rung.
+        rung: Rung,
+        /// Why.
+        why: StepDown,
+        /// The gateway's words, uncleaned.
+        gateway_message: Option<Box<str>>,
+    },
+    /// The gateway refuses the token: the login waits for another one ([`Command::Token`]).
+    WaitingForToken,
+    /// It would be beyond the account's budget, and nobody said that it may.
+    OverBudget {
+        /// Why.
+        over: Over,
+        /// What was wished, to wish it again with force.
+        way: Way,
     },
     /// The second login did not work; the ladder goes on, a lone second login ends with [`LoginStep::Failed`].
     SecondLoginFailed {
@@ -314,6 +401,34 @@ pub enum LoginStep {
     },
 }
 
+/// Why a rung was left without a phone being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepDown {
+    /// The list does not have the account.
+    NotListed,
+    /// The list could not be asked.
+    ListFailed,
+    /// V1: it is listed, but the wId that we hold does not answer.
+    NoAnswer,
+    /// It dropped as every account does once, and a second login would fail (protocol.md §4, rule 4).
+    FirstNight,
+    /// Its second logins of the day are spent, or were not to be asked.
+    Spent,
+}
+
+impl StepDown {
+    /// The word in locale keys (`step_down.<name>`).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotListed => "not_listed",
+            Self::ListFailed => "list_failed",
+            Self::NoAnswer => "no_answer",
+            Self::FirstNight => "first_night",
+            Self::Spent => "spent",
+        }
+    }
+}
+
 impl LoginStep {
     /// Whether the attempt is over with this step.
     pub const fn ends(&self) -> bool {
@@ -324,11 +439,14 @@ impl LoginStep {
             | Self::Expired { renewing: false }
             | Self::Cancelled
             | Self::Superseded
+            | Self::OverBudget { .. }
             | Self::Failed { .. } => true,
             Self::Started { .. }
             | Self::Resumed { .. }
             | Self::Requesting { .. }
             | Self::SecondLoginSent { .. }
+            | Self::SteppedDown { .. }
+            | Self::WaitingForToken
             | Self::SecondLoginFailed { .. }
             | Self::Qr { .. }
             | Self::NoPicture { .. }

@@ -8,7 +8,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use futures_util::future::BoxFuture;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
 
@@ -17,7 +18,7 @@ use self::hub::Hub;
 use self::shared::Shared;
 use crate::gateway::Gateway;
 use crate::i18n::Lang;
-use crate::model::{Account, AttemptId, Dialect};
+use crate::model::{Account, AttemptId, Device, Dialect, Limits};
 use crate::store::Store;
 
 pub mod alerts;
@@ -53,8 +54,89 @@ impl Renewal {
     }
 }
 
+/// What kind of process an engine runs in: who observes the fleet, who is called when.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// A headless command: asks no lists by itself, tells the bots of what it did.
+    #[default]
+    Command,
+    /// A TUI: observes where no `watch` does.
+    Screen,
+    /// `saoma watch`: observes before any TUI.
+    Watch,
+}
+
+impl Role {
+    /// Its name among the causes of what happened (history).
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Screen => "screen",
+            Self::Watch => "watch",
+        }
+    }
+}
+
+/// Gets another token by itself (`token_command`, or `password_command` and member/login). The error is for people.
+#[derive(Clone)]
+pub struct Renewer(pub Arc<dyn Fn() -> BoxFuture<'static, Result<SecretString, String>> + Send + Sync>);
+
+impl fmt::Debug for Renewer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Renewer")
+    }
+}
+
+/// Where the gateway's offline notices are listened for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// `ip:port`.
+    pub address: std::net::SocketAddr,
+    /// The secret part of the path: whoever does not know it is a stranger.
+    pub secret: Secret,
+    /// Where what was heard is passed on to, whole.
+    pub forward: Option<String>,
+    /// What the gateway would call: the listener's URL as the gateway reaches it, without the secret path.
+    pub public_url: Option<String>,
+    /// Whether saoma may set the gateway's callback to it.
+    pub register: bool,
+}
+
+/// A secret text that can be compared.
+#[derive(Clone)]
+pub struct Secret(pub SecretString);
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
+/// A receiver of alerts over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where events are posted.
+    pub url: String,
+    /// The key of the HMAC-SHA256 over the body; `None`: not signed.
+    pub secret: Option<Secret>,
+}
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Self::Times(0)
+    }
+}
+
 /// What an engine needs to know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The platform account.
     pub account: String,
@@ -70,6 +152,20 @@ pub struct Options {
     pub offline_after: u8,
     /// The `[alerts] command`.
     pub alert_command: Option<String>,
+    /// The `[alerts] webhook`.
+    pub webhook: Option<Webhook>,
+    /// What kind of process this is.
+    pub role: Role,
+    /// What an account may cost in a day.
+    pub limits: Limits,
+    /// V3: device and network of accounts that have none of their own.
+    pub device: Device,
+    /// Gets another token when the gateway refuses this one; at most once in ten minutes.
+    pub renewer: Option<Renewer>,
+    /// Whether logins wait for a token when theirs is refused (somebody can sign in); else they end.
+    pub waits_for_token: bool,
+    /// Where notices are listened for, if this process observes.
+    pub listen: Option<Listen>,
     /// How codes are renewed.
     pub renewal: Renewal,
     /// Whether attempts of dead processes are shown (TUI) or go on silently.

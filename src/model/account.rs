@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Reason, Stamp, WId, WcId};
+use super::{Budget, Device, Reason, Stamp, WId, WcId};
 
 /// What is believed of an account (design.md §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -128,6 +128,10 @@ pub struct Account {
     pub reason: Option<Reason>,
     /// The gateway's own words for `reason`, if it had any.
     pub gateway_message: Option<Box<str>>,
+    /// V3: the device and network it was last logged in with, or is to be; `None` where nothing is set.
+    pub device: Option<Box<Device>>,
+    /// What it has cost lately; `None`: nothing.
+    pub budget: Option<Box<Budget>>,
 }
 
 impl Account {
@@ -152,6 +156,8 @@ impl Account {
             note: "".into(),
             reason: None,
             gateway_message: None,
+            device: None,
+            budget: None,
         }
     }
 

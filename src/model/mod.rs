@@ -2,7 +2,10 @@
 
 pub mod account;
 pub mod attempt;
+pub mod budget;
+pub mod device;
 pub mod dialect;
+pub mod edit;
 pub mod id;
 pub mod json;
 pub mod reason;
@@ -12,7 +15,10 @@ pub mod time;
 
 pub use account::{Account, Presence, Source};
 pub use attempt::{Attempt, AttemptState, Owner, Rung};
+pub use budget::{Budget, Cost, Limits, Over};
+pub use device::{Device, OwnProxy};
 pub use dialect::Dialect;
+pub use edit::Edit;
 pub use id::{AttemptId, ProfileId, WId, WcId};
 pub use reason::Reason;
 pub use record::Record;

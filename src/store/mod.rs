@@ -24,8 +24,13 @@ mod types;
 mod watch;
 
 use sqlite::Sqlite;
-pub use types::{Begun, Changes, Edit, Error, FirstAccounts, LogEntry, OutboxItem, Result, Scope, Stored, Verdict};
+pub use types::{
+    Alert, Begun, Changes, Error, FirstAccounts, LogEntry, OutboxItem, PresenceChange, Result, Scope, Stored, Verdict,
+    Watchers,
+};
 pub use watch::Watch;
+
+pub use crate::model::Edit;
 
 /// The store. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -89,7 +94,8 @@ impl Store {
 
     /// The attempt's next request is about to leave: sets rung and `requested_at`, clears wId, image URL and deadline.
     /// If it had a wId, that one goes on as an abandoned attempt of its own, whose id is returned (a late scan of the
-    /// old code still counts, in its own place in the order of requests). An attempt that has ended stays so.
+    /// old code still counts, in its own place in the order of requests). An attempt that has ended stays so. With
+    /// rung second login or QR login the account's budget is charged in the same transaction.
     pub async fn attempt_requesting(&self, id: &AttemptId, rung: Rung, at: Stamp) -> Result<Option<AttemptId>> {
         self.inner.attempt_requesting(id, rung, at).await
     }
@@ -169,14 +175,16 @@ impl Store {
 
     /// A fleet list came, started at `at`. Applies the verdicts that are newer than the accounts' last stored logins,
     /// creates accounts that are not there (with their confirmed wId, if the list had one), writes `dropped` and
-    /// `recovered` to the log, and returns the accounts that changed, as they are now.
+    /// `recovered` to the log, and returns the accounts that changed, as they are now. In the same transaction the
+    /// receivers get those `alerts` that are about no account or about one whose verdict was applied.
     pub async fn note_list(
         &self,
         at: Stamp,
         verdicts: &[Verdict],
         unknown: &[(WcId, Option<WId>)],
+        alerts: &[Alert],
     ) -> Result<Vec<Account>> {
-        self.inner.note_list(at, verdicts, unknown).await
+        self.inner.note_list(at, verdicts, unknown, alerts).await
     }
 
     /// The last noted list's time.
@@ -184,9 +192,57 @@ impl Store {
         self.inner.last_list().await
     }
 
-    /// Applies verdicts that rest on something else than a list; the same rule of age.
-    pub async fn note(&self, verdicts: &[Verdict]) -> Result<Vec<Account>> {
-        self.inner.note(verdicts).await
+    /// Applies verdicts that rest on something else than a list; the same rules of age and alerts.
+    pub async fn note(&self, verdicts: &[Verdict], alerts: &[Alert]) -> Result<Vec<Account>> {
+        self.inner.note(verdicts, alerts).await
+    }
+
+    /// Makes this process the profile's observer, if nobody living of the same or a higher rank is. True: it is now
+    /// (or was already). A living observer of a lower rank learns of it by the change feed (`fleet`) and stops.
+    pub async fn observe(&self, rank: u8) -> Result<bool> {
+        self.inner.observe(rank).await
+    }
+
+    /// This process observes no longer.
+    pub async fn observe_no_longer(&self) -> Result<()> {
+        self.inner.observe_no_longer().await
+    }
+
+    /// Who observes, and whether there is an outage. Owners that are dead are left out.
+    pub async fn watchers(&self) -> Result<Watchers> {
+        self.inner.watchers().await
+    }
+
+    /// An outage began or ended; the alert is told in the same transaction. Nothing happens where the store has it so
+    /// already.
+    pub async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
+        self.inner.set_outage(since, alert).await
+    }
+
+    /// The phone said no to an account's second login: its budget notes it, it rests.
+    pub async fn refused(&self, wc_id: &WcId, at: Stamp) -> Result<()> {
+        self.inner.refused(wc_id, at).await
+    }
+
+    /// Takes the right to ask `/offlineReason` for an account: false if somebody asked in the last 12 hours.
+    pub async fn ask_offline_reason(&self, wc_id: &WcId, at: Stamp) -> Result<bool> {
+        self.inner.ask_offline_reason(wc_id, at).await
+    }
+
+    /// What `/offlineReason` said: the account's gateway words while it is off line, and a line of the log.
+    pub async fn note_offline_reason(&self, wc_id: &WcId, words: Option<&str>, at: Stamp) -> Result<()> {
+        self.inner.note_offline_reason(wc_id, words, at).await
+    }
+
+    /// The log since a moment, newest first, of one account or of all.
+    pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32) -> Result<Vec<LogEntry>> {
+        self.inner.history(wc_id, since, limit).await
+    }
+
+    /// The changes of belief since a moment, oldest first, and before them the last one of each account that is older.
+    /// Kept for 31 days.
+    pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<PresenceChange>> {
+        self.inner.presences(wc_id, since).await
     }
 
     /// The list carried exactly these wIds: those that are an account's current one, but not confirmed yet (imported,
@@ -208,7 +264,7 @@ impl Store {
     }
 
     /// Waits until another process may have written (a file watch on the WAL: no timer, no wake-up while nothing is
-    /// written). May wake up for nothing, also for this process's own writes; never misses a change that was committed
+    /// written), or one that holds the store may have ended (its lock file was closed). May wake up for nothing, also for this process's own writes; never misses a change that was committed
     /// after the watch was made, if [`Store::changes`] is asked each time.
     pub fn watch(&self) -> Result<Watch> {
         Watch::new(self.inner.path())

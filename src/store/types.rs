@@ -1,6 +1,6 @@
 //! What goes into the store and what comes out, besides the model's own types.
 
-use crate::model::{Account, Attempt, AttemptId, Presence, ProfileId, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, WId, WcId};
 
 /// Whose rows: one profile of the config.
 #[derive(Clone, Debug)]
@@ -9,7 +9,9 @@ pub struct Scope {
     pub profile: ProfileId,
     /// The profile's local name, for the JSON of outbox events.
     pub name: String,
-    /// Who is to be told of `logged_in` and `w_id_changed` (for now `command` or nobody): an outbox row each.
+    /// What kind of process this is (`screen`, `command`, `watch`): the cause of what it does, in the log.
+    pub cause: &'static str,
+    /// Who is to be told of what happens (`command`, `webhook`): an outbox row each.
     pub receivers: Vec<String>,
 }
 
@@ -87,21 +89,39 @@ pub struct Verdict {
     pub reason: Option<Reason>,
 }
 
-/// Fields of an account that people set. `None` leaves a field as it is.
+/// Something that receivers are to be told besides logins: an outbox row each, and a line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The event's name (design.md §5): `dropped`, `recovered`, `mass_drop`, `outage`, `outage_over`, `login_needed`.
+    pub event: &'static str,
+    /// The account, if it is about one.
+    pub wc_id: Option<WcId>,
+    /// When.
+    pub at: Stamp,
+    /// Why, if that is worth saying.
+    pub reason: Option<Reason>,
+    /// What the JSON carries besides `schema`, `event`, `at`, `profile`, `wc_id`, `account` and `reason`.
+    pub fields: Vec<(&'static str, serde_json::Value)>,
+}
+
+/// Who observes the fleet of a profile, and whether the gateway has an outage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Edit {
-    /// A known wId (import); stored as not confirmed.
-    pub w_id: Option<WId>,
-    /// Nickname (import).
-    pub nick_name: Option<Box<str>>,
-    /// WeChat number (import).
-    pub w_account: Option<Box<str>>,
-    /// Whose phone.
-    pub holder: Option<Box<str>>,
-    /// Labels.
-    pub tags: Option<Vec<Box<str>>>,
-    /// Free words.
-    pub note: Option<Box<str>>,
+pub struct Watchers {
+    /// The observer: a living owner, with its rank. `None`: nobody.
+    pub observer: Option<(Owner, u8)>,
+    /// Since when the gateway has an outage, as the observer sees it.
+    pub outage_since: Option<Stamp>,
+}
+
+/// A change of belief, for uptime figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PresenceChange {
+    /// Whose.
+    pub wc_id: WcId,
+    /// Since when it holds.
+    pub at: Stamp,
+    /// What is believed since then.
+    pub presence: Presence,
 }
 
 /// What other processes (or this one) changed since a sequence number.
@@ -113,7 +133,7 @@ pub struct Changes {
     pub wc_ids: Vec<WcId>,
     /// Whether attempts changed.
     pub attempts: bool,
-    /// Whether a fleet list was noted.
+    /// Whether a fleet list was noted, the observer changed, or an outage began or ended.
     pub fleet: bool,
 }
 
@@ -145,4 +165,6 @@ pub struct LogEntry {
     pub gateway_message: Option<Box<str>>,
     /// The wId, where the event is about one.
     pub w_id: Option<WId>,
+    /// Who or what caused it ([`crate::engine::api::HistoryLine::cause`]).
+    pub cause: Option<Box<str>>,
 }

@@ -109,7 +109,7 @@ async fn the_ladder_adopts_an_account_that_is_online_already() {
 #[tokio::test]
 async fn a_new_account_comes_in_by_any_phone() {
     let mut rig = Rig::new(Dialect::V2).await;
-    rig.front.engine.send(Command::Login { wc_id: None, way: Way::Qr });
+    rig.front.engine.send(Command::Login { wc_id: None, way: Way::Qr, force: false });
     let code = rig.shown().await;
     rig.phone(&code, "wxid_new");
     let w_id = rig.front.logged_in().await;

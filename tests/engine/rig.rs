@@ -133,6 +133,7 @@ impl Front {
         let scope = Scope {
             profile: gateway::profile_id(sim.account(), gateway.base()),
             name: "test".into(),
+            cause: "command",
             receivers: how.hook.iter().map(|_| saoma::engine::alerts::COMMAND.to_owned()).collect(),
         };
         let store = Store::open(&dir.join("saoma.db"), scope).await.unwrap();
@@ -153,6 +154,7 @@ impl Front {
             revive: None,
             lang: Lang::En,
             wall_offset_ms: 0,
+            ..Options::default()
         };
         let (to, events) = unbounded_channel();
         let sink = Arc::new(move |event| drop(to.send(event)));
@@ -161,7 +163,7 @@ impl Front {
     }
 
     pub(crate) fn login(&self, wc_id: &str, way: Way) {
-        self.engine.send(Command::Login { wc_id: Some(WcId::from(wc_id)), way });
+        self.engine.send(Command::Login { wc_id: Some(WcId::from(wc_id)), way, force: false });
     }
 
     /// Takes events until one is what is waited for; on time-out, says what came instead.

@@ -101,6 +101,7 @@ impl Home {
         let scope = Scope {
             profile: gateway::profile_id(&self.account, self.gateway().base()),
             name: "default".into(),
+            cause: "command",
             receivers: vec![saoma::engine::alerts::COMMAND.to_owned()],
         };
         Store::open(&self.database(), scope).await.unwrap()
@@ -121,6 +122,7 @@ impl Home {
             revive: None,
             lang: saoma::i18n::Lang::En,
             wall_offset_ms: 0,
+            ..saoma::engine::Options::default()
         }
     }
 

@@ -360,7 +360,7 @@ async fn evidence_older_than_the_login_changes_nothing() {
     let (_folder, store) = store().await;
     login(&store, "wxid_a", "w1", 100, 200).await;
     for (at, applies) in [(150, false), (200, false), (201, true)] {
-        let changed = store.note(&[verdict("wxid_a", Presence::Offline, Source::Check, at)]).await.unwrap();
+        let changed = store.note(&[verdict("wxid_a", Presence::Offline, Source::Check, at)], &[]).await.unwrap();
         assert_eq!(!changed.is_empty(), applies, "{at}");
     }
     assert_eq!(account(&store, "wxid_a").await.presence, Presence::Offline);
@@ -371,7 +371,7 @@ async fn evidence_older_than_the_login_changes_nothing() {
 async fn a_list_writes_what_changes_and_no_more() {
     let (folder, store) = store().await;
     let unknown = [("wxid_a".into(), Some("w1".into())), ("wxid_b".into(), None)];
-    let met = store.note_list(Stamp(100), &[], &unknown).await.unwrap();
+    let met = store.note_list(Stamp(100), &[], &unknown, &[]).await.unwrap();
     assert_eq!(met.len(), 2);
     assert!(met[0].w_id_confirmed && !met[1].w_id_confirmed);
     assert_eq!(met[0].presence, Presence::Online);
@@ -380,7 +380,7 @@ async fn a_list_writes_what_changes_and_no_more() {
         verdict("wxid_a", Presence::Online, Source::List, 200),
         verdict("wxid_b", Presence::Online, Source::List, 200),
     ];
-    assert_eq!(store.note_list(Stamp(200), &online, &unknown).await.unwrap(), []);
+    assert_eq!(store.note_list(Stamp(200), &online, &unknown, &[]).await.unwrap(), []);
     let changes = other.changes(other.seq()).await.unwrap();
     assert!(changes.fleet && changes.wc_ids.is_empty());
     assert_eq!(account(&store, "wxid_a").await.observed_at, Some(Stamp(200)), "the list's time counts");
@@ -389,12 +389,12 @@ async fn a_list_writes_what_changes_and_no_more() {
 
     let mut gone = verdict("wxid_a", Presence::Offline, Source::List, 300);
     gone.reason = Some(Reason::Dropped);
-    let changed = store.note_list(Stamp(300), &[gone.clone()], &[]).await.unwrap();
+    let changed = store.note_list(Stamp(300), &[gone.clone()], &[], &[]).await.unwrap();
     assert_eq!((changed.len(), changed[0].reason), (1, Some(Reason::Dropped)));
     gone.at = Stamp(400);
-    assert_eq!(store.note_list(Stamp(400), &[gone], &[]).await.unwrap(), []);
+    assert_eq!(store.note_list(Stamp(400), &[gone], &[], &[]).await.unwrap(), []);
     let back = verdict("wxid_a", Presence::Online, Source::List, 500);
-    let changed = store.note_list(Stamp(500), &[back], &[]).await.unwrap();
+    let changed = store.note_list(Stamp(500), &[back], &[], &[]).await.unwrap();
     assert_eq!((changed[0].presence, changed[0].reason), (Presence::Online, None));
     assert_eq!(events(&store.recent(9).await.unwrap()), ["recovered", "dropped"]);
     assert_eq!(other.changes(changes.seq).await.unwrap().wc_ids, ["wxid_a".into()]);
@@ -405,7 +405,7 @@ async fn many_verdicts_are_the_same_as_few() {
     let (_folder, store) = store().await;
     let names: Vec<String> = (0..100).map(|n| format!("wxid_{n:03}")).collect();
     let unknown: Vec<_> = names.iter().map(|name| (WcId::from(name.as_str()), None)).collect();
-    assert_eq!(store.note_list(Stamp(100), &[], &unknown).await.unwrap().len(), 100);
+    assert_eq!(store.note_list(Stamp(100), &[], &unknown, &[]).await.unwrap().len(), 100);
     let verdicts: Vec<_> = names
         .iter()
         .enumerate()
@@ -413,7 +413,7 @@ async fn many_verdicts_are_the_same_as_few() {
             verdict(name, if n % 10 == 0 { Presence::Offline } else { Presence::Online }, Source::List, 200)
         })
         .collect();
-    let changed = store.note_list(Stamp(200), &verdicts, &unknown).await.unwrap();
+    let changed = store.note_list(Stamp(200), &verdicts, &unknown, &[]).await.unwrap();
     assert_eq!(changed.len(), 10);
     let offline = store.accounts().await.unwrap().into_iter().filter(|account| account.presence == Presence::Offline);
     assert_eq!(offline.count(), 10);
@@ -512,7 +512,7 @@ async fn the_feed_tells_what_others_did_once_and_in_order() {
 async fn profiles_do_not_see_each_other() {
     let (folder, store) = store().await;
     let path = folder.path().join("saoma.db");
-    let other = Scope { profile: "someone else".into(), name: "b".into(), receivers: vec![] };
+    let other = Scope { profile: "someone else".into(), name: "b".into(), cause: "command", receivers: vec![] };
     let other = Store::open(&path, other).await.unwrap();
     login(&store, "wxid_a", "w1", 100, 200).await;
     begin(&store, "wxid_a", "w2", 300).await;
@@ -668,8 +668,8 @@ async fn the_first_accounts_are_the_worst_in_the_order_of_the_screen() {
         .enumerate()
         .map(|(number, (wc_id, _))| verdict(wc_id.as_str(), presences[number % 3], Source::Check, 5))
         .collect();
-    store.note(&verdicts).await.unwrap();
-    store.note_list(Stamp(9), &[], &[]).await.unwrap();
+    store.note(&verdicts, &[]).await.unwrap();
+    store.note_list(Stamp(9), &[], &[], &[]).await.unwrap();
 
     let mut all = store.accounts().await.unwrap();
     let rank = |presence| presences.map(|p| p == presence).iter().rposition(|same| *same).map(|at| (at + 2) % 3);

@@ -11,6 +11,7 @@ pub(crate) fn scope() -> Scope {
     Scope {
         profile: ProfileId::from("13800000000 @ 203.0.113.7:9899"),
         name: "default".into(),
+        cause: "command",
         receivers: vec!["command".into()],
     }
 }

@@ -3,10 +3,10 @@
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{Edit, FirstAccounts, Result};
+use super::super::types::{FirstAccounts, Result};
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Source, Stamp, WId, WcId};
+use crate::model::{Account, Edit, Source, Stamp, WId, WcId};
 
 impl Sqlite {
     /// See [`super::super::Store::accounts`].

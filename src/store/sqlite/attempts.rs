@@ -161,6 +161,7 @@ impl Sqlite {
         };
         self.end(&mut tx, id).await?;
         let entry = LogEntry {
+            cause: None,
             at,
             wc_id: attempt.wc_id.clone(),
             event: event.into(),

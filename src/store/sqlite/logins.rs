@@ -114,6 +114,7 @@ impl Sqlite {
         rows::save(tx, self.profile, &row).await?;
         self.changed(tx, Subject::Account(&record.wc_id)).await?;
         let log = LogEntry {
+            cause: None,
             at,
             wc_id: Some(record.wc_id.clone()),
             event: if current { "logged_in" } else { "superseded" }.into(),
@@ -146,6 +147,7 @@ impl Sqlite {
         let Some(attempt) = attempt else { return Ok(()) };
         let Some(expected) = attempt.wc_id.as_ref().filter(|wc_id| **wc_id != record.wc_id) else { return Ok(()) };
         let log = LogEntry {
+            cause: None,
             at,
             wc_id: Some(expected.clone()),
             event: "wrong_account".into(),
@@ -196,6 +198,7 @@ impl Sqlite {
         rows::save(&mut tx, self.profile, &row).await?;
         self.changed(&mut tx, Subject::Account(wc_id)).await?;
         let mut log = LogEntry {
+            cause: None,
             at,
             wc_id: Some(wc_id.clone()),
             event: "w_id_changed".into(),

@@ -28,6 +28,7 @@ mod open;
 mod outbox;
 mod presence;
 mod rows;
+mod watchers;
 
 /// The store of one profile in one database file.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{LogEntry, Result, Verdict};
+use super::super::types::{Alert, LogEntry, Result, Verdict};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
@@ -20,6 +20,7 @@ impl Sqlite {
         at: Stamp,
         verdicts: &[Verdict],
         unknown: &[(WcId, Option<WId>)],
+        _alerts: &[Alert],
     ) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
@@ -34,7 +35,7 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::note`].
-    pub(in super::super) async fn note(&self, verdicts: &[Verdict]) -> Result<Vec<Account>> {
+    pub(in super::super) async fn note(&self, verdicts: &[Verdict], _alerts: &[Alert]) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let changed = self.judge(&mut tx, verdicts).await?;
@@ -160,6 +161,7 @@ const fn flip(from: Presence, to: Presence, source: Source) -> Option<&'static s
 
 fn log_line(account: &Account, event: &str, verdict: &Verdict) -> LogEntry {
     LogEntry {
+        cause: None,
         at: verdict.at,
         wc_id: Some(account.wc_id.clone()),
         event: event.into(),

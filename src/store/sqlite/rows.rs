@@ -100,6 +100,8 @@ impl Columns<'_> {
             note: self.note,
             reason: self.reason.and_then(|code| Reason::from_code(&code)),
             gateway_message: self.gateway_message,
+            device: None,
+            budget: None,
         }
     }
 }
@@ -199,6 +201,7 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
 /// A line of the log from `log_recent.sql`.
 pub(super) fn log_entry(row: &SqliteRow) -> sqlx::Result<LogEntry> {
     Ok(LogEntry {
+        cause: None,
         at: Stamp(row.try_get(0)?),
         wc_id: optional(row, 1)?.map(WcId::new),
         event: text(row, 2)?,

@@ -1,0 +1,109 @@
+//! What a person or a command wishes of the engine.
+
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::{Hub, Login, News};
+use crate::engine::api::{Command, Event, Token, Way};
+use crate::engine::attempt::Runner;
+use crate::engine::login::{Input, Machine, Wish};
+use crate::model::{Account, AttemptId, Reason, WcId};
+use crate::store::Begun;
+
+impl Hub {
+    pub(super) async fn command(&mut self, command: Command) {
+        match command {
+            Command::Login { wc_id, way, force: _ } => self.login(wc_id, way).await,
+            Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
+            Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
+            Command::SomebodyIsThere => self.shared.somebody_is_there(),
+            Command::Conveyor(_)
+            | Command::Edit { .. }
+            | Command::History { .. }
+            | Command::Strips { .. }
+            | Command::OfflineReason { .. } => {}
+            Command::Refresh => self.ask_list(true).await,
+            Command::Offline { wc_ids } => self.take_offline(wc_ids),
+            Command::AddAccount { wc_id } => self.add_account(wc_id).await,
+            Command::Token { token } => self.use_token(token).await,
+            // Taken by the loop.
+            Command::Stop => {}
+        }
+    }
+
+    pub(super) fn to_login(&self, attempt: &AttemptId, input: Input) {
+        if let Some(login) = self.logins.get(attempt) {
+            let _ = login.to.send(input);
+        }
+    }
+
+    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way) {
+        self.shared.somebody_is_there();
+        if let Some(attempt) = self.open_login(wc_id.as_ref()) {
+            return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });
+        }
+        if matches!(self.token, Some(Token::Missing)) {
+            return self.tell(Event::Rejected { wc_id, reason: Reason::TokenRejected, gateway_message: None });
+        }
+        let machine = Machine::new(Wish {
+            wc_id: wc_id.clone(),
+            way,
+            dialect: self.shared.options.dialect,
+            renewals: self.shared.options.renewal.times(),
+            first_night: wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).is_some_and(Account::is_first_drop),
+        });
+        let at = self.shared.now().wall;
+        match self.shared.store.begin_attempt(wc_id.as_ref(), machine.first_rung(), at).await {
+            Ok(Begun::Started(id)) => {
+                self.spawn(id, wc_id, machine);
+                self.take_over_orphans().await;
+            }
+            Ok(Begun::Busy(_)) => self.tell(Event::Busy { wc_id, attempt: None }),
+            Err(error) => {
+                self.store_failed(&error.to_string());
+                self.tell(Event::Rejected { wc_id, reason: Reason::Interrupted, gateway_message: None });
+            }
+        }
+    }
+
+    /// The open login of this process on an account; for `None`, the one of a new account.
+    pub(super) fn open_login(&self, wc_id: Option<&WcId>) -> Option<AttemptId> {
+        self.logins
+            .iter()
+            .find(|(_, login)| !login.abandoned && login.wc_id.as_ref() == wc_id)
+            .map(|(id, _)| id.clone())
+    }
+
+    pub(super) fn spawn(&mut self, id: AttemptId, wc_id: Option<WcId>, machine: Machine) {
+        let (to, inbox) = unbounded_channel();
+        let abandoned = machine.is_abandoned();
+        self.logins.insert(id.clone(), Login { wc_id: wc_id.clone(), abandoned, to });
+        let (shared, hub) = (Arc::clone(&self.shared), self.from_logins.0.clone());
+        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox }.run());
+    }
+
+    pub(super) fn take_offline(&self, wc_ids: Vec<WcId>) {
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let at = shared.now().wall;
+            let result = shared.gateway.member_offline(&shared.options.account, &wc_ids).await;
+            let _ = news.send(News::TakenOffline { at, wc_ids, result });
+        });
+    }
+
+    pub(super) async fn add_account(&mut self, wc_id: WcId) {
+        let at = self.shared.now().wall;
+        match self.shared.store.put_account(&wc_id, &crate::store::Edit::default(), at).await {
+            Ok(_) => self.read_one(&wc_id).await,
+            Err(error) => self.store_failed(&error.to_string()),
+        }
+    }
+
+    pub(super) async fn use_token(&mut self, token: SecretString) {
+        self.shared.set_token(token);
+        self.token = None;
+        self.ask_list(false).await;
+    }
+}

@@ -1,0 +1,219 @@
+//! The hub: the one task that owns the accounts, the running logins and the judge.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::api::{Command, Event, Fleet, Token};
+use super::attempt::FromLogin;
+use super::login::Input;
+use super::presence::Judge;
+use super::shared::Shared;
+use super::{Sink, alerts};
+use crate::gateway::Error;
+use crate::i18n::tf;
+use crate::model::{Account, AttemptId, Stamp, WId, WcId};
+
+mod commands;
+mod fleet;
+mod known;
+mod logins;
+
+/// The interval that staleness is reckoned with where no list is asked regularly.
+const USUAL_INTERVAL: Duration = Duration::from_secs(30);
+/// More changed accounts than this are read in one go.
+const MANY: usize = 200;
+/// How long a success may take into the store at the end.
+const LAST_STORE: Duration = Duration::from_secs(5);
+/// How long the bots may take at the end.
+const LAST_DELIVERY: Duration = Duration::from_secs(40);
+
+/// A fleet list as [`Shared::list`] gives it.
+type List = Option<Result<Vec<(WcId, Option<WId>)>, Error>>;
+
+/// What comes back from the calls the hub makes itself.
+enum News {
+    /// The fleet list was answered; `None`: no list can be asked.
+    Listed { at: Stamp, result: List, rejected: bool },
+    /// `member/offline` was answered.
+    TakenOffline { at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error> },
+    /// Another process may have written.
+    StoreChanged,
+    /// A part without a channel of its own failed.
+    Fault(String),
+}
+
+/// A login under way in this process.
+struct Login {
+    wc_id: Option<WcId>,
+    abandoned: bool,
+    to: UnboundedSender<Input>,
+}
+
+/// See the module.
+pub(super) struct Hub {
+    shared: Arc<Shared>,
+    sink: Sink,
+    commands: UnboundedReceiver<Command>,
+    accounts: HashMap<WcId, Account>,
+    logins: HashMap<AttemptId, Login>,
+    runners: TaskTracker,
+    judge: Judge,
+    seq: i64,
+    from_logins: (UnboundedSender<FromLogin>, UnboundedReceiver<FromLogin>),
+    news: (UnboundedSender<News>, UnboundedReceiver<News>),
+    kick: Arc<Notify>,
+    closing: CancellationToken,
+    token: Option<Token>,
+    fleet: Option<Fleet>,
+    asking: bool,
+    ask_again: bool,
+    next_list: Option<Instant>,
+    failures: u32,
+    last_fault: Option<String>,
+}
+
+impl Hub {
+    pub(super) fn new(shared: Arc<Shared>, sink: Sink, commands: UnboundedReceiver<Command>) -> Self {
+        let judge = Judge::new(shared.options.offline_after);
+        Self {
+            shared,
+            sink,
+            commands,
+            accounts: HashMap::new(),
+            logins: HashMap::new(),
+            runners: TaskTracker::new(),
+            judge,
+            seq: 0,
+            from_logins: unbounded_channel(),
+            news: unbounded_channel(),
+            kick: Arc::new(Notify::new()),
+            closing: CancellationToken::new(),
+            token: None,
+            fleet: None,
+            asking: false,
+            ask_again: false,
+            next_list: None,
+            failures: 0,
+            last_fault: None,
+        }
+    }
+
+    pub(super) async fn run(mut self, accounts: Option<Vec<Account>>) {
+        let watch = self.watch_store();
+        self.seq = self.shared.store.seq();
+        match accounts {
+            Some(accounts) => self.accounts = by_wc_id(accounts),
+            None => self.read_all().await,
+        }
+        if !self.shared.options.has_token {
+            self.set_token(Token::Missing);
+        }
+        self.take_over_orphans().await;
+        let alerts = self.start_alerts();
+        if self.shared.options.interval.is_some() {
+            self.next_list = Some(Instant::now());
+        }
+        loop {
+            let next_list = self.next_list.filter(|_| !self.asking);
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Stop) | None => break,
+                    Some(command) => self.command(command).await,
+                },
+                Some(news) = self.from_logins.1.recv() => self.login_told(news).await,
+                Some(news) = self.news.1.recv() => self.news(news).await,
+                () = sleep_until(next_list), if next_list.is_some() => self.ask_list(false).await,
+            }
+        }
+        self.stop(watch, alerts).await;
+    }
+
+    async fn stop(mut self, watch: tokio::task::JoinHandle<()>, alerts: Option<tokio::task::JoinHandle<()>>) {
+        watch.abort();
+        // The logins leave their rows to whoever resumes them; a success that is on its way into the store gets there.
+        self.logins.clear();
+        self.runners.close();
+        let _ = tokio::time::timeout(LAST_STORE, self.runners.wait()).await;
+        while let Ok(news) = self.from_logins.1.try_recv() {
+            match news {
+                FromLogin::Told(..) | FromLogin::Swapped(..) => self.login_told(news).await,
+                FromLogin::Abandoned(_)
+                | FromLogin::Twin(..)
+                | FromLogin::Token(_)
+                | FromLogin::StoreFailed(_)
+                | FromLogin::Over(_) => {}
+            }
+        }
+        if let Some(alerts) = alerts {
+            self.closing.cancel();
+            let _ = tokio::time::timeout(LAST_DELIVERY, alerts).await;
+        }
+        self.tell(Event::Stopped);
+    }
+
+    fn watch_store(&self) -> tokio::task::JoinHandle<()> {
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let mut watch = match shared.store.watch() {
+                Ok(watch) => watch,
+                Err(error) => {
+                    let words = tf(shared.options.lang, "engine.watch_failed", &[("error", &error.to_string())]);
+                    let _ = news.send(News::Fault(words));
+                    return;
+                }
+            };
+            loop {
+                watch.changed().await;
+                if news.send(News::StoreChanged).is_err() {
+                    return;
+                }
+            }
+        })
+    }
+
+    fn start_alerts(&self) -> Option<tokio::task::JoinHandle<()>> {
+        self.shared.options.alert_command.as_ref()?;
+        let (shared, kick, news) = (Arc::clone(&self.shared), Arc::clone(&self.kick), self.news.0.clone());
+        let lang = shared.options.lang;
+        let closing = self.closing.clone();
+        Some(tokio::spawn(alerts::run(shared, kick, closing, move |error| {
+            let _ = news.send(News::Fault(tf(lang, "engine.hook_failed", &[("error", &error)])));
+        })))
+    }
+
+    fn tell(&self, event: Event) {
+        (self.sink)(event);
+    }
+
+    /// Said once per cause, until something else fails.
+    fn fault(&mut self, message: String) {
+        if self.last_fault.as_ref() != Some(&message) {
+            tracing::warn!(%message, "fault");
+            self.tell(Event::Fault { message: message.clone().into() });
+            self.last_fault = Some(message);
+        }
+    }
+
+    fn store_failed(&mut self, error: &str) {
+        self.fault(tf(self.shared.options.lang, "engine.store_failed", &[("error", error)]));
+    }
+}
+
+fn by_wc_id(accounts: Vec<Account>) -> HashMap<WcId, Account> {
+    accounts.into_iter().map(|account| (account.wc_id.clone(), account)).collect()
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}

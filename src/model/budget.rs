@@ -1,0 +1,177 @@
+//! How often an account's phone may be asked in a day, and how long it rests after it said no: pure.
+//!
+//! Every second login pops a dialog on a person's phone and every code is a new instance at the gateway; both in
+//! numbers look like abuse to WeChat. The budget is kept per account in the store. Adopting costs nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+
+/// What is counted, over this long.
+const DAY_MS: i64 = 24 * 3_600_000;
+/// How long an account rests after its first, second, third and every further refusal.
+const RESTS_MS: [i64; 3] = [600_000, 3_600_000, 6 * 3_600_000];
+
+/// What an account may cost in 24 hours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// secondLogins.
+    pub second_logins: u8,
+    /// Codes.
+    pub codes: u8,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { second_logins: 3, codes: 12 }
+    }
+}
+
+/// What an account has cost lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// When secondLogins were sent, oldest first.
+    #[serde(default)]
+    pub second_logins: Vec<Stamp>,
+    /// When codes were asked for, oldest first.
+    #[serde(default)]
+    pub codes: Vec<Stamp>,
+    /// Refusals in a row: a login ends the row.
+    #[serde(default)]
+    pub refusals: u8,
+    /// Until when the account rests, if it was refused.
+    #[serde(default)]
+    pub rests_until: Option<Stamp>,
+}
+
+/// Something that is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cost {
+    /// A secondLogin.
+    SecondLogin,
+    /// A code.
+    Code,
+}
+
+/// Why a login is beyond the budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// It would be number `next` of this kind in 24 hours; `free_at`: when the oldest is a day old.
+    Spent {
+        /// Of which kind.
+        cost: Cost,
+        /// The number it would have.
+        next: u8,
+        /// How many there may be.
+        limit: u8,
+        /// When there is room again.
+        free_at: Stamp,
+    },
+    /// It rests after refusals.
+    Resting {
+        /// Until when.
+        until: Stamp,
+    },
+}
+
+impl Budget {
+    /// How many of a kind were sent in the 24 hours before `now`.
+    pub fn spent(&self, cost: Cost, now: Stamp) -> u8 {
+        let recent = self.of(cost).iter().filter(|at| now.ms_since(**at) < DAY_MS).count();
+        u8::try_from(recent).unwrap_or(u8::MAX)
+    }
+
+    /// Why one more of a kind is beyond the budget; `None`: it is not.
+    pub fn over(&self, cost: Cost, limits: Limits, now: Stamp) -> Option<Over> {
+        if let Some(until) = self.rests_until.filter(|until| now < *until) {
+            return Some(Over::Resting { until });
+        }
+        let limit = match cost {
+            Cost::SecondLogin => limits.second_logins,
+            Cost::Code => limits.codes,
+        };
+        let spent = self.spent(cost, now);
+        if spent < limit {
+            return None;
+        }
+        // Room comes when the one that is `limit` from the end is a day old.
+        let counted = self.of(cost);
+        let oldest = counted.len().checked_sub(usize::from(limit)).and_then(|at| counted.get(at));
+        let free_at = oldest.map_or(now, |at| at.plus_ms(DAY_MS));
+        Some(Over::Spent { cost, next: spent.saturating_add(1), limit, free_at })
+    }
+
+    /// Notes one of a kind, sent at `at`; what is older than a day goes.
+    pub fn spend(&mut self, cost: Cost, at: Stamp) {
+        let counted = match cost {
+            Cost::SecondLogin => &mut self.second_logins,
+            Cost::Code => &mut self.codes,
+        };
+        counted.retain(|sent| at.ms_since(*sent) < DAY_MS);
+        counted.push(at);
+    }
+
+    /// The phone said no at `at`: the account rests.
+    pub fn refused(&mut self, at: Stamp) {
+        let rest = RESTS_MS.get(usize::from(self.refusals)).or(RESTS_MS.last()).copied().unwrap_or(0);
+        self.refusals = self.refusals.saturating_add(1);
+        self.rests_until = Some(at.plus_ms(rest));
+    }
+
+    /// A login succeeded: the rest is over.
+    pub const fn succeeded(&mut self) {
+        self.refusals = 0;
+        self.rests_until = None;
+    }
+
+    fn of(&self, cost: Cost) -> &[Stamp] {
+        match cost {
+            Cost::SecondLogin => &self.second_logins,
+            Cost::Code => &self.codes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    #[test]
+    fn the_fourth_of_a_day_is_over_and_has_room_a_day_after_the_first() {
+        let mut budget = Budget::default();
+        for hour in [0, 2, 5] {
+            assert_eq!(budget.over(Cost::SecondLogin, Limits::default(), Stamp(hour * HOUR)), None);
+            budget.spend(Cost::SecondLogin, Stamp(hour * HOUR));
+        }
+        let over = budget.over(Cost::SecondLogin, Limits::default(), Stamp(6 * HOUR));
+        let expected = Over::Spent { cost: Cost::SecondLogin, next: 4, limit: 3, free_at: Stamp(24 * HOUR) };
+        assert_eq!(over, Some(expected));
+        assert_eq!(budget.over(Cost::Code, Limits::default(), Stamp(6 * HOUR)), None, "codes count for themselves");
+        assert_eq!(budget.over(Cost::SecondLogin, Limits::default(), Stamp(24 * HOUR)), None);
+        // Sent all the same, on a person's yes: room comes later.
+        budget.spend(Cost::SecondLogin, Stamp(7 * HOUR));
+        let Some(Over::Spent { next, free_at, .. }) =
+            budget.over(Cost::SecondLogin, Limits::default(), Stamp(8 * HOUR))
+        else {
+            panic!("not over")
+        };
+        assert_eq!((next, free_at), (5, Stamp(26 * HOUR)));
+    }
+
+    #[test]
+    fn refusals_rest_longer_each_time_and_a_login_ends_that() {
+        let mut budget = Budget::default();
+        for (round, rest) in [600_000, HOUR, 6 * HOUR, 6 * HOUR].into_iter().enumerate() {
+            let at = Stamp(round as i64 * 24 * HOUR);
+            budget.refused(at);
+            let until = at.plus_ms(rest);
+            assert_eq!(budget.over(Cost::Code, Limits::default(), until.plus_ms(-1)), Some(Over::Resting { until }));
+            assert_eq!(budget.over(Cost::Code, Limits::default(), until), None);
+        }
+        budget.refused(Stamp(0));
+        budget.succeeded();
+        assert_eq!(budget, Budget::default());
+    }
+}
