@@ -25,6 +25,8 @@ pub mod alerts;
 pub mod api;
 mod attempt;
 pub mod history;
+#[cfg(test)]
+mod history_tests;
 mod hub;
 pub mod login;
 #[cfg(test)]
