@@ -145,8 +145,8 @@ fn complete(context: &Context) -> Result<Profile, Failure> {
         account,
         token_command: draft.table.token_command,
         password_command: draft.table.password_command,
-        device: draft.table.device,
-        proxy: draft.table.proxy,
+        device: draft.device,
+        proxy_password_command: draft.table.proxy_password_command,
         http_proxy: draft.table.http_proxy,
         in_file: draft.in_file,
     })
@@ -183,8 +183,8 @@ mod tests {
             account: Sourced::new("138".into(), account),
             token_command: None,
             password_command: None,
-            device: None,
-            proxy: None,
+            device: crate::model::Device::default(),
+            proxy_password_command: None,
             http_proxy: None,
             in_file: false,
         };

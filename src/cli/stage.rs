@@ -247,8 +247,8 @@ fn profile_of(form: &SignInForm, gateway: String, before: Option<&Profile>) -> P
         account: given(form.account.trim().to_owned()),
         token_command: before.and_then(|before| before.token_command.clone()),
         password_command: before.and_then(|before| before.password_command.clone()),
-        device: before.and_then(|before| before.device.clone()),
-        proxy: before.and_then(|before| before.proxy),
+        device: before.map(|before| before.device.clone()).unwrap_or_default(),
+        proxy_password_command: before.and_then(|before| before.proxy_password_command.clone()),
         http_proxy: before.and_then(|before| before.http_proxy.clone()),
         in_file: before.is_some_and(|before| before.in_file),
     }

@@ -1,7 +1,8 @@
 //! One gateway of the config.
 
+use super::file::{ProfileTable, Proxy};
 use super::{Error, Origin, Sourced};
-use crate::model::{Dialect, ProfileId};
+use crate::model::{Device, Dialect, ProfileId};
 
 /// One gateway of the config, with everything that says how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,10 +19,11 @@ pub struct Profile {
     pub token_command: Option<String>,
     /// Prints the platform password.
     pub password_command: Option<String>,
-    /// V3: default device for new accounts.
-    pub device: Option<String>,
-    /// V3: default proxy region for new accounts.
-    pub proxy: Option<i64>,
+    /// V3: device and network of accounts that have none of their own; an own proxy without its password, which
+    /// [`Profile::device`] adds.
+    pub device: Device,
+    /// V3: prints the own proxy's password.
+    pub proxy_password_command: Option<String>,
     /// Proxy for saoma's own HTTP.
     pub http_proxy: Option<String>,
     /// Whether the config file has it.
@@ -32,6 +34,17 @@ impl Profile {
     /// What keys its rows in the store and its secrets in `credentials.toml`.
     pub fn id(&self) -> ProfileId {
         profile_id(&self.account.value, &self.gateway.value)
+    }
+
+    /// V3: device and network of accounts that have none of their own. Runs `proxy_password_command` where the dialect
+    /// has a use for it: call it where logins begin. An error when the command gives nothing.
+    pub fn device(&self) -> Result<Device, Error> {
+        let mut device = self.device.clone();
+        let command = self.proxy_password_command.as_ref().filter(|line| !line.trim().is_empty());
+        if let (Dialect::V3, Some(own), Some(line)) = (self.dialect.value, &mut device.own_proxy, command) {
+            own.password = super::command::first_line("proxy_password_command", line, super::command::LIMIT)?;
+        }
+        Ok(device)
     }
 }
 
@@ -70,6 +83,39 @@ pub fn profile_id(account: &str, gateway: &str) -> ProfileId {
         format!("{host}:{port}{}", url.path().trim_end_matches('/'))
     });
     ProfileId::from(format!("{}@{place}", account.trim()))
+}
+
+/// Reads device and network of a profile's table; `origin` gives a key's place.
+pub(crate) fn checked_device(table: &ProfileTable, origin: impl Fn(&str) -> Origin) -> Result<Device, Error> {
+    let bad = |setting: &'static str, value: &str, rule| {
+        // A user and password in an address must not be echoed.
+        let value = value.rsplit('@').next().unwrap_or_default().to_owned();
+        Error::BadValue { origin: origin(setting).to_string(), setting, value, rule }
+    };
+    let filled = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(Box::<str>::from);
+    let device_type = table.device.as_deref().and_then(filled);
+    if let Some(word) = device_type.as_deref().filter(|word| !Device::is_type(word)) {
+        return Err(bad("device", word, "config.rule.device"));
+    }
+    let mut device = Device { device_type, ..Device::default() };
+    if let Some(proxy) = &table.proxy {
+        let text = match proxy {
+            Proxy::Region(number) => number.to_string(),
+            Proxy::Text(text) => text.clone(),
+        };
+        if !text.trim().is_empty() {
+            device.set_proxy(&text).ok_or_else(|| bad("proxy", &text, "config.rule.proxy"))?;
+        }
+    }
+    let user = table.proxy_user.clone().map(String::from).filter(|user| !user.is_empty());
+    let command = table.proxy_password_command.as_ref().filter(|line| !line.trim().is_empty());
+    match (&mut device.own_proxy, user, command) {
+        (Some(own), user, _) => own.user = user.unwrap_or_default().into(),
+        (None, Some(user), _) => return Err(bad("proxy_user", &user, "config.rule.proxy_user")),
+        (None, None, Some(line)) => return Err(bad("proxy_password_command", line, "config.rule.proxy_user")),
+        (None, None, None) => {}
+    }
+    Ok(device)
 }
 
 /// Checks and normalises a gateway's URL of whatever origin.

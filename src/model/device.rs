@@ -67,6 +67,41 @@ impl Device {
         own.map_or_else(|| defaults.clone(), |own| own.or(defaults)).complete()
     }
 
+    /// Whether a word can be a `deviceType`. Which words a gateway knows is its own affair (`ipad`, `mac`, `ipadpro`
+    /// and `car` are met, protocol.md §3.2), so only the shape is looked at.
+    pub fn is_type(word: &str) -> bool {
+        !word.is_empty()
+            && word.len() <= 32
+            && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+    }
+
+    /// Sets the network as people write it: a region's number (1 to 99; the list has 30 and has changed before), or the
+    /// `ip:port` of an own SOCKS5 proxy, whose user and password stay as they are if it is the same address. What was
+    /// the other of the two is taken away. `None` and nothing changed for what is neither.
+    pub fn set_proxy(&mut self, text: &str) -> Option<()> {
+        let text = text.trim();
+        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
+            self.region = Some(text.parse().ok().filter(|region| (1..=99).contains(region))?);
+            self.own_proxy = None;
+            return Some(());
+        }
+        let own = OwnProxy::at(text.strip_prefix("socks5://").unwrap_or(text))?;
+        match &mut self.own_proxy {
+            Some(before) if before.address == own.address => {}
+            before => *before = Some(own),
+        }
+        self.region = None;
+        Some(())
+    }
+
+    /// The network as [`Device::set_proxy`] reads it; `None` where neither a region nor an own proxy is set.
+    pub fn proxy(&self) -> Option<String> {
+        match (&self.own_proxy, self.region) {
+            (Some(own), _) => Some(own.address.to_string()),
+            (None, region) => region.map(|region| region.to_string()),
+        }
+    }
+
     /// With `deviceType` and region, the two fields that V3 requires.
     #[must_use]
     pub fn complete(mut self) -> Self {
@@ -175,6 +210,23 @@ mod tests {
         {
             assert!(OwnProxy::at(bad).is_none(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_proxy_is_a_region_or_an_address() {
+        let mut own = device("type=mac aid=a");
+        assert_eq!((own.set_proxy(" 7 "), own.proxy().as_deref()), (Some(()), Some("7")));
+        assert_eq!((own.set_proxy("socks5://203.0.113.9:1080"), own.region), (Some(()), None));
+        own.own_proxy.as_mut().unwrap().user = "me".into();
+        assert_eq!((own.set_proxy("203.0.113.9:1080"), own.proxy().as_deref()), (Some(()), Some("203.0.113.9:1080")));
+        assert_eq!(&*own.own_proxy.as_ref().unwrap().user, "me");
+        let before = own.clone();
+        for bad in ["", "0", "100", "-3", "x", "socks5://me:secret@203.0.113.9:1080", "http://203.0.113.9:1080"] {
+            assert_eq!(own.set_proxy(bad), None, "{bad}");
+            assert_eq!(own, before);
+        }
+        assert_eq!((own.set_proxy("3"), &own), (Some(()), &device("type=mac aid=a region=3")));
+        assert!(Device::is_type("ipadpro") && !Device::is_type("i pad") && !Device::is_type(""));
     }
 
     #[test]
