@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod attempt;
+pub mod base;
 pub mod budget;
 pub mod device;
 pub mod dialect;
