@@ -12,7 +12,7 @@ use super::api::LoginStep;
 use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind};
-use crate::model::{AttemptId, Record, Rung, Stamp, WId, WcId};
+use crate::model::{AttemptId, Device, Record, Rung, Stamp, WId, WcId};
 use crate::qr::{self, Code};
 use crate::store::Stored;
 
@@ -122,16 +122,18 @@ impl Runner {
                 let Some(wc_id) = self.wc_id.clone() else { return Ok(()) };
                 self.row_requesting(Rung::SecondLogin).await?;
                 shared.store.attempt_issued(&self.id, None, None, deadline).await?;
+                let device = self.device().await?;
                 pending.push(Box::pin(async move {
-                    let result = shared.gateway.second_login(&wc_id, limit).await;
+                    let result = shared.gateway.second_login(&wc_id, &device, limit).await;
                     Input::SecondAnswered { generation, result }
                 }));
             }
             Output::IPadLogin { generation } => {
                 self.row_requesting(Rung::QrLogin).await?;
                 let wc_id = self.wc_id.clone();
+                let device = self.device().await?;
                 pending.push(Box::pin(async move {
-                    let result = shared.gateway.i_pad_login(wc_id.as_ref()).await;
+                    let result = shared.gateway.i_pad_login(wc_id.as_ref(), &device).await;
                     Input::Issued { generation, result }
                 }));
             }
@@ -185,6 +187,16 @@ impl Runner {
     async fn shared_w_id(&self) -> Result<Option<WId>, crate::store::Error> {
         let attempts = self.shared.store.attempts().await?;
         Ok(attempts.into_iter().find(|attempt| attempt.id == self.id).and_then(|attempt| attempt.w_id))
+    }
+
+    /// What V3 is told of the account's device and network.
+    async fn device(&self) -> Result<Device, crate::store::Error> {
+        let account = match &self.wc_id {
+            Some(wc_id) => self.shared.store.account(wc_id).await?,
+            None => None,
+        };
+        let own = account.as_ref().and_then(|account| account.device.as_deref());
+        Ok(Device::settled(own, &self.shared.options.device))
     }
 
     async fn row_requesting(&self, rung: Rung) -> Result<(), crate::store::Error> {
