@@ -28,6 +28,7 @@ mod hub;
 pub mod login;
 #[cfg(test)]
 mod login_tests;
+mod notices;
 pub mod presence;
 mod shared;
 
