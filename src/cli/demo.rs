@@ -13,7 +13,7 @@ use super::screen::{colour, exit_of, no_screen, offset_seconds, runtime};
 use super::stage::{Home, Parts, Phones, RENEWALS, Stage, ending};
 use crate::config::keymap::Keymap;
 use crate::config::{Config, Env, Overrides, Paths, Sourced};
-use crate::engine::{Options, Renewal};
+use crate::engine::{Options, Renewal, Role};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
 use crate::model::{Account, Presence, Source, Stamp, WId, WcId};
@@ -75,6 +75,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
             interval: Some(INTERVAL),
             offline_after: 2,
             alert_command: None,
+            role: Role::Screen,
             renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: Duration::from_secs(300) },
             show_resumed: true,
             revive: None,

@@ -31,6 +31,7 @@ mod hub;
 pub mod login;
 #[cfg(test)]
 mod login_tests;
+mod notices;
 pub mod past;
 pub mod presence;
 mod shared;

@@ -451,7 +451,10 @@ async fn the_list_brings_presence_and_unknown_accounts() {
 
 #[tokio::test]
 async fn a_drop_is_believed_after_two_lists() {
-    let mut rig = Rig::new(Dialect::V2).await;
+    // Not the last one that is online: that takes a list more.
+    let mut many = accounts();
+    many.push(saoma::simulator::SimAccount::new("wxid_dan", "Dan").online());
+    let mut rig = Rig::with(Setup { accounts: many, ..Setup::default() }, How::default()).await;
     for _ in 0..2 {
         rig.front.engine.send(Command::Refresh);
         rig.front.until("a list", |event| matches!(event, Event::Fleet(Fleet::Ok { .. })).then_some(())).await;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
-use saoma::engine::{Engine, Options, Renewal};
+use saoma::engine::{Engine, Options, Renewal, Role};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
 use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
@@ -149,6 +149,7 @@ impl Front {
             interval: how.interval,
             offline_after: 2,
             alert_command: how.hook,
+            role: if how.interval.is_some() { Role::Screen } else { Role::Command },
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
             revive: None,

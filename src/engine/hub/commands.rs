@@ -9,7 +9,7 @@ use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
 use crate::engine::attempt::Runner;
 use crate::engine::login::{Input, Machine, Wish};
-use crate::model::{Account, AttemptId, Reason, WcId};
+use crate::model::{Account, AttemptId, Edit, Reason, WcId};
 use crate::store::Begun;
 
 impl Hub {
@@ -19,9 +19,11 @@ impl Hub {
             Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
             Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
-            Command::Conveyor(_) | Command::Edit { .. } | Command::OfflineReason { .. } => {}
+            Command::Conveyor(_) => {}
+            Command::Edit { wc_id, edit } => self.edit(&wc_id, &edit).await,
             Command::History { wc_id } => self.history(wc_id),
             Command::Strips { wc_ids } => self.strips(wc_ids).await,
+            Command::OfflineReason { wc_id } => self.ask_offline_reason(wc_id).await,
             Command::Refresh => self.ask_list(true).await,
             Command::Offline { wc_ids } => self.take_offline(wc_ids),
             Command::AddAccount { wc_id } => self.add_account(wc_id).await,
@@ -89,6 +91,14 @@ impl Hub {
             let result = shared.gateway.member_offline(&shared.options.account, &wc_ids).await;
             let _ = news.send(News::TakenOffline { at, wc_ids, result });
         });
+    }
+
+    pub(super) async fn edit(&mut self, wc_id: &WcId, edit: &Edit) {
+        let at = self.shared.now().wall;
+        match self.shared.store.put_account(wc_id, edit, at).await {
+            Ok(_) => self.read_one(wc_id).await,
+            Err(error) => self.store_failed(&error.to_string()),
+        }
     }
 
     pub(super) async fn add_account(&mut self, wc_id: WcId) {

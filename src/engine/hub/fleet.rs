@@ -6,15 +6,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Hub, List, News, USUAL_INTERVAL};
+use super::{Hub, List, News};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::attempt::is_suspect;
-use crate::engine::presence::{is_stale, taken_offline};
+use crate::engine::presence::{Again, Answer, Judgement, Turn, outage_alert, outage_over_alert, taken_offline};
+use crate::engine::shared::Shared;
 use crate::gateway::{Error, Kind};
 use crate::model::{Account, Presence, Reason, Stamp, WId, WcId};
 
 /// Between two lists that must agree.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const SOON: Duration = Duration::from_secs(1);
+/// From a list that is not believed, or did not come, to the next.
+const SUSPECT: Duration = Duration::from_secs(5);
 /// The longest pause between lists while they fail.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
@@ -22,14 +25,14 @@ impl Hub {
     /// Asks the fleet list; `wished`: a person waits for it.
     pub(super) async fn ask_list(&mut self, wished: bool) {
         if self.asking {
-            self.ask_again |= wished;
+            self.ask_again = Some(wished || self.ask_again == Some(true));
             return;
         }
         self.asking = true;
         if wished {
             self.tell(Event::Fleet(Fleet::Asking));
             // Whatever comes is told, also when nothing changed: somebody asked.
-            self.fleet = None;
+            self.fleet_told = false;
         }
         self.take_over_orphans().await;
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
@@ -44,14 +47,14 @@ impl Hub {
 
     pub(super) async fn news(&mut self, news: News) {
         match news {
-            News::Listed { at, result, rejected } => {
-                self.asking = false;
-                self.listed(at, result, rejected).await;
-                if std::mem::take(&mut self.ask_again) {
-                    self.ask_list(true).await;
-                }
+            News::Listed { at, result, rejected } => self.listed(at, result, rejected).await,
+            News::Asked { at, entries, answers } => {
+                let judgement = self.judge.asked(at, &entries, &answers, &self.accounts, &self.busy());
+                self.list_judged(at, judgement).await;
             }
+            News::Checked { at, wc_id, w_id, answer } => self.checked(at, &wc_id, &w_id, answer).await,
             News::TakenOffline { at, wc_ids, result } => self.taken_offline(at, wc_ids, result).await,
+            News::OfflineReason { at, wc_id, result } => self.offline_reason(at, wc_id, result).await,
             News::StoreChanged => {
                 // What a process that died has left in the outbox is told from here.
                 self.kick.notify_one();
@@ -61,63 +64,121 @@ impl Hub {
         }
     }
 
-    pub(super) async fn listed(&mut self, at: Stamp, result: List, rejected: bool) {
+    async fn listed(&mut self, at: Stamp, result: List, rejected: bool) {
         match result {
             None => {
                 self.set_fleet(Fleet::NeedsPassword);
+                self.asked_enough().await;
+                // Another process may know the password.
+                self.observe_no_longer(false).await;
                 self.next_list = None;
             }
             Some(Ok(entries)) => {
                 self.failures = 0;
                 self.set_token(Token::Ok);
-                let look_again = self.judge_list(at, &entries).await;
-                self.set_fleet(Fleet::Ok { at });
-                self.schedule(look_again.then_some(LOOK_AGAIN));
+                let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
+                if self.observing && !judgement.ask.is_empty() {
+                    // Still being asked, until these have answered.
+                    return self.ask_some(at, entries, judgement.ask);
+                }
+                self.list_judged(at, judgement).await;
             }
             Some(Err(error)) => {
                 self.failures = self.failures.saturating_add(1);
                 if rejected {
                     self.set_token(Token::Rejected);
                 }
+                let judgement = self.judge.list_failed(at, is_gone(&error));
                 self.list_failed(&error).await;
-                self.schedule(None);
+                self.turned(judgement.turn, at).await;
+                self.schedule(judgement.again);
+                self.asked_enough().await;
             }
         }
     }
 
-    /// The next list: soon, or after the interval with ±10 % jitter, longer while lists fail.
-    pub(super) fn schedule(&mut self, soon: Option<Duration>) {
-        let Some(interval) = self.shared.options.interval else {
-            self.next_list = soon.map(|pause| Instant::now() + pause);
-            return;
-        };
-        let factor = 1_u32 << self.failures.min(2);
-        let longest = LONGEST_PAUSE.max(interval);
-        let pause = soon.unwrap_or_else(|| {
-            interval
-                .saturating_mul(if self.failures == 0 { 1 } else { factor / 2 })
-                .min(longest)
-                .mul_f64(0.9 + 0.2 * fastrand::f64())
-        });
-        self.next_list = Some(Instant::now() + pause);
+    /// Nothing is being asked any more; somebody may have wished for a list meanwhile.
+    async fn asked_enough(&mut self) {
+        self.asking = false;
+        if let Some(wished) = self.ask_again.take() {
+            // Not by way of the future that led here: it would hold itself.
+            self.next_wish = Some(wished);
+        }
     }
 
-    /// Returns whether a second list should settle something soon.
-    pub(super) async fn judge_list(&mut self, at: Stamp, entries: &[(WcId, Option<WId>)]) -> bool {
-        let busy: HashSet<WcId> =
-            self.logins.values().filter(|login| !login.abandoned).filter_map(|login| login.wc_id.clone()).collect();
-        let judgement = self.judge.list(at, entries, self.accounts.values(), &busy);
-        let was_stale = self.accounts.values().any(|account| account.stale);
-        match self.shared.store.note_list(at, &judgement.verdicts, &judgement.unknown, &[]).await {
-            Ok(changed) => {
-                for account in changed {
-                    self.presence_changed(account, at);
+    /// Asks for some of those whom a suspect list lacks, one by one.
+    fn ask_some(&self, at: Stamp, entries: Vec<(WcId, Option<WId>)>, ask: Vec<(WcId, WId)>) {
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let mut answers = Vec::with_capacity(ask.len());
+            for (wc_id, w_id) in ask {
+                let answer = check(&shared, &w_id).await;
+                answers.push((wc_id, answer));
+                if matches!(answer, Answer::Online | Answer::Failed) {
+                    // One is enough to know that the list cannot be believed.
+                    break;
                 }
             }
+            let _ = news.send(News::Asked { at, entries, answers });
+        });
+    }
+
+    /// What became of a list that came.
+    async fn list_judged(&mut self, at: Stamp, judgement: Judgement) {
+        let again = judgement.again;
+        if judgement.plausible {
+            self.believe(at, judgement).await;
+            self.set_fleet(Fleet::Ok { at });
+        } else {
+            self.turned(judgement.turn, at).await;
+            match self.outage {
+                Some(since) => {
+                    self.set_fleet(Fleet::Failing { since, reason: Reason::GatewayDown, gateway_message: None });
+                }
+                None => self.tell_fleet_again(),
+            }
+        }
+        self.schedule(again);
+        self.asked_enough().await;
+    }
+
+    /// The next list: soon, or after the interval with ±10 % jitter, longer while lists fail. Where another process
+    /// observes: when its list is overdue.
+    pub(super) fn schedule(&mut self, again: Option<Again>) {
+        let now = Instant::now();
+        let interval = self.shared.options.interval;
+        let soon = |pause: Duration| pause.min(interval.unwrap_or(pause));
+        let pause = match (again, interval) {
+            (Some(Again::Soon), _) => Some(soon(SOON)),
+            (Some(Again::Suspect), _) if self.observing => Some(soon(SUSPECT)),
+            (Some(Again::Suspect) | None, Some(interval)) if self.observing => Some(self.next_pause(interval)),
+            (Some(Again::Suspect) | None, _) => {
+                return self.wait_for_the_observer();
+            }
+        };
+        self.next_list = pause.map(|pause| now + pause);
+    }
+
+    fn next_pause(&self, interval: Duration) -> Duration {
+        // An outage is found before lists are asked less often.
+        let beyond = self.failures.saturating_sub(u32::from(self.shared.options.offline_after.max(1)) + 1);
+        let factor = 1_u32 << beyond.min(2);
+        jittered(interval.saturating_mul(factor).min(LONGEST_PAUSE.max(interval)))
+    }
+
+    /// Stores and tells what a believed list proves.
+    async fn believe(&mut self, at: Stamp, judgement: Judgement) {
+        self.turned(judgement.turn, at).await;
+        let Judgement { verdicts, alerts, words, mass, unknown, confirm, adopt, .. } = judgement;
+        match self.shared.store.note_list(at, &verdicts, &unknown, &alerts).await {
+            Ok(changed) => self.presences_changed(changed, words, &mass, at).await,
             Err(error) => self.store_failed(&error.to_string()),
         }
-        if !judgement.confirm.is_empty() {
-            match self.shared.store.confirm_w_ids(&judgement.confirm).await {
+        if !alerts.is_empty() {
+            self.kick.notify_one();
+        }
+        if !confirm.is_empty() {
+            match self.shared.store.confirm_w_ids(&confirm).await {
                 Ok(changed) => {
                     for account in changed {
                         self.account_changed(account);
@@ -126,21 +187,38 @@ impl Hub {
                 Err(error) => self.store_failed(&error.to_string()),
             }
         }
-        for (wc_id, w_id, since) in judgement.adopt {
+        for (wc_id, w_id, since) in adopt {
             self.adopt(&wc_id, &w_id, since, at).await;
         }
-        if was_stale {
-            self.read_all().await;
-        } else {
-            self.freshen(at);
-        }
-        judgement.look_again
+        self.freshen(at);
     }
 
-    /// A list confirms what is believed of everybody: the copies here age like the store's rows.
-    pub(super) fn freshen(&mut self, at: Stamp) {
-        for account in self.accounts.values_mut().filter(|account| account.presence != Presence::Unknown) {
-            account.observed_at = account.observed_at.max(Some(at));
+    /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once.
+    pub(super) async fn presences_changed(
+        &mut self,
+        changed: Vec<Account>,
+        words: Vec<(WcId, Box<str>)>,
+        mass: &[WcId],
+        at: Stamp,
+    ) {
+        let mut dropped_at_once = Vec::new();
+        for mut account in changed {
+            if let Some((wc_id, words)) = words.iter().find(|(wc_id, _)| *wc_id == account.wc_id) {
+                match self.shared.store.note_offline_reason(wc_id, Some(words), at).await {
+                    Ok(()) => account.gateway_message = Some(words.clone()),
+                    Err(error) => self.store_failed(&error.to_string()),
+                }
+            }
+            if mass.contains(&account.wc_id) {
+                dropped_at_once.push(account.wc_id.clone());
+                self.account_changed(account);
+            } else {
+                self.presence_changed(account, at);
+            }
+        }
+        if !dropped_at_once.is_empty() {
+            tracing::warn!(accounts = dropped_at_once.len(), "mass drop");
+            self.tell(Event::MassDrop { wc_ids: dropped_at_once, at });
         }
     }
 
@@ -158,7 +236,42 @@ impl Hub {
         }
     }
 
-    pub(super) async fn adopt(&mut self, wc_id: &WcId, w_id: &WId, since: Stamp, at: Stamp) {
+    /// An outage of the gateway began or ended, as the observer sees it; nobody else decides that.
+    async fn turned(&mut self, turn: Option<Turn>, at: Stamp) {
+        let Some(turn) = turn else { return };
+        if !self.observing {
+            return self.judge.set_outage(self.outage);
+        }
+        let (since, alert) = match turn {
+            Turn::Outage(since) => (Some(since), outage_alert(since, at)),
+            Turn::OutageOver(since) => (None, outage_over_alert(since, at)),
+        };
+        if let Err(error) = self.shared.store.set_outage(since, &alert).await {
+            self.store_failed(&error.to_string());
+        }
+        self.kick.notify_one();
+        self.set_outage(since, at);
+    }
+
+    /// Tells of an outage, whoever found it.
+    pub(super) fn set_outage(&mut self, since: Option<Stamp>, at: Stamp) {
+        let before = std::mem::replace(&mut self.outage, since);
+        self.judge.set_outage(since);
+        match (before, since) {
+            (None, Some(since)) => {
+                tracing::warn!(since = since.rfc3339(), "the gateway has an outage");
+                self.tell(Event::Outage { since, at });
+            }
+            (Some(since), None) => {
+                tracing::info!(since = since.rfc3339(), "the outage is over");
+                self.tell(Event::OutageOver { since, at });
+            }
+            (None, None) | (Some(_), Some(_)) => return,
+        }
+        self.age();
+    }
+
+    async fn adopt(&mut self, wc_id: &WcId, w_id: &WId, since: Stamp, at: Stamp) {
         match self.shared.store.adopt(None, wc_id, w_id, since).await {
             Ok(Some(stored)) => {
                 let account = stored.account.name().into();
@@ -177,7 +290,7 @@ impl Hub {
         }
     }
 
-    pub(super) async fn list_failed(&mut self, error: &Error) {
+    async fn list_failed(&mut self, error: &Error) {
         let since = match &self.fleet {
             Some(Fleet::Failing { since, .. }) => *since,
             _ => match self.shared.store.last_list().await {
@@ -190,12 +303,7 @@ impl Hub {
         if let Kind::Platform(reason) = error.kind {
             tracing::warn!(reason = reason.code(), "platform account");
         }
-        let now = self.shared.now().wall;
-        let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
-        let aged = self.accounts.values().any(|account| !account.stale && is_stale(account, now, interval));
-        if aged {
-            self.read_all().await;
-        }
+        self.age();
     }
 
     pub(super) async fn taken_offline(&mut self, at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error>) {
@@ -220,4 +328,38 @@ impl Hub {
         }
         self.tell(Event::TakenOffline { wc_ids, at });
     }
+
+    /// The accounts that an open login of this process is about.
+    pub(super) fn busy(&self) -> HashSet<WcId> {
+        self.logins.values().filter(|login| !login.abandoned).filter_map(|login| login.wc_id.clone()).collect()
+    }
+}
+
+/// Asks the gateway for one account.
+pub(super) async fn check(shared: &Shared, w_id: &WId) -> Answer {
+    match shared.gateway.is_online(w_id).await {
+        Ok(true) => Answer::Online,
+        Ok(false) => Answer::Offline,
+        Err(Error { kind: Kind::Refused | Kind::RefusedInside, .. }) => Answer::Refused,
+        Err(_) => Answer::Failed,
+    }
+}
+
+/// Whether the gateway is gone, or says nothing of use: more than a matter of our token or the platform account.
+const fn is_gone(error: &Error) -> bool {
+    match error.kind {
+        Kind::TokenSuspect | Kind::Platform(_) | Kind::BadSettings | Kind::BadImage => false,
+        Kind::Unreachable
+        | Kind::TimedOut
+        | Kind::Http(_)
+        | Kind::Malformed
+        | Kind::TooLarge
+        | Kind::Refused
+        | Kind::RefusedInside => true,
+    }
+}
+
+/// ±10 %, so that many processes do not ask at once.
+pub(super) fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.9 + 0.2 * fastrand::f64())
 }

@@ -1,9 +1,11 @@
 //! What the engine knows of accounts, gateway and token, and keeps in step with the store.
 
+use std::collections::HashMap;
+
 use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
-use crate::engine::presence::is_stale;
-use crate::model::{Account, WcId};
+use crate::engine::presence::{is_many, is_stale, is_stale_in_outage};
+use crate::model::{Account, Presence, Reason, Source, Stamp, WcId};
 
 impl Hub {
     pub(super) fn account_changed(&mut self, mut account: Account) {
@@ -19,7 +21,7 @@ impl Hub {
 
     pub(super) fn stale(&self, account: &Account) -> bool {
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
-        is_stale(account, self.shared.now().wall, interval)
+        is_stale(account, self.shared.now().wall, interval) || is_stale_in_outage(account, self.outage)
     }
 
     pub(super) async fn read_one(&mut self, wc_id: &WcId) {
@@ -48,24 +50,91 @@ impl Hub {
         }
     }
 
-    /// Another process has written: read what it changed.
+    /// Another process has written: read what it changed, and tell of drops and recoveries that it noted.
     pub(super) async fn store_changed(&mut self) {
         let changes = match self.shared.store.changes(self.seq).await {
             Ok(changes) => changes,
             Err(error) => return self.store_failed(&error.to_string()),
         };
         self.seq = changes.seq;
+        let before: HashMap<WcId, Before> = changes
+            .wc_ids
+            .iter()
+            .filter_map(|wc_id| Some((wc_id.clone(), Before::of(self.accounts.get(wc_id)?))))
+            .collect();
+        let online = self.accounts.values().filter(|account| account.presence == Presence::Online).count();
         if changes.wc_ids.len() > MANY {
-            return self.read_all().await;
+            self.read_all().await;
+        } else {
+            for wc_id in &changes.wc_ids {
+                self.read_one(wc_id).await;
+            }
         }
+        let mut dropped = Vec::new();
         for wc_id in changes.wc_ids {
-            let before = self.accounts.get(&wc_id).and_then(|account| account.last_login_at);
-            self.read_one(&wc_id).await;
-            let after = self.accounts.get(&wc_id).and_then(|account| account.last_login_at);
-            if after > before {
+            let Some(account) = self.accounts.get(&wc_id) else { continue };
+            let before = before.get(&wc_id).copied().unwrap_or_default();
+            let after = Before::of(account);
+            if after.login > before.login {
                 self.judge.logged_in(&wc_id);
                 self.supersede(&wc_id, None);
+            } else {
+                match (before.presence, after.presence) {
+                    (Presence::Online, Presence::Offline) if account.reason != Some(Reason::TakenOffline) => {
+                        dropped.push(wc_id);
+                    }
+                    (Presence::Offline, Presence::Online) => {
+                        let (account, at) = (account.name().into(), self.told_at(account));
+                        self.tell(Event::Recovered { wc_id, account, at });
+                    }
+                    _ => {}
+                }
             }
+        }
+        self.tell_drops(dropped, online);
+        if changes.fleet {
+            self.fleet_changed().await;
+        }
+        self.try_to_observe().await;
+    }
+
+    fn told_at(&self, account: &Account) -> Stamp {
+        account.observed_at.unwrap_or_else(|| self.shared.now().wall)
+    }
+
+    /// Drops that another process noted: one event where there are many.
+    fn tell_drops(&self, dropped: Vec<WcId>, online: usize) {
+        if is_many(dropped.len(), online) {
+            return self.tell(Event::MassDrop { wc_ids: dropped, at: self.shared.now().wall });
+        }
+        for wc_id in dropped {
+            let Some(account) = self.accounts.get(&wc_id) else { continue };
+            let reason = account.reason.unwrap_or(Reason::Dropped);
+            let (account, at) = (account.name().into(), self.told_at(account));
+            self.tell(Event::Dropped { wc_id, account, reason, at });
+        }
+    }
+
+    /// A list confirms what is believed on the ground of lists: the copies here age like the store's rows.
+    pub(super) fn freshen(&mut self, at: Stamp) {
+        for account in self.accounts.values_mut().filter(|account| account.source == Some(Source::List)) {
+            account.observed_at = account.observed_at.max(Some(at));
+        }
+        self.age();
+    }
+
+    /// Looks at how old the evidence is; tells all accounts when that changed what is stale.
+    pub(super) fn age(&mut self) {
+        let stale: Vec<bool> = self.accounts.values().map(|account| self.stale(account)).collect();
+        let mut changed = false;
+        for (account, stale) in self.accounts.values_mut().zip(stale) {
+            changed |= account.stale != stale;
+            account.stale = stale;
+        }
+        if changed {
+            let mut accounts: Vec<Account> = self.accounts.values().cloned().collect();
+            accounts.sort_by(|a, b| a.wc_id.cmp(&b.wc_id));
+            self.tell(Event::Accounts(accounts));
         }
     }
 
@@ -77,9 +146,31 @@ impl Hub {
     }
 
     pub(super) fn set_fleet(&mut self, fleet: Fleet) {
-        if self.fleet.as_ref() != Some(&fleet) {
-            self.fleet = Some(fleet.clone());
+        if self.fleet.as_ref() != Some(&fleet) || !self.fleet_told {
+            self.fleet = Some(fleet);
+            self.fleet_told = false;
+            self.tell_fleet_again();
+        }
+    }
+
+    /// Somebody asked, and hears how it stands although nothing changed.
+    pub(super) fn tell_fleet_again(&mut self) {
+        if let Some(fleet) = self.fleet.clone().filter(|_| !self.fleet_told) {
             self.tell(Event::Fleet(fleet));
         }
+        self.fleet_told = true;
+    }
+}
+
+/// What was believed before another process wrote.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    presence: Presence,
+    login: Option<Stamp>,
+}
+
+impl Before {
+    const fn of(account: &Account) -> Self {
+        Self { presence: account.presence, login: account.last_login_at }
     }
 }

@@ -25,9 +25,10 @@ impl Hub {
             FromLogin::StoreFailed(error) => self.store_failed(&error),
             FromLogin::Over(attempt) => {
                 let wc_id = self.logins.remove(&attempt).and_then(|login| login.wc_id);
-                if let Some(wc_id) = wc_id {
-                    self.read_one(&wc_id).await;
+                if let Some(wc_id) = &wc_id {
+                    self.read_one(wc_id).await;
                 }
+                self.orphan_over(&attempt, wc_id.as_ref()).await;
             }
         }
     }
@@ -120,6 +121,11 @@ impl Hub {
             && let Err(error) = self.shared.store.abandon_attempt(&attempt.id).await
         {
             self.store_failed(&error.to_string());
+        }
+        // Somebody waited for it, and nobody does now.
+        if machine.is_abandoned() && attempt.state == AttemptState::Open {
+            let login = attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)?.last_login_at);
+            self.orphans.insert(attempt.id.clone(), login);
         }
         self.spawn(attempt.id, attempt.wc_id, machine);
     }

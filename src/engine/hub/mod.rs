@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 use super::api::{Command, Event, Fleet, Token};
 use super::attempt::FromLogin;
 use super::login::Input;
-use super::presence::Judge;
+use super::notices::Listener;
+use super::presence::{Answer, Judge, Rules};
 use super::shared::Shared;
 use super::{Sink, alerts};
 use crate::gateway::Error;
@@ -22,9 +23,13 @@ use crate::model::{Account, AttemptId, Stamp, WId, WcId};
 
 mod commands;
 mod fleet;
+mod hints;
 mod history;
 mod known;
+mod listening;
 mod logins;
+mod observer;
+mod reasons;
 
 /// The interval that staleness is reckoned with where no list is asked regularly.
 const USUAL_INTERVAL: Duration = Duration::from_secs(30);
@@ -42,8 +47,14 @@ type List = Option<Result<Vec<(WcId, Option<WId>)>, Error>>;
 enum News {
     /// The fleet list was answered; `None`: no list can be asked.
     Listed { at: Stamp, result: List, rejected: bool },
+    /// Some of those whom the list of this time lacks have answered.
+    Asked { at: Stamp, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
+    /// A single check was answered.
+    Checked { at: Stamp, wc_id: WcId, w_id: WId, answer: Answer },
     /// `member/offline` was answered.
     TakenOffline { at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error> },
+    /// `/offlineReason` was answered.
+    OfflineReason { at: Stamp, wc_id: WcId, result: reasons::Words },
     /// Another process may have written.
     StoreChanged,
     /// A part without a channel of its own failed.
@@ -73,9 +84,23 @@ pub(super) struct Hub {
     closing: CancellationToken,
     token: Option<Token>,
     fleet: Option<Fleet>,
+    /// Whether `fleet` was told since somebody asked.
+    fleet_told: bool,
+    /// Since when the gateway has an outage, as the observer sees it.
+    outage: Option<Stamp>,
     asking: bool,
-    ask_again: bool,
+    /// A list was wanted while one was being asked; whether by a person.
+    ask_again: Option<bool>,
+    /// The same, due now.
+    next_wish: Option<bool>,
     next_list: Option<Instant>,
+    /// Whether this process asks the lists.
+    observing: bool,
+    can_observe: bool,
+    hints: hints::Hints,
+    listener: Option<Listener>,
+    /// Taken-over attempts that nobody watches, with their account's last login before.
+    orphans: HashMap<AttemptId, Option<Stamp>>,
     failures: u32,
     last_fault: Option<String>,
     /// Whose strips somebody looks at, and whether one of them is another one now.
@@ -85,7 +110,8 @@ pub(super) struct Hub {
 
 impl Hub {
     pub(super) fn new(shared: Arc<Shared>, sink: Sink, commands: UnboundedReceiver<Command>) -> Self {
-        let judge = Judge::new(shared.options.offline_after);
+        let (offline_after, checks) = (shared.options.offline_after, shared.options.dialect.lists_w_ids());
+        let judge = Judge::new(Rules { offline_after, checks });
         Self {
             shared,
             sink,
@@ -101,9 +127,17 @@ impl Hub {
             closing: CancellationToken::new(),
             token: None,
             fleet: None,
+            fleet_told: true,
+            outage: None,
             asking: false,
-            ask_again: false,
+            ask_again: None,
+            next_wish: None,
             next_list: None,
+            observing: false,
+            can_observe: true,
+            hints: hints::Hints::default(),
+            listener: None,
+            orphans: HashMap::new(),
             failures: 0,
             last_fault: None,
             strips_of: Vec::new(),
@@ -123,11 +157,13 @@ impl Hub {
         }
         self.take_over_orphans().await;
         let alerts = self.start_alerts();
-        if self.shared.options.interval.is_some() {
-            self.next_list = Some(Instant::now());
-        }
+        self.begin_observing().await;
         loop {
+            if let Some(wished) = self.next_wish.take() {
+                self.ask_list(wished).await;
+            }
             let next_list = self.next_list.filter(|_| !self.asking);
+            let hints_due = self.hints.due;
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -136,7 +172,9 @@ impl Hub {
                 },
                 Some(news) = self.from_logins.1.recv() => self.login_told(news).await,
                 Some(news) = self.news.1.recv() => self.news(news).await,
-                () = sleep_until(next_list), if next_list.is_some() => self.ask_list(false).await,
+                Some(heard) = self.hints.heard() => self.heard(heard),
+                () = sleep_until(hints_due), if hints_due.is_some() => self.follow_hints().await,
+                () = sleep_until(next_list), if next_list.is_some() => self.list_is_due().await,
             }
             self.tell_due_strips().await;
         }
@@ -145,6 +183,7 @@ impl Hub {
 
     async fn stop(mut self, watch: tokio::task::JoinHandle<()>, alerts: Option<tokio::task::JoinHandle<()>>) {
         watch.abort();
+        self.observe_no_longer(false).await;
         // The logins leave their rows to whoever resumes them; a success that is on its way into the store gets there.
         self.logins.clear();
         self.runners.close();

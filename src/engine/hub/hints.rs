@@ -1,0 +1,115 @@
+//! Notices, followed: gathered for a moment, then each account is checked, or all of them by one list.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::time::Instant;
+
+use super::fleet::check;
+use super::{Hub, News};
+use crate::engine::notices::Heard;
+use crate::engine::presence::{Answer, Hinted, is_many};
+use crate::model::{Presence, Stamp, WId, WcId};
+
+/// Notices of one drop of many come together: so long they are gathered.
+const GATHER: Duration = Duration::from_millis(200);
+/// Between two lists that notices lead to.
+const BETWEEN_LISTS: Duration = Duration::from_secs(2);
+/// More accounts than this are not checked one by one.
+const SINGLE: usize = 5;
+/// Notices that wait to be looked at; beyond them, the lists find out.
+const WAITING: usize = 1_024;
+
+/// What notices have hinted at, and who hears them.
+#[derive(Debug)]
+pub(super) struct Hints {
+    from: (Sender<Heard>, Receiver<Heard>),
+    /// Whom to check.
+    check: Vec<(WcId, WId)>,
+    /// Whether a list is wanted.
+    list: bool,
+    /// When they are followed.
+    pub(super) due: Option<Instant>,
+    last_list: Option<Instant>,
+}
+
+impl Default for Hints {
+    fn default() -> Self {
+        Self { from: channel(WAITING), check: Vec::new(), list: false, due: None, last_list: None }
+    }
+}
+
+impl Hints {
+    /// The next notice.
+    pub(super) async fn heard(&mut self) -> Option<Heard> {
+        self.from.1.recv().await
+    }
+
+    /// Where a listener puts what it hears.
+    pub(super) fn sender(&self) -> Sender<Heard> {
+        self.from.0.clone()
+    }
+}
+
+impl Hub {
+    pub(super) fn heard(&mut self, heard: Heard) {
+        let at = self.shared.now().wall;
+        let busy = self.busy();
+        let account = self.accounts.get(&heard.wc_id);
+        match self.judge.notice(at, account, heard.w_id.as_ref(), heard.reason, &busy) {
+            Hinted::Ignore => return,
+            Hinted::Check(w_id) => self.hints.check.push((heard.wc_id, w_id)),
+            Hinted::List => self.hints.list = true,
+        }
+        self.hints.due.get_or_insert_with(|| Instant::now() + GATHER);
+    }
+
+    /// Asks the gateway about what was heard.
+    pub(super) async fn follow_hints(&mut self) {
+        self.hints.due = None;
+        let online = self.accounts.values().filter(|account| account.presence == Presence::Online).count();
+        let count = self.hints.check.len();
+        if !self.hints.list && count <= SINGLE && !is_many(count, online) {
+            for (wc_id, w_id) in std::mem::take(&mut self.hints.check) {
+                self.check(wc_id, w_id);
+            }
+            return;
+        }
+        let now = Instant::now();
+        if let Some(earliest) = self.hints.last_list.map(|last| last + BETWEEN_LISTS).filter(|earliest| *earliest > now)
+        {
+            self.hints.due = Some(earliest);
+            return;
+        }
+        self.hints.last_list = Some(now);
+        self.hints.list = false;
+        self.hints.check.clear();
+        self.ask_list(false).await;
+    }
+
+    fn check(&self, wc_id: WcId, w_id: WId) {
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let at = shared.now().wall;
+            let answer = check(&shared, &w_id).await;
+            let _ = news.send(News::Checked { at, wc_id, w_id, answer });
+        });
+    }
+
+    pub(super) async fn checked(&mut self, at: Stamp, wc_id: &WcId, w_id: &WId, answer: Answer) {
+        let busy = self.busy();
+        let judgement = self.judge.checked(at, w_id, answer, self.accounts.get(wc_id), &busy);
+        if !judgement.verdicts.is_empty() {
+            match self.shared.store.note(&judgement.verdicts, &judgement.alerts).await {
+                Ok(changed) => self.presences_changed(changed, judgement.words, &[], at).await,
+                Err(error) => self.store_failed(&error.to_string()),
+            }
+            self.kick.notify_one();
+        }
+        if judgement.again.is_some() {
+            self.hints.list = true;
+            self.hints.due.get_or_insert_with(Instant::now);
+        }
+    }
+}

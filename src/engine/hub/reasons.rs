@@ -1,0 +1,80 @@
+//! Why an account is off line, in the gateway's own words; and whether somebody has to log it in.
+
+use std::sync::Arc;
+
+use super::{Hub, News};
+use crate::engine::api::Event;
+use crate::engine::presence::login_needed;
+use crate::gateway::Error;
+use crate::i18n::t;
+use crate::model::{AttemptId, Dialect, Presence, Reason, Stamp, WcId};
+
+/// What `/offlineReason` said.
+pub(super) type Words = Result<Option<Box<str>>, Error>;
+
+impl Hub {
+    /// V3: at most once in twelve hours and account, whoever asks (protocol.md §3.12).
+    pub(super) async fn ask_offline_reason(&self, wc_id: WcId) {
+        let lang = self.shared.options.lang;
+        let refuse = |key: &str| {
+            let gateway_message = Some(t(lang, key).into());
+            self.tell(Event::Rejected { wc_id: Some(wc_id.clone()), reason: Reason::GatewaySaid, gateway_message });
+        };
+        if self.shared.options.dialect != Dialect::V3 {
+            return refuse("engine.offline_reason.dialect");
+        }
+        if self.accounts.get(&wc_id).is_none_or(|account| account.presence != Presence::Offline) {
+            return refuse("engine.offline_reason.not_offline");
+        }
+        let at = self.shared.now().wall;
+        match self.shared.store.ask_offline_reason(&wc_id, at).await {
+            Ok(true) => {}
+            Ok(false) => return refuse("engine.offline_reason.too_soon"),
+            Err(error) => {
+                let gateway_message = Some(error.to_string().into());
+                return self.tell(Event::Rejected { wc_id: Some(wc_id), reason: Reason::Interrupted, gateway_message });
+            }
+        }
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let result = shared.gateway.offline_reason(&wc_id).await;
+            let _ = news.send(News::OfflineReason { at, wc_id, result });
+        });
+    }
+
+    pub(super) async fn offline_reason(&mut self, at: Stamp, wc_id: WcId, result: Words) {
+        let words = match result {
+            Ok(words) => words,
+            Err(error) => {
+                let (reason, gateway_message) = (error.reason(), error.gateway_message);
+                return self.tell(Event::Rejected { wc_id: Some(wc_id), reason, gateway_message });
+            }
+        };
+        if let Err(error) = self.shared.store.note_offline_reason(&wc_id, words.as_deref(), at).await {
+            self.store_failed(&error.to_string());
+        }
+        self.read_one(&wc_id).await;
+        self.tell(Event::OfflineReason { wc_id, words, at });
+    }
+
+    /// A taken-over attempt that nobody watched is over: if it led to nothing and its account is off line, somebody
+    /// has to log it in, and is told.
+    pub(super) async fn orphan_over(&mut self, attempt: &AttemptId, wc_id: Option<&WcId>) {
+        let Some(before) = self.orphans.remove(attempt) else { return };
+        let Some(account) = wc_id.and_then(|wc_id| self.accounts.get(wc_id)) else { return };
+        if account.presence != Presence::Offline || account.last_login_at > before {
+            return;
+        }
+        let at = self.shared.now().wall;
+        let (verdict, alert) = login_needed(account, account.reason.unwrap_or(Reason::Interrupted), at);
+        match self.shared.store.note(&[verdict], &[alert]).await {
+            Ok(changed) => {
+                for account in changed {
+                    self.account_changed(account);
+                }
+            }
+            Err(error) => self.store_failed(&error.to_string()),
+        }
+        self.kick.notify_one();
+    }
+}

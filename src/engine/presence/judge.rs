@@ -1,0 +1,425 @@
+//! The judge: remembers between pieces of evidence what is not settled yet. Only exceptions take memory.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::doubt::{Doubt, is_many, suspicious};
+use super::{
+    Again, Answer, Entries, Hinted, Judgement, Rules, Turn, dropped_alert, is_moot, mass_drop_alert, recovered_alert,
+};
+use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::store::Verdict;
+
+/// For this long after our own `member/offline` a list may still show the account (protocol.md §3.9).
+const OFFLINE_LAG_MS: i64 = 30_000;
+/// Evidence may overtake older evidence by this much; beyond it, the clock was set.
+const OVERTAKEN_MS: i64 = 60_000;
+/// A hint that nothing has confirmed for so long is forgotten.
+const HINT_MS: i64 = 600_000;
+/// An account is checked on notices at most this often.
+const BETWEEN_CHECKS_MS: i64 = 3_000;
+
+/// A notice or a refusal that waits for an answer that agrees.
+#[derive(Clone, Debug)]
+struct Hint {
+    at: Stamp,
+    notice: bool,
+    refusal: bool,
+    words: Option<Box<str>>,
+    /// Whether it has been counted with an answer.
+    counted: bool,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    rules: Rules,
+    /// Agreeing observations against accounts that are not believed off line yet.
+    against: HashMap<WcId, u8>,
+    hints: HashMap<WcId, Hint>,
+    changed: HashMap<WcId, (WId, Stamp)>,
+    taken_offline: HashMap<WcId, Stamp>,
+    doubt: Option<Doubt>,
+    /// Lists in a row that did not come, and since when.
+    failures: u8,
+    failing_since: Option<Stamp>,
+    outage: Option<Stamp>,
+}
+
+impl Judge {
+    /// A judge that knows nothing yet.
+    pub fn new(rules: Rules) -> Self {
+        Self {
+            rules: Rules { offline_after: rules.offline_after.max(1), ..rules },
+            against: HashMap::new(),
+            hints: HashMap::new(),
+            changed: HashMap::new(),
+            taken_offline: HashMap::new(),
+            doubt: None,
+            failures: 0,
+            failing_since: None,
+            outage: None,
+        }
+    }
+
+    /// Since when the gateway has an outage.
+    pub const fn outage(&self) -> Option<Stamp> {
+        self.outage
+    }
+
+    /// Takes over what another observer found, or what the store says.
+    pub const fn set_outage(&mut self, since: Option<Stamp>) {
+        self.outage = since;
+    }
+
+    /// Whether something waits for further evidence: another list would settle it.
+    pub fn is_undecided(&self) -> bool {
+        self.doubt.is_some() || !self.against.is_empty() || !self.changed.is_empty() || !self.hints.is_empty()
+    }
+
+    /// Notes that we took the account off line ourselves.
+    pub fn took_offline(&mut self, wc_id: &WcId, at: Stamp) {
+        self.settle(wc_id);
+        self.taken_offline.insert(wc_id.clone(), at);
+    }
+
+    /// Notes that a login of the account was stored: what was seen before is settled.
+    pub fn logged_in(&mut self, wc_id: &WcId) {
+        self.taken_offline.remove(wc_id);
+        self.changed.remove(wc_id);
+        self.settle(wc_id);
+    }
+
+    fn settle(&mut self, wc_id: &WcId) {
+        self.against.remove(wc_id);
+        self.hints.remove(wc_id);
+        if let Some(doubt) = &mut self.doubt {
+            doubt.missing.remove(wc_id);
+        }
+    }
+
+    /// Judges a list whose request was started at `at`. `busy`: accounts with an open attempt of ours.
+    pub fn list(
+        &mut self,
+        at: Stamp,
+        entries: &Entries,
+        accounts: &HashMap<WcId, Account>,
+        busy: &HashSet<WcId>,
+    ) -> Judgement {
+        self.failures = 0;
+        let Some((missing, online)) = suspicious(at, entries, accounts.values(), busy) else {
+            return self.believe(at, entries, accounts, busy, None);
+        };
+        let doubt = Doubt::add(self.doubt.take(), at, missing, online);
+        let sample = if self.rules.checks && !doubt.is_small() {
+            doubt.sample(|wc_id| accounts.get(wc_id).and_then(|account| account.w_id.as_ref()))
+        } else {
+            Vec::new()
+        };
+        let mut judgement = Judgement::default();
+        if sample.is_empty() {
+            // One list more than usual; notices of all who are missing count as one.
+            let noticed = doubt.missing.iter().all(|wc_id| self.hints.get(wc_id).is_some_and(|hint| hint.notice));
+            if doubt.lists.saturating_add(u8::from(noticed)) > self.rules.offline_after {
+                return self.believe(at, entries, accounts, busy, Some(&doubt));
+            }
+            judgement.again = (doubt.lists == 1).then_some(Again::Suspect);
+        } else if doubt.lists > 1 || self.outage.is_some() {
+            judgement.ask = sample;
+        } else {
+            judgement.again = Some(Again::Suspect);
+        }
+        self.doubt = Some(doubt);
+        judgement
+    }
+
+    /// Judges the suspect list again, with what single accounts answered since ([`Judgement::ask`]).
+    pub fn asked(
+        &mut self,
+        at: Stamp,
+        entries: &Entries,
+        answers: &[(WcId, Answer)],
+        accounts: &HashMap<WcId, Account>,
+        busy: &HashSet<WcId>,
+    ) -> Judgement {
+        let Some(doubt) = self.doubt.clone() else { return Judgement::default() };
+        // The list lacks them, so a refusal to answer agrees with it (protocol.md §3.6).
+        let offline = |answer: &Answer| matches!(answer, Answer::Offline | Answer::Refused);
+        if !answers.is_empty() && answers.iter().all(|(_, answer)| offline(answer)) {
+            return self.believe(at, entries, accounts, busy, Some(&doubt));
+        }
+        Judgement { turn: self.begin_outage(doubt.since), ..Judgement::default() }
+    }
+
+    /// No list came. `gone`: because the gateway is not there, or answers with what is no answer; a refused token is
+    /// something else.
+    pub fn list_failed(&mut self, at: Stamp, gone: bool) -> Judgement {
+        let mut judgement = Judgement::default();
+        if !gone {
+            return judgement;
+        }
+        if self.failures == 0 {
+            self.failing_since = Some(at);
+            judgement.again = self.outage.is_none().then_some(Again::Suspect);
+        }
+        self.failures = self.failures.saturating_add(1);
+        let since = self.doubt.as_ref().map(|doubt| doubt.since).or(self.failing_since).unwrap_or(at);
+        if self.doubt.is_some() || self.failures > self.rules.offline_after {
+            judgement.turn = self.begin_outage(since);
+            judgement.again = None;
+        }
+        judgement
+    }
+
+    fn begin_outage(&mut self, since: Stamp) -> Option<Turn> {
+        if self.outage.is_some() {
+            return None;
+        }
+        self.outage = Some(since);
+        Some(Turn::Outage(since))
+    }
+
+    /// A list that is believed. `doubt`: whoever it names as missing has dropped, whatever was counted.
+    fn believe(
+        &mut self,
+        at: Stamp,
+        entries: &Entries,
+        accounts: &HashMap<WcId, Account>,
+        busy: &HashSet<WcId>,
+        doubt: Option<&Doubt>,
+    ) -> Judgement {
+        let nobody = BTreeSet::new();
+        let gone = doubt.map_or(&nobody, |doubt| &doubt.missing);
+        self.doubt = None;
+        let turn = self.outage.take().map(Turn::OutageOver);
+        let mut judgement = Judgement { plausible: true, turn, ..Judgement::default() };
+        let mut listed: HashMap<&WcId, Option<&WId>> = HashMap::with_capacity(entries.len());
+        for (wc_id, w_id) in entries {
+            listed.insert(wc_id, w_id.as_ref());
+        }
+        self.taken_offline.retain(|_, since| at.ms_since(*since) <= OFFLINE_LAG_MS);
+        self.hints.retain(|_, hint| at.ms_since(hint.at) <= HINT_MS);
+        for account in accounts.values() {
+            let entry = listed.remove(&account.wc_id);
+            if account.last_login_at.is_some_and(|login| at <= login) {
+                continue;
+            }
+            match entry {
+                Some(w_id) => self.present(at, account, w_id, busy, &mut judgement),
+                None => self.absent(at, account, busy, gone, &mut judgement),
+            }
+        }
+        judgement.unknown = entries
+            .iter()
+            .filter(|(wc_id, _)| listed.remove(wc_id).is_some())
+            .map(|(wc_id, w_id)| (wc_id.clone(), w_id.clone()))
+            .collect();
+        if doubt.is_some_and(|doubt| is_many(gone.len(), doubt.online)) {
+            judgement.tell_as_one(gone, at);
+        }
+        judgement
+    }
+
+    fn present(
+        &mut self,
+        at: Stamp,
+        account: &Account,
+        w_id: Option<&WId>,
+        busy: &HashSet<WcId>,
+        judgement: &mut Judgement,
+    ) {
+        if is_overtaken(account, at) {
+            return;
+        }
+        self.against.remove(&account.wc_id);
+        if self.hints.get(&account.wc_id).is_some_and(|hint| hint.at <= at) {
+            self.hints.remove(&account.wc_id);
+        }
+        let same = w_id.is_none() || w_id == account.w_id.as_ref();
+        if same && self.taken_offline.contains_key(&account.wc_id) {
+            return;
+        }
+        if account.presence != Presence::Online || account.source != Some(Source::List) {
+            judgement.online(account, Source::List, at);
+        }
+        let Some(w_id) = w_id else { return };
+        if same && !account.w_id_confirmed {
+            judgement.confirm.push((account.wc_id.clone(), w_id.clone()));
+        }
+        if same || busy.contains(&account.wc_id) {
+            self.changed.remove(&account.wc_id);
+            return;
+        }
+        match self.changed.get(&account.wc_id) {
+            Some((seen, since)) if seen == w_id => {
+                judgement.adopt.push((account.wc_id.clone(), w_id.clone(), *since));
+                self.changed.remove(&account.wc_id);
+            }
+            Some(_) | None => {
+                self.changed.insert(account.wc_id.clone(), (w_id.clone(), at));
+                judgement.again = Some(Again::Soon);
+            }
+        }
+    }
+
+    fn absent(
+        &mut self,
+        at: Stamp,
+        account: &Account,
+        busy: &HashSet<WcId>,
+        gone: &BTreeSet<WcId>,
+        judgement: &mut Judgement,
+    ) {
+        self.changed.remove(&account.wc_id);
+        if busy.contains(&account.wc_id) {
+            self.against.remove(&account.wc_id);
+            return;
+        }
+        if is_overtaken(account, at) {
+            return;
+        }
+        if account.presence == Presence::Offline {
+            self.against.remove(&account.wc_id);
+            self.hints.remove(&account.wc_id);
+            if account.source != Some(Source::List) {
+                // What is believed rests on lists from now on, and is as fresh as they are.
+                judgement.offline(account, Source::List, at, None);
+            }
+            return;
+        }
+        let wanted = if gone.contains(&account.wc_id) { 0 } else { self.rules.offline_after };
+        self.count(at, account, Source::List, wanted, judgement);
+    }
+
+    /// An answer that says offline: with those before it, and with the hints that waited for it.
+    fn count(&mut self, at: Stamp, account: &Account, source: Source, wanted: u8, judgement: &mut Judgement) {
+        let mut weight = 1;
+        if let Some(hint) = self.hints.get_mut(&account.wc_id).filter(|hint| !hint.counted) {
+            hint.counted = true;
+            weight += u8::from(hint.notice) + u8::from(hint.refusal);
+        }
+        let against = self.against.entry(account.wc_id.clone()).or_insert(0);
+        *against = against.saturating_add(weight);
+        if *against < wanted {
+            return;
+        }
+        self.against.remove(&account.wc_id);
+        let hint = self.hints.remove(&account.wc_id);
+        let source = match &hint {
+            Some(hint) if hint.notice => Source::Notice,
+            Some(hint) if hint.refusal => Source::Refusal,
+            Some(_) | None => source,
+        };
+        judgement.offline(account, source, at, hint.and_then(|hint| hint.words));
+    }
+
+    /// A notice of the gateway, heard at `at`. `account`: the one it names, if it is known.
+    pub fn notice(
+        &mut self,
+        at: Stamp,
+        account: Option<&Account>,
+        w_id: Option<&WId>,
+        words: Option<Box<str>>,
+        busy: &HashSet<WcId>,
+    ) -> Hinted {
+        let Some(account) = account else { return Hinted::Ignore };
+        let other = matches!((w_id, &account.w_id), (Some(told), Some(current)) if told != current);
+        if other || account.presence == Presence::Offline || is_moot(account, at, busy) {
+            return Hinted::Ignore;
+        }
+        let recent = |hint: &Hint| hint.notice && (0..BETWEEN_CHECKS_MS).contains(&at.ms_since(hint.at));
+        if self.hints.get(&account.wc_id).is_some_and(recent) {
+            return Hinted::Ignore;
+        }
+        let before = self.hints.remove(&account.wc_id);
+        let refusal = before.as_ref().is_some_and(|hint| hint.refusal);
+        let counted = before.as_ref().is_some_and(|hint| hint.notice && hint.counted);
+        let words = words.or_else(|| before.and_then(|hint| hint.words));
+        self.hints.insert(account.wc_id.clone(), Hint { at, notice: true, refusal, words, counted });
+        match &account.w_id {
+            Some(w_id) if self.rules.checks => Hinted::Check(w_id.clone()),
+            Some(_) | None => Hinted::List,
+        }
+    }
+
+    /// A single check of a wId was answered.
+    pub fn checked(
+        &mut self,
+        at: Stamp,
+        w_id: &WId,
+        answer: Answer,
+        account: Option<&Account>,
+        busy: &HashSet<WcId>,
+    ) -> Judgement {
+        let mut judgement = Judgement::default();
+        let Some(account) = account.filter(|account| account.w_id.as_ref() == Some(w_id)) else { return judgement };
+        if is_moot(account, at, busy) || is_overtaken(account, at) {
+            return judgement;
+        }
+        match answer {
+            Answer::Online => {
+                self.settle(&account.wc_id);
+                if account.presence != Presence::Online && !self.taken_offline.contains_key(&account.wc_id) {
+                    judgement.online(account, Source::Check, at);
+                }
+            }
+            Answer::Offline if account.presence == Presence::Offline => self.settle(&account.wc_id),
+            Answer::Offline => self.count(at, account, Source::Check, self.rules.offline_after, &mut judgement),
+            Answer::Refused => {
+                let hint = Hint { at, notice: false, refusal: false, words: None, counted: false };
+                self.hints.entry(account.wc_id.clone()).or_insert(hint).refusal = true;
+                judgement.again = Some(Again::Soon);
+            }
+            Answer::Failed => {}
+        }
+        judgement
+    }
+
+    /// A call was refused because the account is off line: an observation like any other.
+    pub fn refused(&mut self, at: Stamp, account: &Account, busy: &HashSet<WcId>) -> Judgement {
+        let mut judgement = Judgement::default();
+        if account.presence != Presence::Offline && !is_moot(account, at, busy) && !is_overtaken(account, at) {
+            self.count(at, account, Source::Refusal, self.rules.offline_after, &mut judgement);
+        }
+        judgement
+    }
+}
+
+/// Whether the belief rests on evidence that was asked for after this.
+fn is_overtaken(account: &Account, at: Stamp) -> bool {
+    account.observed_at.is_some_and(|seen| (1..=OVERTAKEN_MS).contains(&seen.ms_since(at)))
+}
+
+impl Judgement {
+    fn online(&mut self, account: &Account, source: Source, at: Stamp) {
+        if account.presence == Presence::Offline {
+            self.alerts.push(recovered_alert(account, at));
+        }
+        let wc_id = account.wc_id.clone();
+        self.verdicts.push(Verdict { wc_id, presence: Presence::Online, source, at, reason: None });
+    }
+
+    fn offline(&mut self, account: &Account, source: Source, at: Stamp, words: Option<Box<str>>) {
+        let dropped = account.presence == Presence::Online;
+        if dropped {
+            self.alerts.push(dropped_alert(account, words.as_deref(), at));
+        }
+        let (wc_id, reason) = (account.wc_id.clone(), dropped.then_some(Reason::Dropped));
+        if let Some(words) = words {
+            self.words.push((wc_id.clone(), words));
+        }
+        self.verdicts.push(Verdict { wc_id, presence: Presence::Offline, source, at, reason });
+    }
+
+    /// One alert for many drops.
+    fn tell_as_one(&mut self, gone: &BTreeSet<WcId>, at: Stamp) {
+        let dropped = |verdict: &&Verdict| verdict.reason == Some(Reason::Dropped) && gone.contains(&verdict.wc_id);
+        self.mass = self.verdicts.iter().filter(dropped).map(|verdict| verdict.wc_id.clone()).collect();
+        self.mass.sort();
+        self.alerts.retain(|alert| {
+            alert.event != "dropped" || alert.wc_id.as_ref().is_none_or(|wc_id| self.mass.binary_search(wc_id).is_err())
+        });
+        if !self.mass.is_empty() {
+            self.alerts.push(mass_drop_alert(&self.mass, at));
+        }
+    }
+}
