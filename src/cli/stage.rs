@@ -126,7 +126,12 @@ impl Backstage for Stage {
             Effect::WritePng { login, wc_id, code } => return self.pictures.write(login, wc_id.as_ref(), code),
             Effect::RemovePng { login } => return self.pictures.remove(login),
             // The loop does these itself.
-            Effect::Copy(_) | Effect::Bell | Effect::Repaint | Effect::Suspend | Effect::Quit => return,
+            Effect::Copy(_)
+            | Effect::Bell
+            | Effect::Notify { .. }
+            | Effect::Repaint
+            | Effect::Suspend
+            | Effect::Quit => return,
         };
         let _ = self.jobs.send(job);
     }

@@ -204,7 +204,7 @@ impl Teller {
         };
         let object = self.printer.object(event, None);
         let told = object.is_some() || words.is_some();
-        let line = told.then(|| Line { at: event.at, object, words, note: false });
+        let line = told.then_some(Line { at: event.at, object, words, note: false });
         line.into_iter().chain(held).collect()
     }
 
