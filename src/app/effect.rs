@@ -33,6 +33,13 @@ pub enum Effect {
     },
     /// Ring the bell.
     Bell,
+    /// Call somebody to the terminal: the bell, or a desktop notification, as the settings and the terminal have it.
+    Notify {
+        /// In whose name, cleaned.
+        title: String,
+        /// What for, in the person's language, cleaned.
+        body: String,
+    },
     /// Clear and draw everything anew.
     Repaint,
     /// Give the terminal back and stop (`Ctrl-Z`).

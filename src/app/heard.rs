@@ -4,7 +4,7 @@ use super::events::{EventLine, Happening};
 use super::logins::{Ending, Stage};
 use super::sign_in::SignIn;
 use super::state::{Pane, Selected, State};
-use super::{Effect, accounts};
+use super::{Effect, accounts, notify};
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
@@ -12,7 +12,7 @@ use crate::model::{Now, Reason, Stamp};
 
 /// Takes one event in.
 pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
-    let mut effects = Vec::new();
+    let mut effects: Vec<Effect> = notify::of(state, &event).into_iter().collect();
     match event {
         Event::Accounts(accounts) => state.accounts.replace(accounts),
         Event::Account(account) => {

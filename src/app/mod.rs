@@ -11,6 +11,7 @@ mod keys;
 pub mod layout;
 pub mod logins;
 pub mod msg;
+mod notify;
 pub mod popup;
 pub mod sign_in;
 pub mod state;

@@ -61,6 +61,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Prints a wId.
     Wid(WidArgs),
+    /// Stays and watches.
+    Watch(WatchArgs),
     /// Takes accounts off line.
     Offline(OfflineArgs),
     /// The simulated gateway alone.
@@ -71,6 +73,8 @@ pub enum Command {
     Keys,
     /// A completion script.
     Completions(CompletionsArgs),
+    /// The manual page.
+    Man,
 }
 
 /// `saoma demo`
@@ -340,6 +344,14 @@ pub struct WidArgs {
     /// Ask the gateway first.
     #[arg(long)]
     pub check: bool,
+}
+
+/// `saoma watch`
+#[derive(Clone, Debug, Args)]
+pub struct WatchArgs {
+    /// Every profile of the config file.
+    #[arg(long, conflicts_with = "profile")]
+    pub all_profiles: bool,
 }
 
 /// `saoma offline`

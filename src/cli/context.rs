@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::fail::Failure;
 use super::out;
 use crate::config::{Config, Credentials, Profile};
+use crate::engine::Role;
 use crate::engine::presence::is_stale;
 use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
@@ -22,6 +23,8 @@ pub struct Context {
     pub json: bool,
     /// The language for words.
     pub lang: Lang,
+    /// What kind of process this is: who is called when, and the cause of what it does.
+    pub role: Role,
 }
 
 /// The wall clock.
@@ -43,7 +46,13 @@ impl Context {
             let place = format!("{}:{line}", config.paths.config.value.display());
             out::say(&clean(&tf(lang, "config.error.strange", &[("where", &place), ("table", table)])));
         }
-        Self { config, json, lang }
+        Self { config, json, lang, role: Role::Command }
+    }
+
+    /// The same as another kind of process.
+    #[must_use]
+    pub fn with_role(self, role: Role) -> Self {
+        Self { role, ..self }
     }
 
     /// Words for a key.
@@ -71,8 +80,12 @@ impl Context {
 
     /// Whose rows, and who is to be told of them.
     pub fn scope(&self, profile: &Profile) -> Scope {
-        let receivers = self.config.alerts.command.iter().map(|_| "command".to_owned()).collect();
-        Scope { profile: profile.id(), name: profile.name.clone(), cause: "command", receivers }
+        Scope {
+            profile: profile.id(),
+            name: profile.name.clone(),
+            cause: self.role.name(),
+            receivers: self.config.alerts.receivers(),
+        }
     }
 
     /// What the gateway client needs to know; without a token the outcome is exit 6.

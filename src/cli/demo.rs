@@ -12,7 +12,7 @@ use super::fail::Failure;
 use super::screen::{colour, exit_of, no_screen, offset_seconds, runtime};
 use super::stage::{Home, Parts, Phones, RENEWALS, Stage, ending};
 use crate::config::keymap::Keymap;
-use crate::config::{Config, Env, Overrides, Paths, Sourced};
+use crate::config::{Config, Env, Notify, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal, Role};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
@@ -93,7 +93,13 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         accounts: Some(accounts),
     };
     let (tell, ended) = ending();
-    let options = tui::Options { lang, reports: None, wall_offset_ms, caught: Some(qr::read::catches_panics) };
+    let options = tui::Options {
+        lang,
+        reports: None,
+        wall_offset_ms,
+        notify: Notify::default(),
+        caught: Some(qr::read::catches_panics),
+    };
     // Of the person's own settings the demo reads none.
     let home = Home { context: bare_context(lang, folder.path())?, profile: None };
     let exit = tui::open(start, options, move |inbox| {

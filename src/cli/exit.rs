@@ -41,6 +41,26 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Every code, in order.
+    pub const ALL: [Self; 16] = [
+        Self::Done,
+        Self::Other,
+        Self::Usage,
+        Self::Expired,
+        Self::Refused,
+        Self::WrongAccount,
+        Self::Token,
+        Self::Unreachable,
+        Self::Verification,
+        Self::Busy,
+        Self::NoAccount,
+        Self::NotOnline,
+        Self::Resting,
+        Self::Hangup,
+        Self::Interrupted,
+        Self::Terminated,
+    ];
+
     /// The number.
     pub const fn code(self) -> u8 {
         self as u8

@@ -13,12 +13,14 @@ pub mod help;
 pub mod import;
 pub mod log;
 pub mod login;
+pub mod man;
 pub mod offline;
 pub mod orphans;
 pub mod out;
 pub mod pictures;
 pub mod png;
 pub mod printer;
+pub mod renew;
 pub mod resolve;
 pub mod screen;
 pub mod sign_in;
@@ -27,6 +29,7 @@ pub mod stage;
 pub mod start;
 pub mod status;
 pub mod table;
+pub mod watch;
 pub mod wid;
 
 use std::ffi::OsString;
@@ -39,6 +42,7 @@ use self::exit::Exit;
 use self::fail::Failure;
 use crate::config::load::early_lang;
 use crate::config::{Config, Env, Overrides};
+use crate::engine::Role;
 use crate::i18n::Lang;
 
 /// Runs the program with its arguments; returns its exit code.
@@ -108,6 +112,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
         }
         // These read no settings: a broken config must not stand in their way.
         Some(Command::Completions(args)) => return start::completions(args.shell, lang),
+        Some(Command::Man) => return man::run(lang),
         Some(Command::Demo(args)) => return start::demo(&args, lang),
         Some(Command::Simulate(args)) => return start::simulate(args, lang),
         // A broken config is among what it has to tell.
@@ -129,7 +134,10 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
         overrides.account.clone_from(&args.account);
     }
     let log_env = env.clone();
-    let context = load(&cli.global, env, lang, overrides)?;
+    let mut context = load(&cli.global, env, lang, overrides)?;
+    if let Command::Watch(_) = &command {
+        context = context.with_role(Role::Watch);
+    }
     *profile = context.config.profile_name().ok().flatten().or_else(|| profile.take());
     if let Command::Keys = command {
         return start::keys(&context);
@@ -143,10 +151,14 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
             Command::Accounts(args) => accounts::run(&context, args).await,
             Command::Status(args) => status::run(&context, &args).await,
             Command::Wid(args) => wid::run(&context, &args).await,
+            Command::Watch(args) => watch::run(&context, &args).await,
             Command::Offline(args) => offline::run(&context, &args).await,
-            Command::Demo(_) | Command::Simulate(_) | Command::Doctor | Command::Keys | Command::Completions(_) => {
-                Ok(Exit::Done)
-            }
+            Command::Demo(_)
+            | Command::Simulate(_)
+            | Command::Doctor
+            | Command::Keys
+            | Command::Completions(_)
+            | Command::Man => Ok(Exit::Done),
         }
     });
     drop(guard);

@@ -73,6 +73,7 @@ pub fn run(context: Context) -> Result<Exit, Failure> {
         lang: context.lang,
         reports: Some(context.config.paths.state.clone()),
         wall_offset_ms: 0,
+        notify: context.config.ui.notify,
         caught: Some(qr::read::catches_panics),
     };
     let (tell, ended) = ending();

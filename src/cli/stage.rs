@@ -11,11 +11,13 @@ use tokio::task::JoinHandle;
 use super::context::Context;
 use super::fail::Failure;
 use super::pictures::Pictures;
+use super::renew::renewer;
 use super::sign_in::sign_in;
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
-use crate::engine::{Engine, Options, Renewal, Role, Sink};
+use crate::engine::{Engine, Options, Renewal, Sink, Webhook, WebhookKey};
 use crate::gateway::{self, Gateway};
+use crate::i18n::t;
 use crate::model::{Account, Dialect};
 use crate::store::Store;
 use crate::tui::{self, Backstage, DemoPhone, Effect, Inbox, Msg, SignInForm};
@@ -124,7 +126,12 @@ impl Backstage for Stage {
             Effect::WritePng { login, wc_id, code } => return self.pictures.write(login, wc_id.as_ref(), code),
             Effect::RemovePng { login } => return self.pictures.remove(login),
             // The loop does these itself.
-            Effect::Copy(_) | Effect::Bell | Effect::Repaint | Effect::Suspend | Effect::Quit => return,
+            Effect::Copy(_)
+            | Effect::Bell
+            | Effect::Notify { .. }
+            | Effect::Repaint
+            | Effect::Suspend
+            | Effect::Quit => return,
         };
         let _ = self.jobs.send(job);
     }
@@ -254,6 +261,22 @@ fn profile_of(form: &SignInForm, gateway: String, before: Option<&Profile>) -> P
     }
 }
 
+/// The webhook, if there is one. Its key is asked for when there is something to sign.
+fn webhook(context: &Context) -> Option<Webhook> {
+    let alerts = context.config.alerts.clone();
+    let url = alerts.webhook.clone()?.0;
+    let lang = context.lang;
+    let secret = alerts.is_signed().then(|| {
+        WebhookKey(Arc::new(move || match alerts.webhook_secret() {
+            Ok(Some(secret)) => Ok(secret),
+            // Signed it is to be: never without.
+            Ok(None) => Err(t(lang, "cli.watch.no_key").into_owned()),
+            Err(error) => Err(error.message(lang)),
+        }))
+    });
+    Some(Webhook { url, secret })
+}
+
 /// The engine's options for the TUI on a profile. Fails when the password of its own proxy cannot be got.
 pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> Result<Options, Failure> {
     let device = profile.device().map_err(|error| Failure::config(context.lang, &error))?;
@@ -265,8 +288,11 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         interval: Some(context.config.watch.interval.value),
         offline_after: u8::try_from(context.config.watch.offline_after.value).unwrap_or(u8::MAX),
         alert_command: context.config.alerts.command.clone(),
-        role: Role::Screen,
+        webhook: webhook(context),
+        alert_events: context.config.alerts.events.clone(),
+        role: context.role,
         device,
+        renewer: renewer(context, profile),
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,
         revive: None,

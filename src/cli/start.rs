@@ -17,7 +17,7 @@ use super::{board, demo, help, log, out, screen, stage};
 use crate::action::TABLE;
 use crate::config::{Env, Profile, QrLayout};
 use crate::engine::api::Command;
-use crate::engine::{Engine, Renewal, Sink};
+use crate::engine::{Engine, Renewal, Role, Sink};
 use crate::gateway::Gateway;
 use crate::i18n::{Lang, t};
 use crate::model::text::{self, clean};
@@ -34,7 +34,7 @@ pub fn no_terminal(lang: Lang) -> Failure {
 /// `saoma`: the TUI on the profile in use, or with the sign-in form where there is none.
 pub fn tui(context: Context) -> Result<Exit, Failure> {
     let _guard = log::start(&context.config.paths, &Env::from_process());
-    screen::run(context)
+    screen::run(context.with_role(Role::Screen))
 }
 
 /// `saoma demo`: the TUI on a simulated gateway in this process.

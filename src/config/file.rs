@@ -107,6 +107,14 @@ pub struct WatchTable {
 pub struct AlertsTable {
     /// Gets one JSON object on stdin.
     pub command: Option<String>,
+    /// Where the same object is posted.
+    pub webhook: Option<String>,
+    /// Prints the key that webhooks are signed with.
+    pub webhook_secret_command: Option<String>,
+    /// Holds the key that webhooks are signed with.
+    pub webhook_secret_file: Option<String>,
+    /// Which events are told.
+    pub events: Option<Vec<String>>,
 }
 
 /// `[ui]`
@@ -119,6 +127,8 @@ pub struct UiTable {
     pub theme: Option<toml::Value>,
     /// `auto` or the name of a layout.
     pub qr_layout: Option<String>,
+    /// How somebody is called to the terminal.
+    pub notify: Option<String>,
 }
 
 const TABLES: [&str; 5] = ["profile", "watch", "alerts", "ui", "keys"];
@@ -135,8 +145,8 @@ const PROFILE: [&str; 10] = [
     "http_proxy",
 ];
 const WATCH: [&str; 5] = ["interval", "offline_after", "listen", "public_url", "register"];
-const ALERTS: [&str; 1] = ["command"];
-const UI: [&str; 3] = ["lang", "theme", "qr_layout"];
+const ALERTS: [&str; 5] = ["command", "webhook", "webhook_secret_command", "webhook_secret_file", "events"];
+const UI: [&str; 4] = ["lang", "theme", "qr_layout", "notify"];
 
 impl File {
     /// Reads the text of the file at `path` (the path is for messages only). A key that no setting has is an error

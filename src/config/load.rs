@@ -7,7 +7,10 @@ use secrecy::SecretString;
 
 use super::file::{File, ProfileTable};
 use super::profile::{checked_device, checked_dialect, checked_gateway};
-use super::{Credentials, Env, Error, Origin, Paths, Profile, QrLayout, Sourced, command, duration, error::io};
+use super::{
+    Alerts, Credentials, Env, Error, Notify, Origin, Paths, Profile, QrLayout, Sourced, alerts, command, duration,
+    error::io,
+};
 use crate::i18n::Lang;
 use crate::model::{Device, Dialect};
 
@@ -39,13 +42,6 @@ pub struct Watch {
     pub offline_after: Sourced<u32>,
 }
 
-/// `[alerts]`, checked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Alerts {
-    /// Run through `sh -c`; one JSON object on stdin.
-    pub command: Option<String>,
-}
-
 /// `[ui]`, checked as far as config can.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ui {
@@ -55,6 +51,8 @@ pub struct Ui {
     pub theme: Option<toml::Value>,
     /// How codes are to be drawn.
     pub qr_layout: Sourced<QrLayout>,
+    /// How somebody is called to the terminal.
+    pub notify: Notify,
 }
 
 /// All settings.
@@ -132,12 +130,19 @@ impl Config {
             }
             (None, None) => Sourced::default_of(QrLayout::Auto),
         };
+        let notify = match &file.ui.notify {
+            Some(text) => {
+                text.parse().map_err(|_text| bad(&origin("ui.notify"), "notify", text, "config.rule.notify"))?
+            }
+            None => Notify::default(),
+        };
+        let alerts = alerts::read(&file.alerts, origin)?;
         let database = database(&env, &paths)?;
         Ok(Self {
             exists,
             watch: Watch { interval, offline_after },
-            alerts: Alerts { command: file.alerts.command.clone().filter(|command| !command.trim().is_empty()) },
-            ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout },
+            alerts,
+            ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout, notify },
             keys: file.keys.clone(),
             database,
             strange: file.strange.clone(),
@@ -182,7 +187,11 @@ impl Config {
 
     /// The profile in use, whole and checked.
     pub fn profile(&self) -> Result<Profile, Error> {
-        let name = self.profile_name()?.ok_or(Error::NoProfile)?;
+        self.profile_named(self.profile_name()?.ok_or(Error::NoProfile)?)
+    }
+
+    /// A profile by its name, whole and checked.
+    pub fn profile_named(&self, name: String) -> Result<Profile, Error> {
         let draft = self.draft(&name)?;
         let missing = |setting| Error::Missing { profile: name.clone(), setting };
         if !draft.in_file && draft.gateway.is_none() && draft.account.is_none() {
@@ -266,6 +275,18 @@ impl Config {
         }
         let stored = Credentials::open(&self.paths)?.password(&profile.id());
         Ok(stored.map(|password| Sourced::new(password, Origin::Credentials)))
+    }
+
+    /// The first environment variable that says how to reach a gateway: it holds for whatever profile is used.
+    pub fn gateway_variable(&self) -> Option<&'static str> {
+        ["SAOMA_GATEWAY", "SAOMA_DIALECT", "SAOMA_ACCOUNT", "SAOMA_TOKEN", "SAOMA_PASSWORD"]
+            .into_iter()
+            .find(|name| self.env.get(name).is_some())
+    }
+
+    /// Whether the environment says which token is used, whatever else there is.
+    pub fn has_fixed_token(&self) -> bool {
+        self.env.get("SAOMA_TOKEN").is_some()
     }
 
     fn ad_hoc(&self) -> bool {

@@ -1,115 +1,213 @@
-//! Tells the bots: runs the `[alerts] command` for what waits in the outbox, at least once, also after a crash.
+//! Tells the bots what waits in the outbox, at least once, also after a crash: by the `[alerts] command` and by the
+//! `[alerts] webhook`.
 //!
-//! Events of one account are told in the order they happened: while one is not taken, the later ones of that account
-//! wait, those of other accounts do not. A hook gets one JSON object on its standard input and an environment without
-//! `SAOMA_*` (design.md §6).
+//! A receiver is a lane of its own: a slow one holds up neither the other nor the engine. The outbox gives out only the
+//! oldest event of an account and receiver, so events of one account are told in the order they happened: while one is
+//! not taken, the later ones of that account wait, those of other accounts do not.
 
-use std::collections::HashSet;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::Command;
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::Options;
 use super::shared::Shared;
 use crate::store::OutboxItem;
 
+mod command;
+mod webhook;
+
 /// The receiver that the configured command is in the outbox.
 pub const COMMAND: &str = "command";
+/// The receiver that the configured webhook is in the outbox.
+pub const WEBHOOK: &str = "webhook";
 
-/// A hook that runs longer is killed and counts as not taken.
-const HOOK_LIMIT: Duration = Duration::from_secs(30);
 /// Pauses before the second, third … try; the last one repeats.
 const PAUSES_MS: [i64; 5] = [2_000, 10_000, 60_000, 300_000, 900_000];
+/// A due row is looked for no sooner and no later than this.
+const SHORTEST_WAIT: i64 = 200;
+const LONGEST_WAIT: i64 = 3_600_000;
 
-/// Runs whenever `kick` rings or a row is due, and once more when `closing` is set. `fault` is told when a hook fails.
-pub(super) async fn run(shared: Arc<Shared>, kick: Arc<Notify>, closing: CancellationToken, fault: impl Fn(String)) {
+/// Whether there is anybody to be told.
+pub(super) const fn has_receivers(options: &Options) -> bool {
+    options.alert_command.is_some() || options.webhook.is_some()
+}
+
+/// Why a receiver did not take an event.
+#[derive(Debug)]
+struct Refusal {
+    /// What happened, in English, without secrets.
+    detail: String,
+    /// Nobody was there: what else waits for this receiver would fare no better now.
+    absent: bool,
+}
+
+/// A receiver and what is on its way to it.
+enum Receiver {
+    Command(String),
+    Webhook(Box<webhook::Post>),
+}
+
+impl Receiver {
+    async fn tell(&mut self, item: &OutboxItem, delivery: &str, now: i64) -> Result<(), Refusal> {
+        match self {
+            Self::Command(line) => {
+                command::run(line, &item.json).await.map_err(|detail| Refusal { detail, absent: false })
+            }
+            Self::Webhook(post) => post.send(&item.json, delivery, now).await,
+        }
+    }
+
+    /// The locale key of the words for its failures.
+    const fn fault_key(&self) -> &'static str {
+        match self {
+            Self::Command(_) => "engine.hook_failed",
+            Self::Webhook(_) => "engine.webhook_failed",
+        }
+    }
+}
+
+/// The way into a receiver's lane.
+struct Lane {
+    receiver: &'static str,
+    to: UnboundedSender<OutboxItem>,
+}
+
+/// Looks into the outbox whenever `kick` rings or a row is due, and once `closing` is set goes on until nothing is due any more.
+/// `fault` is told when a receiver or the store fails: the locale key of the words, and what happened.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    kick: Arc<Notify>,
+    closing: CancellationToken,
+    fault: impl Fn(&'static str, &str) + Clone + Send + 'static,
+) {
+    let (done, mut finished) = unbounded_channel();
+    // Dropped with this future: no lane outlives it.
+    let mut tasks = JoinSet::new();
+    let mut lanes = Vec::new();
+    for (receiver, target) in receivers(&shared.options) {
+        let (to, items) = unbounded_channel();
+        tasks.spawn(lane(Arc::clone(&shared), target, items, done.clone(), fault.clone()));
+        lanes.push(Lane { receiver, to });
+    }
+    let mut on_the_way = 0_usize;
     loop {
         let kicked = kick.notified();
-        // Asked before the delivery, so that what is set during it leads to one more.
+        // Asked before the outbox is, so that what comes in meanwhile leads to one more look.
         let closed = closing.is_cancelled();
-        deliver(&shared, &fault).await;
-        let due = shared.store.outbox_next().await.ok().flatten();
-        let wait = due.map(|due| {
-            let millis = due.ms_since(shared.now().wall).clamp(200, 3_600_000);
-            Duration::from_millis(millis.unsigned_abs())
-        });
-        if closed {
+        match shared.store.outbox_take(shared.now().wall).await {
+            Ok(items) => on_the_way += hand_out(items, &lanes),
+            Err(error) => fault("engine.store_failed", &error.to_string()),
+        }
+        if closed && on_the_way == 0 {
             return;
         }
+        let wait = if closed { None } else { until_due(&shared).await };
         tokio::select! {
-            () = closing.cancelled() => {}
+            () = closing.cancelled(), if !closed => {}
             () = kicked => {}
+            // What waits behind an event that was told may be due now.
+            Some(()) = finished.recv() => on_the_way = on_the_way.saturating_sub(1),
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
         }
     }
 }
 
-/// Tells what is due now.
-async fn deliver(shared: &Shared, fault: &impl Fn(String)) {
-    let Some(command) = shared.options.alert_command.as_deref() else { return };
-    let now = shared.now().wall;
-    let items = match shared.store.outbox_take(now).await {
-        Ok(items) => items,
-        Err(error) => return fault(error.to_string()),
+fn receivers(options: &Options) -> Vec<(&'static str, Receiver)> {
+    let command = options.alert_command.clone().map(|line| (COMMAND, Receiver::Command(line)));
+    let webhook = options.webhook.clone().map(|hook| (WEBHOOK, Receiver::Webhook(Box::new(webhook::Post::new(hook)))));
+    command.into_iter().chain(webhook).collect()
+}
+
+/// How many were handed out.
+fn hand_out(items: Vec<OutboxItem>, lanes: &[Lane]) -> usize {
+    let to_lane = |item: OutboxItem| {
+        let lane = lanes.iter().find(|lane| lane.receiver == item.receiver)?;
+        lane.to.send(item).ok()
     };
-    let mut held: HashSet<String> = HashSet::new();
-    for item in items {
-        let account = account_of(&item);
-        let outcome = if held.contains(&account) { Err(None) } else { run_hook(command, &item).await.map_err(Some) };
-        let kept = match outcome {
-            Ok(()) => shared.store.outbox_done(item.id).await,
-            Err(error) => {
-                held.insert(account);
-                if let Some(error) = error {
-                    fault(error);
-                }
-                let pause = PAUSES_MS.get(item.tries as usize).or(PAUSES_MS.last()).copied().unwrap_or(60_000);
-                shared.store.outbox_failed(item.id, shared.now().wall.plus_ms(pause)).await
-            }
+    items.into_iter().filter_map(to_lane).count()
+}
+
+/// How long until a row is due that can be taken; `None` when there is none.
+async fn until_due(shared: &Shared) -> Option<Duration> {
+    let due = shared.store.outbox_next().await.ok().flatten()?;
+    let millis = due.ms_since(shared.now().wall).clamp(SHORTEST_WAIT, LONGEST_WAIT);
+    Some(Duration::from_millis(millis.unsigned_abs()))
+}
+
+/// Tells one receiver, one event after another.
+async fn lane(
+    shared: Arc<Shared>,
+    mut receiver: Receiver,
+    mut items: UnboundedReceiver<OutboxItem>,
+    done: UnboundedSender<()>,
+    fault: impl Fn(&'static str, &str),
+) {
+    while let Some(item) = items.recv().await {
+        let told = if is_wanted(&shared.options, &item.json) {
+            let delivery = webhook::delivery_id(&shared.options.account, shared.gateway.base(), &item);
+            receiver.tell(&item, &delivery, shared.now().wall.0).await
+        } else {
+            Ok(())
         };
-        if let Err(error) = kept {
-            fault(error.to_string());
+        let mut kept = Vec::new();
+        match told {
+            Ok(()) => kept.push(shared.store.outbox_done(item.id).await),
+            Err(refusal) => {
+                tracing::warn!(receiver = item.receiver, tries = item.tries, detail = refusal.detail, "not told");
+                fault(receiver.fault_key(), &refusal.detail);
+                let due = shared.now().wall.plus_ms(pause(item.tries));
+                kept.push(shared.store.outbox_failed(item.id, due).await);
+                while let Some(next) = refusal.absent.then(|| items.try_recv().ok()).flatten() {
+                    kept.push(shared.store.outbox_failed(next.id, due).await);
+                    let _ = done.send(());
+                }
+            }
         }
+        for error in kept.into_iter().filter_map(Result::err) {
+            fault("engine.store_failed", &error.to_string());
+        }
+        // Nobody counts any more once the engine has ended.
+        let _ = done.send(());
     }
 }
 
-/// The account an event is about.
-fn account_of(item: &OutboxItem) -> String {
-    serde_json::from_str::<serde_json::Value>(&item.json)
-        .ok()
-        .and_then(|json| json.get("wc_id")?.as_str().map(str::to_owned))
-        .unwrap_or_default()
+fn pause(tries: u32) -> i64 {
+    PAUSES_MS.get(tries as usize).or(PAUSES_MS.last()).copied().unwrap_or(60_000)
 }
 
-async fn run_hook(command: &str, item: &OutboxItem) -> Result<(), String> {
-    let mut hook = Command::new("sh");
-    hook.arg("-c").arg(command).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SAOMA_") {
-            hook.env_remove(name);
-        }
+/// Whether the receivers want to know of an event.
+fn is_wanted(options: &Options, json: &str) -> bool {
+    let Some(wanted) = &options.alert_events else { return true };
+    let event = serde_json::from_str::<serde_json::Value>(json).ok();
+    let name = event.as_ref().and_then(|event| event.get("event")?.as_str());
+    // What cannot be read is told rather than lost.
+    name.is_none_or(|name| wanted.iter().any(|wanted| wanted == name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_asked_for_is_told() {
+        let of = |events: Option<&[&str]>| Options {
+            alert_events: events.map(|events| events.iter().map(|event| (*event).to_owned()).collect()),
+            ..Options::default()
+        };
+        let dropped = r#"{"event":"dropped","wc_id":"a"}"#;
+        assert!(is_wanted(&of(None), dropped));
+        assert!(is_wanted(&of(Some(&["outage", "dropped"])), dropped));
+        assert!(!is_wanted(&of(Some(&["outage"])), dropped));
+        assert!(is_wanted(&of(Some(&[])), "broken"));
     }
-    let mut child = hook.spawn().map_err(|error| error.to_string())?;
-    let stdin = child.stdin.take();
-    let line = format!("{}\n", item.json);
-    let fed = async move {
-        if let Some(mut stdin) = stdin {
-            // A hook that does not read its input may still have done its work: its exit code decides.
-            let _ = stdin.write_all(line.as_bytes()).await;
-        }
-    };
-    let run = async {
-        let ((), status) = tokio::join!(fed, child.wait());
-        status
-    };
-    match tokio::time::timeout(HOOK_LIMIT, run).await {
-        Ok(Ok(status)) if status.success() => Ok(()),
-        Ok(Ok(status)) => Err(format!("{command}: {status}")),
-        Ok(Err(error)) => Err(format!("{command}: {error}")),
-        Err(_) => Err(format!("{command}: no end after {} s", HOOK_LIMIT.as_secs())),
+
+    #[test]
+    fn pauses_grow_and_then_stay() {
+        let pauses: Vec<i64> = [0, 1, 4, 5, u32::MAX].into_iter().map(pause).collect();
+        assert_eq!(pauses, [2_000, 10_000, 900_000, 900_000, 900_000]);
     }
 }

@@ -125,13 +125,30 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A receiver of alerts over HTTP.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A receiver of alerts over HTTP. `Debug` does not show the URL: its path may be a secret of the receiver's.
+#[derive(Clone)]
 pub struct Webhook {
     /// Where events are posted.
     pub url: String,
-    /// The key of the HMAC-SHA256 over the body; `None`: not signed.
-    pub secret: Option<Secret>,
+    /// The key of the HMAC-SHA256 over timestamp and body; `None`: not signed.
+    pub secret: Option<WebhookKey>,
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhook").field("signed", &self.secret.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// Gives the key that webhooks are signed with, when there is something to sign: it may come from a command that takes
+/// its time, so it may block. The error is for people.
+#[derive(Clone)]
+pub struct WebhookKey(pub Arc<dyn Fn() -> Result<SecretString, String> + Send + Sync>);
+
+impl fmt::Debug for WebhookKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookKey")
+    }
 }
 
 impl Default for Renewal {
@@ -159,6 +176,8 @@ pub struct Options {
     pub alert_command: Option<String>,
     /// The `[alerts] webhook`.
     pub webhook: Option<Webhook>,
+    /// The events that receivers are told of; `None`: all.
+    pub alert_events: Option<Vec<String>>,
     /// What kind of process this is.
     pub role: Role,
     /// What an account may cost in a day.

@@ -291,7 +291,8 @@ impl Store {
         Watch::new(self.inner.path())
     }
 
-    /// Takes the outbox rows that are due, for this owner, oldest first. Rows that a living owner has taken (this one
+    /// Takes the outbox rows that are due, for this owner, oldest first: of each receiver and account the oldest one
+    /// only, so that the next is not told before it. Rows that a living owner has taken (this one
     /// too) and not given back are left out, as are rows for receivers that this process does not have.
     pub async fn outbox_take(&self, now: Stamp) -> Result<Vec<OutboxItem>> {
         self.inner.outbox_take(now).await

@@ -14,10 +14,12 @@ use rustix::io::Errno;
 use super::backend::Painter;
 use super::inbox::Outlet;
 use super::input::{self, Input, Reader};
+use super::notify::Caller;
 use super::signals::{self, Signals, Told};
 use super::terminal::Tty;
 use super::{Backstage, Error, Inbox, capabilities, clipboard, crash, probe};
 use crate::app::{self, Capabilities, Effect, Msg, State};
+use crate::config::Notify;
 use crate::i18n::{Lang, t};
 use crate::model::{Now, Stamp};
 use crate::ui;
@@ -33,6 +35,8 @@ const MOST_READS: usize = 256;
 /// How long leaving waits for a terminal that takes no bytes: a person who quit sees a whole terminal, a signal is obeyed.
 const LEAVE_QUIT: Duration = Duration::from_millis(1000);
 const LEAVE_SIGNAL: Duration = Duration::from_millis(30);
+/// Somebody who was called is not called again sooner.
+const CALL_GAP: Duration = Duration::from_secs(1);
 
 /// What the loop drives: [`State`] with its `update` and `view`, or a test's own.
 pub trait Mind {
@@ -80,6 +84,8 @@ pub struct Options {
     pub reports: Option<PathBuf>,
     /// Added to the wall clock, in milliseconds: the demo can begin at any time.
     pub wall_offset_ms: i64,
+    /// How somebody is called to the terminal.
+    pub notify: Notify,
     /// Says, on the thread that panics, whether the panic is expected and caught: then it is nobody's news.
     pub caught: Option<fn() -> bool>,
 }
@@ -147,6 +153,8 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
         tick_at: None,
         last_tick: None,
         waiting: VecDeque::new(),
+        caller: Caller::of_process(options.notify),
+        last_call: None,
         exit: None,
     };
     let ended = body.first_frame().and_then(|()| {
@@ -195,6 +203,9 @@ struct Loop<M> {
     last_tick: Option<Duration>,
     /// Effects that came up before there was a backstage.
     waiting: VecDeque<Effect>,
+    caller: Caller,
+    /// When somebody was last called.
+    last_call: Option<Duration>,
     exit: Option<Exit>,
 }
 
@@ -490,9 +501,13 @@ impl<M: Mind> Loop<M> {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Quit => self.exit = self.exit.or(Some(Exit::Quit)),
-            Effect::Bell => {
-                if !self.painter.screen().is_stalled() {
-                    self.painter.screen_mut().queue(b"\x07");
+            Effect::Bell => self.call(self.caller.bell().to_vec()),
+            Effect::Notify { title, body } => {
+                let now = self.mono();
+                // One call is enough for what happens all at once; the screen shows all of it.
+                if self.last_call.is_none_or(|last| now.saturating_sub(last) >= CALL_GAP) {
+                    self.last_call = Some(now);
+                    self.call(self.caller.call(&title, &body));
                 }
             }
             Effect::Copy(text) => match clipboard::copy(&text) {
@@ -513,6 +528,13 @@ impl<M: Mind> Loop<M> {
                 Some(backstage) => backstage.perform(other),
                 None => self.waiting.push_back(other),
             },
+        }
+    }
+
+    /// Sends bytes that show nothing, unless the terminal takes none: they would come too late.
+    fn call(&mut self, bytes: Vec<u8>) {
+        if !bytes.is_empty() && !self.painter.screen().is_stalled() {
+            self.painter.screen_mut().queue(&bytes);
         }
     }
 

@@ -14,6 +14,7 @@ mod crash;
 pub mod event_loop;
 mod inbox;
 pub mod input;
+pub mod notify;
 mod pen;
 pub mod probe;
 pub mod screen;

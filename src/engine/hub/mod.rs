@@ -226,12 +226,13 @@ impl Hub {
     }
 
     fn start_alerts(&self) -> Option<tokio::task::JoinHandle<()>> {
-        self.shared.options.alert_command.as_ref()?;
         let (shared, kick, news) = (Arc::clone(&self.shared), Arc::clone(&self.kick), self.news.0.clone());
-        let lang = shared.options.lang;
-        let closing = self.closing.clone();
-        Some(tokio::spawn(alerts::run(shared, kick, closing, move |error| {
-            let _ = news.send(News::Fault(tf(lang, "engine.hook_failed", &[("error", &error)])));
+        if !alerts::has_receivers(&shared.options) {
+            return None;
+        }
+        let (lang, closing) = (shared.options.lang, self.closing.clone());
+        Some(tokio::spawn(alerts::run(shared, kick, closing, move |key, error| {
+            let _ = news.send(News::Fault(tf(lang, key, &[("error", error)])));
         })))
     }
 

@@ -1,5 +1,8 @@
 //! What receivers have to be told, at least once.
 
+use std::collections::HashSet;
+
+use serde::Deserialize;
 use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnection;
 
@@ -9,6 +12,17 @@ use crate::model::{Owner, Stamp};
 
 /// `id, receiver, json, due, tries, claimed_by`.
 type Row = (i64, String, String, i64, u32, Option<String>);
+
+/// Whom an event is about.
+#[derive(Deserialize)]
+struct About {
+    wc_id: Option<String>,
+}
+
+/// The account an event is about; none for what is about all.
+fn account_of(json: &str) -> Option<String> {
+    serde_json::from_str::<About>(json).ok().and_then(|about| about.wc_id)
+}
 
 impl Sqlite {
     /// Puts an event into the outbox, once for each receiver.
@@ -24,12 +38,17 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Rows for receivers of this process that no living owner is telling: nobody, or one who died over it.
+    /// Rows for receivers of this process that no living owner is telling (nobody, or one who died over it), and that
+    /// have no earlier one of the same account before them: a receiver is told in the order things happened.
     async fn untold(&self, connection: &mut SqliteConnection) -> Result<Vec<Row>> {
         let rows: Vec<Row> = sqlx::query_as(sql!("outbox")).bind(self.profile).fetch_all(connection).await?;
+        let mut heads = HashSet::new();
+        let is_head = |row: &Row| heads.insert((row.1.clone(), account_of(&row.2)));
+        let rows: Vec<Row> =
+            rows.into_iter().filter(|row| self.scope.receivers.contains(&row.1)).filter(is_head).collect();
         let free = |row: &Row| {
             let claimed = row.5.as_deref().map(|owner| Owner(owner.into()));
-            self.scope.receivers.contains(&row.1) && claimed.is_none_or(|owner| !self.owners.is_alive(&owner))
+            claimed.is_none_or(|owner| !self.owners.is_alive(&owner))
         };
         Ok(rows.into_iter().filter(free).collect())
     }

@@ -1,0 +1,259 @@
+//! `saoma watch`: stays, observes, fires alerts, and tells what happens, one JSON object a line (design.md §5).
+//!
+//! One engine per profile, all on this thread. On a terminal people get words instead of objects. It ends by a signal,
+//! or when nobody reads its output any more.
+
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+
+use self::lines::{Line, Teller};
+use self::service::Service;
+use super::args::WatchArgs;
+use super::context::{Context, local, now};
+use super::exit::Exit;
+use super::fail::Failure;
+use super::login::interrupts;
+use super::{out, stage};
+use crate::config::{Credentials, Profile};
+use crate::engine::api::{Command, Event};
+use crate::engine::{Engine, Renewal, Sink};
+use crate::gateway::{self, Gateway};
+use crate::store::Store;
+
+mod lines;
+mod service;
+
+/// How often a stored token is looked for while the one in use is refused.
+const LOOK_FOR_TOKEN: Duration = Duration::from_secs(5);
+
+/// One profile that is watched.
+struct Watched {
+    profile: Profile,
+    engine: Engine,
+    ended: JoinHandle<()>,
+    store: Store,
+    teller: Teller,
+    token: Option<SecretString>,
+    over: bool,
+}
+
+/// Runs the command.
+pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
+    let profiles = profiles(context, args.all_profiles)?;
+    let mut signals = interrupts().map_err(|error| Failure::io("signals", &error))?;
+    let objects = context.json || !std::io::stdout().is_terminal();
+    let several = profiles.len() > 1;
+    let (to, mut events) = unbounded_channel();
+    let mut watched: Vec<Watched> = Vec::new();
+    for profile in profiles {
+        let name = profile.name.clone();
+        match start(context, profile, watched.len(), several, &to).await {
+            Ok(one) => watched.push(one),
+            // One that cannot be watched does not keep the others from it.
+            Err(failure) if several => tell_failure(&failure, objects, &name),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if watched.is_empty() {
+        return Err(Failure::new(Exit::Other, "config", context.t("cli.watch.nothing")));
+    }
+    let mut service = Service::new();
+    let gone = reader_gone();
+    tokio::pin!(gone);
+    let mut look = None;
+    let exit = loop {
+        let next_ping = service.next_ping();
+        tokio::select! {
+            biased;
+            Some(exit) = signals.recv() => break exit,
+            () = &mut gone => break Exit::Done,
+            Some((at, event)) = events.recv() => {
+                let Some(one) = watched.get_mut(at) else { continue };
+                one.over |= matches!(event, Event::Stopped);
+                let told = one.teller.tell(event, now());
+                if !tell(told, objects, several.then_some(one.profile.name.as_str())) {
+                    break Exit::Done;
+                }
+                if watched.iter().all(|one| one.over) {
+                    break Exit::Other;
+                }
+                look = if watched.iter().any(waits) {
+                    look.or_else(|| Some(Instant::now() + LOOK_FOR_TOKEN))
+                } else {
+                    None
+                };
+                if watched.iter().all(|one| one.teller.is_ready()) {
+                    service.ready();
+                }
+            }
+            () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
+                watched.iter_mut().filter(|one| waits(one)).for_each(|one| one.look_for_token(context));
+                look = Some(Instant::now() + LOOK_FOR_TOKEN);
+            }
+            () = sleep_until(next_ping.unwrap_or_else(Instant::now)), if next_ping.is_some() => service.ping(),
+        }
+    };
+    service.stopping();
+    stop(watched, &mut signals).await;
+    Ok(exit)
+}
+
+/// Whether it waits for another token that may turn up in `credentials.toml`.
+fn waits(one: &Watched) -> bool {
+    one.teller.wants_token() && one.profile.token_command.is_none()
+}
+
+/// The profiles to be watched: the one in use, or all of the file, each platform account at one gateway once.
+fn profiles(context: &Context, all: bool) -> Result<Vec<Profile>, Failure> {
+    let names = context.config.profile_names();
+    if !all || names.len() < 2 {
+        return Ok(vec![context.profile()?]);
+    }
+    if let Some(variable) = context.config.gateway_variable() {
+        return Err(Failure::usage(context.tf("cli.watch.variable", &[("variable", variable)])));
+    }
+    let mut profiles: Vec<Profile> = Vec::new();
+    for name in names {
+        let profile = context.config.profile_named(name).map_err(|error| Failure::config(context.lang, &error))?;
+        match profiles.iter().find(|known| known.id() == profile.id()) {
+            Some(known) => {
+                let values = [("profile", profile.name.as_str()), ("same", known.name.as_str())];
+                out::say(&context.tf("cli.watch.same", &values));
+            }
+            None => profiles.push(profile),
+        }
+    }
+    Ok(profiles)
+}
+
+/// Starts the engine of a profile; its events come with the place it has among all.
+async fn start(
+    context: &Context,
+    profile: Profile,
+    at: usize,
+    several: bool,
+    to: &UnboundedSender<(usize, Event)>,
+) -> Result<Watched, Failure> {
+    context.tell_repaired(&profile);
+    let failed = |error| Failure::config(context.lang, &error);
+    let token = context.config.token(&profile).map_err(failed)?.map(|token| token.value);
+    if token.is_none() && !several {
+        // Nobody has signed in yet: whoever started this should know at once.
+        context.gateway_options(&profile)?;
+    }
+    let mut options = stage::engine_options(context, &profile, token.is_some())?;
+    options.renewal = Renewal::Times(0);
+    options.show_resumed = true;
+    if stage::needs_password(profile.dialect.value) {
+        options.password = context.config.password(&profile).map_err(failed)?.map(|password| password.value);
+    }
+    let gateway = Gateway::new(gateway::Options {
+        base: profile.gateway.value.clone(),
+        dialect: profile.dialect.value,
+        token: token.clone(),
+        http_proxy: profile.http_proxy.clone(),
+    })
+    .map_err(|error| Failure::gateway(context.lang, &error))?;
+    let store = context.store(&profile).await?;
+    let teller = Teller::new(&profile, context.lang, context.config.watch.interval.value);
+    let to = to.clone();
+    let sink: Sink = Arc::new(move |event| {
+        // Nobody listens any more once the command is over.
+        let _ = to.send((at, event));
+    });
+    let (engine, ended) = Engine::start(options, gateway, store.clone(), None, sink);
+    Ok(Watched { profile, engine, ended, store, teller, token, over: false })
+}
+
+impl Watched {
+    /// Uses a token that a sign-in has stored meanwhile.
+    fn look_for_token(&mut self, context: &Context) {
+        let found = Credentials::open(&context.config.paths).ok().and_then(|stored| stored.token(&self.profile.id()));
+        let known = self.token.as_ref().map(SecretString::expose_secret);
+        if let Some(token) = found.filter(|token| Some(token.expose_secret()) != known) {
+            self.token = Some(token.clone());
+            self.engine.send(Command::Token { token });
+        }
+    }
+}
+
+/// Prints lines. False when nobody reads them any more.
+fn tell(lines: Vec<Line>, objects: bool, profile: Option<&str>) -> bool {
+    for line in lines {
+        if let Some(object) = line.object.filter(|_| objects)
+            && out::line(&object.to_string()).is_err()
+        {
+            return false;
+        }
+        let Some(words) = line.words else { continue };
+        let profile = profile.map(|profile| format!("{profile}  ")).unwrap_or_default();
+        let words = format!("{}  {profile}{words}", local(line.at, "%H:%M:%S"));
+        if line.note {
+            out::say(&words);
+        } else if !objects && out::line(&words).is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+fn tell_failure(failure: &Failure, objects: bool, profile: &str) {
+    if objects {
+        failure.tell(true, now(), Some(profile));
+    }
+    out::say(&format!("saoma: {profile}: {}", failure.words()));
+}
+
+/// Ends when the reader of stdout has gone: a pipe tells so without being written to. Never where stdout is no pipe.
+async fn reader_gone() {
+    use rustix::event::{PollFd, PollFlags, poll};
+    let (ring, rung) = oneshot::channel();
+    let stdout = std::io::stdout();
+    if !stdout.is_terminal() {
+        let wait = move || {
+            let broken = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+            loop {
+                let mut fds = [PollFd::new(&stdout, PollFlags::empty())];
+                match poll(&mut fds, None) {
+                    Ok(_) if fds.iter().any(|fd| fd.revents().intersects(broken)) => break,
+                    Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                    // The next line that is written will tell.
+                    Err(_) => return,
+                }
+            }
+            // Nobody waits for it any more when the command is over.
+            let _ = ring.send(());
+        };
+        // Without a thread the next line that is written will tell.
+        let _ = std::thread::Builder::new().name("stdout".to_owned()).spawn(wait);
+    }
+    if rung.await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Ends all engines: what is on its way into the store gets there, what is due to the bots is tried. A second signal does not
+/// wait for the bots; the outbox keeps what they have not been told.
+async fn stop(watched: Vec<Watched>, signals: &mut UnboundedReceiver<Exit>) {
+    for one in &watched {
+        one.engine.send(Command::Stop);
+    }
+    let all = async {
+        for one in watched {
+            // How it ended does not matter here.
+            let _ = one.ended.await;
+            one.store.close().await;
+        }
+    };
+    tokio::select! {
+        () = all => {}
+        _ = signals.recv() => {}
+    }
+}
