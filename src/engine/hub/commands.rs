@@ -15,15 +15,13 @@ use crate::store::Begun;
 impl Hub {
     pub(super) async fn command(&mut self, command: Command) {
         match command {
-            Command::Login { wc_id, way, force: _ } => self.login(wc_id, way).await,
+            Command::Login { wc_id, way, force } => self.login(wc_id, way, force).await,
             Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
             Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
-            Command::Conveyor(_)
-            | Command::Edit { .. }
-            | Command::History { .. }
-            | Command::Strips { .. }
-            | Command::OfflineReason { .. } => {}
+            Command::Conveyor(wish) => self.conveyor_wished(wish).await,
+            Command::Edit { .. } | Command::History { .. } | Command::Strips { .. } | Command::OfflineReason { .. } => {
+            }
             Command::Refresh => self.ask_list(true).await,
             Command::Offline { wc_ids } => self.take_offline(wc_ids),
             Command::AddAccount { wc_id } => self.add_account(wc_id).await,
@@ -39,7 +37,7 @@ impl Hub {
         }
     }
 
-    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way) {
+    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way, _force: bool) {
         self.shared.somebody_is_there();
         if let Some(attempt) = self.open_login(wc_id.as_ref()) {
             return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });

@@ -21,6 +21,7 @@ use crate::i18n::tf;
 use crate::model::{Account, AttemptId, Stamp, WId, WcId};
 
 mod commands;
+mod conveyor;
 mod fleet;
 mod known;
 mod logins;
@@ -77,6 +78,7 @@ pub(super) struct Hub {
     next_list: Option<Instant>,
     failures: u32,
     last_fault: Option<String>,
+    conveyor: conveyor::Seat,
 }
 
 impl Hub {
@@ -102,6 +104,7 @@ impl Hub {
             next_list: None,
             failures: 0,
             last_fault: None,
+            conveyor: conveyor::Seat::default(),
         }
     }
 
@@ -122,6 +125,7 @@ impl Hub {
         }
         loop {
             let next_list = self.next_list.filter(|_| !self.asking);
+            let conveyor = self.conveyor_wake();
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -131,7 +135,9 @@ impl Hub {
                 Some(news) = self.from_logins.1.recv() => self.login_told(news).await,
                 Some(news) = self.news.1.recv() => self.news(news).await,
                 () = sleep_until(next_list), if next_list.is_some() => self.ask_list(false).await,
+                () = sleep_until(conveyor), if conveyor.is_some() => self.conveyor.tick(),
             }
+            self.run_conveyor().await;
         }
         self.stop(watch, alerts).await;
     }
