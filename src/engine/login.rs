@@ -343,10 +343,10 @@ impl Machine {
     /// The rung its row begins with.
     pub const fn first_rung(&self) -> Rung {
         match (&self.wish.wc_id, self.wish.way) {
-            (Some(_), Way::Ladder) if self.wish.dialect.lists_w_ids() => Rung::Adopt,
+            (Some(_), Way::Ladder | Way::Ring) if self.wish.dialect.lists_w_ids() => Rung::Adopt,
             (Some(_), Way::Ladder) if self.wish.first_night => Rung::QrLogin,
-            (Some(_), Way::Ladder | Way::Second) => Rung::SecondLogin,
-            (_, Way::Qr | Way::Ladder | Way::Second) => Rung::QrLogin,
+            (Some(_), Way::Ladder | Way::Second | Way::Ring) => Rung::SecondLogin,
+            (_, Way::Qr | Way::Ladder | Way::Second | Way::Ring | Way::OneCode) => Rung::QrLogin,
         }
     }
 
@@ -649,7 +649,7 @@ impl Machine {
 
     /// From the ladder's first rung to the next one that can work.
     fn step_down(&mut self, now: Now, out: &mut Outputs) {
-        if self.wish.first_night {
+        if self.wish.first_night && self.wish.way != Way::Ring {
             self.request_code(out);
         } else {
             self.second_login(now, out);
@@ -698,8 +698,8 @@ impl Machine {
         self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: error.gateway_message.clone() }, out);
         match self.wish.way {
             Way::Ladder => self.request_code(out),
-            Way::Second | Way::Qr if ignored => self.expired(out),
-            Way::Second | Way::Qr => self.fail_with(error, out),
+            Way::Second | Way::Qr | Way::Ring | Way::OneCode if ignored => self.expired(out),
+            Way::Second | Way::Qr | Way::Ring | Way::OneCode => self.fail_with(error, out),
         }
     }
 
@@ -943,7 +943,7 @@ impl Machine {
         if polling.picture == PictureState::Failed {
             return self.fail(Reason::ImageFailed, None, "the picture of the code could not be read".into(), out);
         }
-        if self.wish.renewals > 0 && self.somebody {
+        if self.wish.renewals > 0 && self.somebody && self.wish.way != Way::OneCode {
             self.wish.renewals -= 1;
             self.tell(LoginStep::Expired { renewing: true }, out);
             self.request_code(out);

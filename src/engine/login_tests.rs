@@ -359,6 +359,41 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
 }
 
 #[test]
+fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
+    let sent = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+    for (kind, ends) in [
+        (Kind::RefusedInside, ["end failed gateway_said", "tell failed gateway_said"]),
+        (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
+    ] {
+        let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_said" };
+        let failed = format!("tell second_login_failed {reason}");
+        let machine = play(
+            Machine::new(wish(Way::Ring, Dialect::V2, 5)),
+            &[
+                (0, Then::Start, &["tell started", "tell requesting adopt", "list after 0 ms"]),
+                (100, Then::List(Ok(None)), sent),
+                (9_000, Then::Second(Err(kind)), &[&failed, ends[0], ends[1]]),
+            ],
+        );
+        assert!(machine.is_over());
+    }
+}
+
+#[test]
+fn one_code_is_never_renewed() {
+    let machine = play(
+        Machine::new(wish(Way::OneCode, Dialect::V2, 5)),
+        &[
+            (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),
+            (100, Then::Issued(Ok("w1")), QR_OUT),
+            (200, Then::Picture(true), SHOWN),
+            (90_000, Then::Expired, &["end expired nobody_scanned", "tell expired renewing=false"]),
+        ],
+    );
+    assert!(machine.is_over());
+}
+
+#[test]
 fn a_broken_poll_is_polled_again_with_the_same_w_id_and_growing_pauses() {
     play(
         qr(0),
@@ -823,7 +858,7 @@ fn any_then() -> impl Strategy<Value = Then> {
 }
 
 fn any_machine() -> impl Strategy<Value = Machine> {
-    let way = prop_oneof![Just(Way::Ladder), Just(Way::Qr), Just(Way::Second)];
+    let way = prop_oneof![Just(Way::Ladder), Just(Way::Qr), Just(Way::Second), Just(Way::Ring), Just(Way::OneCode)];
     let dialect = prop_oneof![Just(Dialect::V1), Just(Dialect::V2)];
     (way, dialect, 0_u8..6, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
         |(way, dialect, renewals, resumed, with_w_id, visible)| {

@@ -24,6 +24,9 @@ use crate::store::Store;
 pub mod alerts;
 pub mod api;
 mod attempt;
+pub mod conveyor;
+#[cfg(test)]
+mod conveyor_tests;
 pub mod history;
 #[cfg(test)]
 mod history_tests;
@@ -182,6 +185,8 @@ pub struct Options {
     pub role: Role,
     /// What an account may cost in a day.
     pub limits: Limits,
+    /// How many phones the conveyor rings at once; 0: [`conveyor::AT_ONCE`].
+    pub ring_at_once: u8,
     /// V3: device and network of accounts that have none of their own.
     pub device: Device,
     /// Gets another token when the gateway refuses this one; at most once in ten minutes.

@@ -43,11 +43,21 @@ pub(crate) struct How {
     pub(crate) show_resumed: bool,
     pub(crate) has_token: bool,
     pub(crate) password: bool,
+    /// Put into the store before the engine starts.
+    pub(crate) import: Vec<(WcId, saoma::store::Edit)>,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { interval: None, renewals: 0, hook: None, show_resumed: false, has_token: true, password: true }
+        Self {
+            interval: None,
+            renewals: 0,
+            hook: None,
+            show_resumed: false,
+            has_token: true,
+            password: true,
+            import: Vec::new(),
+        }
     }
 }
 
@@ -141,6 +151,7 @@ impl Front {
             let edit = saoma::store::Edit::default();
             store.put_account(&WcId::from(account), &edit, saoma::model::Stamp(1)).await.unwrap();
         }
+        store.import(&how.import, saoma::model::Stamp(1)).await.unwrap();
         let options = Options {
             account: sim.account().to_owned(),
             dialect,

@@ -15,11 +15,11 @@ use crate::store::Begun;
 impl Hub {
     pub(super) async fn command(&mut self, command: Command) {
         match command {
-            Command::Login { wc_id, way, force: _ } => self.login(wc_id, way).await,
+            Command::Login { wc_id, way, force } => self.login(wc_id, way, force).await,
             Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
             Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
-            Command::Conveyor(_) => {}
+            Command::Conveyor(wish) => self.conveyor_wished(wish).await,
             Command::Edit { wc_id, edit } => self.edit(&wc_id, &edit).await,
             Command::History { wc_id } => self.history(wc_id),
             Command::Strips { wc_ids } => self.strips(wc_ids).await,
@@ -39,7 +39,7 @@ impl Hub {
         }
     }
 
-    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way) {
+    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way, _force: bool) {
         self.shared.somebody_is_there();
         if let Some(attempt) = self.open_login(wc_id.as_ref()) {
             return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });

@@ -49,6 +49,7 @@ impl Hub {
         }
         let wc_id = self.logins.get(&attempt).and_then(|login| login.wc_id.clone());
         let account = wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).map_or("", Account::name).into();
+        self.conveyor.told(&attempt, &step);
         tracing::info!(attempt = %attempt, step = step_name(&step), "login");
         self.tell(Event::Login(LoginEvent { attempt, wc_id, account, at: self.shared.now().wall, step }));
     }

@@ -22,6 +22,7 @@ use crate::i18n::tf;
 use crate::model::{Account, AttemptId, Stamp, WId, WcId};
 
 mod commands;
+mod conveyor;
 mod fleet;
 mod hints;
 mod history;
@@ -106,6 +107,7 @@ pub(super) struct Hub {
     /// Whose strips somebody looks at, and whether one of them is another one now.
     strips_of: Vec<WcId>,
     strips_due: bool,
+    conveyor: conveyor::Seat,
 }
 
 impl Hub {
@@ -142,6 +144,7 @@ impl Hub {
             last_fault: None,
             strips_of: Vec::new(),
             strips_due: false,
+            conveyor: conveyor::Seat::default(),
         }
     }
 
@@ -164,6 +167,7 @@ impl Hub {
             }
             let next_list = self.next_list.filter(|_| !self.asking);
             let hints_due = self.hints.due;
+            let conveyor = self.conveyor_wake();
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -175,8 +179,10 @@ impl Hub {
                 Some(heard) = self.hints.heard() => self.heard(heard),
                 () = sleep_until(hints_due), if hints_due.is_some() => self.follow_hints().await,
                 () = sleep_until(next_list), if next_list.is_some() => self.list_is_due().await,
+                () = sleep_until(conveyor), if conveyor.is_some() => self.conveyor.tick(),
             }
             self.tell_due_strips().await;
+            self.run_conveyor().await;
         }
         self.stop(watch, alerts).await;
     }

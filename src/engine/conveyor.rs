@@ -1,0 +1,745 @@
+//! The conveyor, as a pure state machine: many accounts logged in one after another, without a key between scans.
+//!
+//! [`Conveyor::on`] takes what happened and says what is to be done; it owns no clock, channel or handle. Phones that
+//! can confirm are rung, a few at once ([`Way::Ring`](super::api::Way::Ring)); what that leaves, and accounts that
+//! only a scan can log in, wait in a queue of codes, of which one is shown at a time
+//! ([`Way::OneCode`](super::api::Way::OneCode)). A place on a started conveyor is one wish (design.md §2): at most one
+//! secondLogin, never again in the same run, and at most six codes.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use super::api::{ConveyorView, Fleet, Item, LoginStep, Phase, Place};
+use crate::model::{Account, AttemptId, Budget, Cost, Limits, Now, Over, Presence, Reason, Stamp, WcId};
+
+/// How many phones ring at once, unless somebody says otherwise.
+pub const AT_ONCE: u8 = 3;
+/// How many codes one place buys (design.md §2).
+const CODES: u8 = 6;
+/// After so many logins in a row that did not reach the gateway, somebody should look.
+const BREAKS: u32 = 3;
+/// Between two questions whether the gateway is there again.
+const LOOKS: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(30)];
+
+/// What a conveyor is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How many phones may ring at once; at least one does.
+    pub at_once: u8,
+    /// What an account may cost in a day.
+    pub limits: Limits,
+    /// Beyond that too: a person said so.
+    pub force: bool,
+}
+
+/// What counts of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Whose phone.
+    pub holder: Box<str>,
+    /// The name people see, uncleaned.
+    pub name: Box<str>,
+    /// Whether it is believed to be online: it is done then, whoever did it.
+    pub online: bool,
+    /// Whether a second login of it can work: it was logged in before, and has not just had its first night
+    /// (protocol.md §4, rule 4).
+    pub can_ring: bool,
+    /// What it has cost lately.
+    pub budget: Option<Box<Budget>>,
+}
+
+impl Facts {
+    /// What counts of this account.
+    pub fn of(account: &Account) -> Self {
+        Self {
+            holder: account.holder.clone(),
+            name: account.name().into(),
+            online: account.presence == Presence::Online,
+            can_ring: account.was_logged_in() && !account.is_first_drop(),
+            budget: account.budget.clone(),
+        }
+    }
+
+    /// Whether nothing of this account has changed that counts here.
+    pub fn are_of(&self, account: &Account) -> bool {
+        let Self { holder, name, online, can_ring, budget } = self;
+        **holder == *account.holder
+            && **name == *account.name()
+            && *online == (account.presence == Presence::Online)
+            && *can_ring == (account.was_logged_in() && !account.is_first_drop())
+            && *budget == account.budget
+    }
+}
+
+/// What can happen to a conveyor.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A person: begin what the preview showed.
+    Start,
+    /// A person: the code on the screen goes to the back.
+    Skip,
+    /// A person: the code on the screen's account leaves the queue.
+    Drop,
+    /// A person: go on after a pause.
+    Resume,
+    /// A person: over.
+    Stop,
+    /// What [`Output::Ring`] or [`Output::Code`] asked for has begun.
+    Begun {
+        /// Whose.
+        wc_id: WcId,
+        /// As which attempt.
+        attempt: AttemptId,
+    },
+    /// It has not: somebody else is at it, or the store has failed.
+    NotBegun {
+        /// Whose.
+        wc_id: WcId,
+    },
+    /// A login told a step: any login of the process, the conveyor knows its own.
+    Told {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        step: LoginStep,
+    },
+    /// What is known of an account changed.
+    Account {
+        /// Which.
+        wc_id: WcId,
+        /// What.
+        facts: Facts,
+    },
+    /// An account is gone from the store.
+    Gone {
+        /// Which.
+        wc_id: WcId,
+    },
+    /// Whether there is a token that the gateway takes, as far as known.
+    Token {
+        /// Whether logins may be sent with it.
+        usable: bool,
+    },
+    /// How the fleet list fares: whether the gateway answers.
+    Fleet(Fleet),
+    /// [`Conveyor::next_wake`] has come.
+    Tick,
+}
+
+/// What is to be done, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Log in as [`Way::Ring`](super::api::Way::Ring); answered by [`Input::Begun`] or [`Input::NotBegun`].
+    Ring(WcId),
+    /// Log in as [`Way::OneCode`](super::api::Way::OneCode); answered likewise.
+    Code(WcId),
+    /// Hide a login; what it still brings counts.
+    Cancel(AttemptId),
+    /// Ask the fleet list, to see whether the gateway is there again.
+    AskList,
+}
+
+/// What an account is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Ring,
+    Code,
+}
+
+/// A login under way.
+#[derive(Clone, Debug)]
+struct Open {
+    asked: Asked,
+    /// `None` until it has begun.
+    attempt: Option<AttemptId>,
+    /// Whether its phone may have been asked.
+    sent: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Row {
+    wc_id: WcId,
+    facts: Facts,
+    place: Place,
+    open: Option<Open>,
+    unscanned: u8,
+    /// Whether its phone was rung in this run: never again.
+    rung: bool,
+    /// Codes asked for in this run.
+    codes: u8,
+    /// What was spent before this run.
+    spent: [u8; 2],
+    /// The number of the last code of its that nobody scanned; 0: none.
+    turn: u64,
+    /// Its code was used up through no fault of its own: it is next.
+    front: bool,
+}
+
+/// Since when the gateway is not there, and when to look.
+#[derive(Clone, Copy, Debug)]
+struct Down {
+    since: Stamp,
+    looks: usize,
+    next: Duration,
+}
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub struct Conveyor {
+    settings: Settings,
+    phase: Phase,
+    /// Sorted by holder, then by name; the order does not change.
+    rows: Vec<Row>,
+    /// Codes that nobody scanned, counted.
+    turns: u64,
+    /// How many of them were before the last sign of somebody being there.
+    round: u64,
+    token: bool,
+    down: Option<Down>,
+    /// Logins in a row that did not reach the gateway.
+    breaks: u32,
+    /// V1 without the platform password: no list can tell whether the gateway is there.
+    blind: bool,
+}
+
+type Outputs = Vec<Output>;
+
+impl Conveyor {
+    /// Plans: who is rung, who gets a code, who rests. Accounts that are online are left out; whoever calls leaves
+    /// out those with an open login.
+    pub fn preview(accounts: impl IntoIterator<Item = (WcId, Facts)>, settings: Settings, now: Now) -> Self {
+        let mut rows: Vec<Row> = accounts
+            .into_iter()
+            .filter(|(_, facts)| !facts.online)
+            .map(|(wc_id, facts)| {
+                let count = |cost| facts.budget.as_ref().map_or(0, |budget| budget.spent(cost, now.wall));
+                let spent = [count(Cost::SecondLogin), count(Cost::Code)];
+                let place = plan(&facts, settings, now);
+                Row {
+                    wc_id,
+                    facts,
+                    place,
+                    open: None,
+                    unscanned: 0,
+                    rung: false,
+                    codes: 0,
+                    spent,
+                    turn: 0,
+                    front: false,
+                }
+            })
+            .collect();
+        rows.sort_by(by_holder);
+        rows.dedup_by(|a, b| a.wc_id == b.wc_id);
+        Self {
+            settings,
+            phase: Phase::Preview,
+            rows,
+            turns: 0,
+            round: 0,
+            token: true,
+            down: None,
+            breaks: 0,
+            blind: false,
+        }
+    }
+
+    /// Where it is.
+    pub const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Its accounts and what it knows of them.
+    pub fn facts(&self) -> impl Iterator<Item = (&WcId, &Facts)> {
+        self.rows.iter().map(|row| (&row.wc_id, &row.facts))
+    }
+
+    /// When to feed it [`Input::Tick`], on the monotonic clock.
+    pub fn next_wake(&self) -> Option<Duration> {
+        self.down.as_ref().filter(|_| self.phase == Phase::Running).map(|down| down.next)
+    }
+
+    /// What it shows.
+    pub fn view(&self) -> ConveyorView {
+        ConveyorView {
+            phase: self.phase,
+            items: self
+                .rows
+                .iter()
+                .map(|row| Item { wc_id: row.wc_id.clone(), place: row.place.clone(), unscanned: row.unscanned })
+                .collect(),
+            shown: self.shown().map(|row| (row.wc_id.clone(), row.open.as_ref().and_then(|open| open.attempt.clone()))),
+            queue: self.queue().into_iter().map(|row| row.wc_id.clone()).collect(),
+        }
+    }
+
+    /// Takes what happened, says what is to be done.
+    pub fn on(&mut self, input: Input, now: Now) -> Outputs {
+        let mut out = Outputs::new();
+        match input {
+            Input::Start => {
+                if self.phase == Phase::Preview {
+                    self.phase = Phase::Running;
+                }
+            }
+            Input::Skip => self.skip(&mut out),
+            Input::Drop => self.drop_shown(&mut out),
+            Input::Resume => {
+                if self.phase == Phase::Paused {
+                    self.phase = Phase::Running;
+                    self.somebody_is_there();
+                    self.breaks = 0;
+                    if let Some(down) = &mut self.down {
+                        down.next = now.mono;
+                    }
+                }
+            }
+            Input::Stop => self.stop(&mut out),
+            Input::Begun { wc_id, attempt } => self.begun(&wc_id, attempt, &mut out),
+            Input::NotBegun { wc_id } => self.not_begun(&wc_id),
+            Input::Told { attempt, step } => self.told(&attempt, &step, now),
+            Input::Account { wc_id, facts } => self.account(&wc_id, facts, &mut out),
+            Input::Gone { wc_id } => self.gone(&wc_id, &mut out),
+            Input::Token { usable } => self.token = usable,
+            Input::Fleet(fleet) => self.fleet(&fleet, now),
+            Input::Tick => self.tick(now, &mut out),
+        }
+        self.advance(now, &mut out);
+        out
+    }
+
+    // ── What a person wishes ─────────────────────────────────────────────────────────────────────────────────────
+
+    fn skip(&mut self, out: &mut Outputs) {
+        let turn = self.turns + 1;
+        let Some(row) = self.shown_mut() else { return };
+        row.hide(out);
+        row.put_last(turn);
+        row.unscanned = row.unscanned.saturating_add(1);
+        self.turns = turn;
+    }
+
+    fn drop_shown(&mut self, out: &mut Outputs) {
+        if let Some(row) = self.shown_mut() {
+            row.hide(out);
+            row.place = Place::Left(Reason::Cancelled);
+        }
+    }
+
+    fn stop(&mut self, out: &mut Outputs) {
+        for row in &mut self.rows {
+            row.hide(out);
+            if !row.is_settled() {
+                row.place = Place::Left(Reason::Cancelled);
+            }
+        }
+        self.phase = Phase::Done;
+    }
+
+    // ── What becomes of logins ───────────────────────────────────────────────────────────────────────────────────
+
+    fn begun(&mut self, wc_id: &WcId, attempt: AttemptId, out: &mut Outputs) {
+        let open = self.row_mut(wc_id).and_then(|row| row.open.as_mut()).filter(|open| open.attempt.is_none());
+        match open {
+            Some(open) => open.attempt = Some(attempt),
+            // Nobody waits for it any more.
+            None => out.push(Output::Cancel(attempt)),
+        }
+    }
+
+    fn not_begun(&mut self, wc_id: &WcId) {
+        let turn = self.turns + 1;
+        let Some(row) = self.row_mut(wc_id) else { return };
+        if row.open.as_ref().is_none_or(|open| open.attempt.is_some()) {
+            return;
+        }
+        row.open = None;
+        if !row.is_settled() {
+            row.put_last(turn);
+            self.turns = turn;
+        }
+    }
+
+    fn told(&mut self, attempt: &AttemptId, step: &LoginStep, now: Now) {
+        // Whoever scanned is logged in, whose code it was does not matter.
+        if let LoginStep::WrongAccount { wc_id, .. } = step {
+            self.somebody_is_there();
+            if let Some(row) = self.row_mut(wc_id) {
+                row.done();
+            }
+        }
+        let own = |row: &&mut Row| row.open.as_ref().is_some_and(|open| open.attempt.as_ref() == Some(attempt));
+        let Some(row) = self.rows.iter_mut().find(own) else { return };
+        let Some(asked) = row.open.as_ref().map(|open| open.asked) else { return };
+        if step.ends() && row.is_settled() {
+            // It was settled by other means while its phone rang.
+            row.open = None;
+            return;
+        }
+        match step {
+            LoginStep::Started { .. }
+            | LoginStep::Resumed { .. }
+            | LoginStep::Requesting { .. }
+            | LoginStep::SteppedDown { .. }
+            | LoginStep::WaitingForToken
+            | LoginStep::SecondLoginFailed { .. }
+            | LoginStep::Qr { .. }
+            | LoginStep::NoPicture { .. }
+            | LoginStep::Waiting
+            | LoginStep::PollBroken { .. }
+            | LoginStep::Expired { renewing: true } => {}
+            LoginStep::SecondLoginSent { .. } => {
+                if let Some(open) = &mut row.open {
+                    open.sent = true;
+                }
+            }
+            LoginStep::Scanned | LoginStep::VerifyCodeRequired { .. } | LoginStep::DeviceVerification { .. } => {
+                self.somebody_is_there();
+            }
+            // Superseded: another login of the account succeeded.
+            LoginStep::LoggedIn { .. } | LoginStep::Adopted { .. } | LoginStep::Superseded => {
+                row.open = None;
+                row.done();
+                self.breaks = 0;
+                self.somebody_is_there();
+            }
+            LoginStep::WrongAccount { .. } => {
+                row.open = None;
+                row.place = Place::WaitsForCode;
+                row.front = true;
+            }
+            LoginStep::Cancelled => {
+                row.open = None;
+                row.place = Place::Left(Reason::Cancelled);
+            }
+            LoginStep::Expired { renewing: false } => self.nobody_acted(attempt),
+            LoginStep::OverBudget { over, .. } => {
+                row.open = None;
+                row.place = match (asked, over) {
+                    (Asked::Ring, Over::Spent { .. }) => Place::WaitsForCode,
+                    (Asked::Ring | Asked::Code, Over::Resting { .. }) | (Asked::Code, Over::Spent { .. }) => {
+                        Place::Left(Reason::Resting)
+                    }
+                };
+            }
+            LoginStep::Failed { reason, .. } => self.failed(attempt, asked, *reason, now),
+        }
+    }
+
+    /// The dialog or the code ran out.
+    fn nobody_acted(&mut self, attempt: &AttemptId) {
+        let turn = self.turns + 1;
+        let Some(row) = self.rows.iter_mut().find(|row| row.is_of(attempt)) else { return };
+        match row.open.take().map(|open| open.asked) {
+            // Its code has not had a turn yet.
+            Some(Asked::Ring) => row.place = Place::WaitsForCode,
+            Some(Asked::Code) => {
+                row.put_last(turn);
+                row.unscanned = row.unscanned.saturating_add(1);
+                self.turns = turn;
+            }
+            None => {}
+        }
+    }
+
+    fn failed(&mut self, attempt: &AttemptId, asked: Asked, reason: Reason, now: Now) {
+        let Some(row) = self.rows.iter_mut().find(|row| row.is_of(attempt)) else { return };
+        let sent = row.open.as_ref().is_some_and(|open| open.sent);
+        match reason {
+            // Nothing was wrong with the account: its turn comes again, but no phone is rung twice.
+            Reason::GatewayDown | Reason::TokenRejected => {
+                row.open = None;
+                if asked == Asked::Ring && !sent {
+                    row.rung = false;
+                    row.place = Place::WaitsToRing;
+                } else {
+                    row.place = Place::WaitsForCode;
+                    row.front = asked == Asked::Code;
+                }
+                if reason == Reason::GatewayDown {
+                    self.breaks = self.breaks.saturating_add(1);
+                    self.down(now.wall, now);
+                    if self.breaks >= BREAKS {
+                        self.phase = Phase::Paused;
+                    }
+                }
+            }
+            // No account can log in now: somebody has to see to the platform first.
+            Reason::SlotsFull | Reason::PlatformFrozen | Reason::PlatformExpired => {
+                row.open = None;
+                row.place = Place::WaitsForCode;
+                row.front = asked == Asked::Code;
+                self.phase = Phase::Paused;
+            }
+            // The gateway's words do not tell a person's no from a failure (protocol.md §6), so a scan may still
+            // work, as on the ladder. And nobody can scan a code that cannot be seen.
+            _ if asked == Asked::Ring => {
+                row.open = None;
+                row.place = Place::WaitsForCode;
+            }
+            Reason::NobodyScanned | Reason::ImageFailed | Reason::Interrupted => self.nobody_acted(attempt),
+            Reason::Refused
+            | Reason::Cancelled
+            | Reason::VerificationNeeded
+            | Reason::WrongAccount
+            | Reason::ProxyFailed
+            | Reason::Superseded
+            | Reason::Abandoned
+            | Reason::Resting
+            | Reason::GatewaySaid
+            | Reason::LoginInterrupted
+            | Reason::NeedsPassword
+            | Reason::Dropped
+            | Reason::TakenOffline => {
+                row.open = None;
+                row.place = Place::Left(reason);
+            }
+        }
+    }
+
+    // ── What is known of accounts and gateway ────────────────────────────────────────────────────────────────────
+
+    fn account(&mut self, wc_id: &WcId, facts: Facts, out: &mut Outputs) {
+        let planned = self.phase == Phase::Preview;
+        let Some(row) = self.row_mut(wc_id) else { return };
+        row.facts = facts;
+        if !row.facts.online || matches!(row.place, Place::Done | Place::Resting { .. }) {
+            return;
+        }
+        if planned {
+            self.rows.retain(|row| row.wc_id != *wc_id);
+            return;
+        }
+        // A code that nobody needs any more makes room; a dialog ends by itself.
+        if row.open.as_ref().is_some_and(|open| open.asked == Asked::Code) {
+            row.hide(out);
+        }
+        row.done();
+        self.breaks = 0;
+        self.somebody_is_there();
+    }
+
+    fn gone(&mut self, wc_id: &WcId, out: &mut Outputs) {
+        if let Some(row) = self.row_mut(wc_id) {
+            row.hide(out);
+        }
+        self.rows.retain(|row| row.wc_id != *wc_id);
+    }
+
+    fn fleet(&mut self, fleet: &Fleet, now: Now) {
+        match fleet {
+            Fleet::Asking => {}
+            Fleet::Ok { at } => {
+                if self.down.is_some_and(|down| *at >= down.since) {
+                    self.down = None;
+                }
+            }
+            Fleet::Failing { reason: Reason::GatewayDown, .. } => self.down(now.wall, now),
+            // It answers, whatever it says.
+            Fleet::Failing { .. } => self.down = None,
+            Fleet::NeedsPassword => self.blind = true,
+        }
+    }
+
+    fn down(&mut self, since: Stamp, now: Now) {
+        if self.down.is_none() {
+            self.down = Some(Down { since, looks: 0, next: now.mono + pause(0) });
+        }
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Outputs) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let Some(down) = self.down.as_mut().filter(|down| now.mono >= down.next) else { return };
+        if self.blind {
+            self.down = None;
+            return;
+        }
+        down.looks = down.looks.saturating_add(1);
+        down.next = now.mono + pause(down.looks);
+        out.push(Output::AskList);
+    }
+
+    // ── Going on ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Sends what may be sent now.
+    fn advance(&mut self, now: Now, out: &mut Outputs) {
+        if self.phase == Phase::Running && self.token && self.down.is_none() {
+            self.ring(now, out);
+            self.show(now, out);
+        }
+        let started = matches!(self.phase, Phase::Running | Phase::Paused);
+        if started && self.rows.iter().all(Row::is_settled) {
+            self.phase = Phase::Done;
+        }
+    }
+
+    fn ring(&mut self, now: Now, out: &mut Outputs) {
+        let settings = self.settings;
+        let at_once = usize::from(settings.at_once.max(1));
+        let mut ringing = self.rows.iter().filter(|row| row.is_asked(Asked::Ring)).count();
+        for row in self.rows.iter_mut().filter(|row| row.place == Place::WaitsToRing) {
+            if ringing >= at_once {
+                return;
+            }
+            if row.rung || !row.facts.can_ring || row.over(Cost::SecondLogin, settings, now).is_some() {
+                row.place = Place::WaitsForCode;
+                continue;
+            }
+            row.rung = true;
+            row.place = Place::Ringing;
+            row.open = Some(Open { asked: Asked::Ring, attempt: None, sent: false });
+            out.push(Output::Ring(row.wc_id.clone()));
+            ringing += 1;
+        }
+    }
+
+    fn show(&mut self, now: Now, out: &mut Outputs) {
+        let settings = self.settings;
+        while self.shown().is_none() {
+            let Some(head) = self.queue().first().map(|row| row.wc_id.clone()) else { return };
+            let (round, ringing) = (self.round, self.rings());
+            let Some(row) = self.row_mut(&head) else { return };
+            if row.codes >= CODES {
+                row.place = Place::Left(Reason::NobodyScanned);
+                continue;
+            }
+            if row.over(Cost::Code, settings, now).is_some() {
+                row.place = Place::Left(Reason::Resting);
+                continue;
+            }
+            // Everybody who waits had a turn, and nobody came. While phones ring, somebody still may.
+            if row.turn > round && !row.front {
+                if !ringing {
+                    self.phase = Phase::Paused;
+                }
+                return;
+            }
+            row.codes = row.codes.saturating_add(1);
+            row.front = false;
+            row.place = Place::Shown;
+            row.open = Some(Open { asked: Asked::Code, attempt: None, sent: true });
+            out.push(Output::Code(head));
+        }
+    }
+
+    fn somebody_is_there(&mut self) {
+        self.round = self.turns;
+    }
+
+    /// Whether a second login is out or still to come.
+    fn rings(&self) -> bool {
+        self.rows.iter().any(|row| matches!(row.place, Place::Ringing | Place::WaitsToRing))
+    }
+
+    // ── Rows ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    fn row_mut(&mut self, wc_id: &WcId) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| row.wc_id == *wc_id)
+    }
+
+    fn shown(&self) -> Option<&Row> {
+        self.rows.iter().find(|row| row.is_asked(Asked::Code))
+    }
+
+    fn shown_mut(&mut self) -> Option<&mut Row> {
+        self.rows.iter_mut().find(|row| row.is_asked(Asked::Code))
+    }
+
+    /// Those that wait for their code: whose code was used up first, then those that have had none yet by holder and
+    /// name, then the others as they had theirs.
+    fn queue(&self) -> Vec<&Row> {
+        let mut queue: Vec<&Row> =
+            self.rows.iter().filter(|row| row.place == Place::WaitsForCode && row.open.is_none()).collect();
+        queue.sort_by_key(|row| (!row.front, row.turn));
+        queue
+    }
+}
+
+impl Row {
+    const fn is_settled(&self) -> bool {
+        matches!(self.place, Place::Done | Place::Left(_) | Place::Resting { .. })
+    }
+
+    fn is_asked(&self, asked: Asked) -> bool {
+        self.open.as_ref().is_some_and(|open| open.asked == asked)
+    }
+
+    fn is_of(&self, attempt: &AttemptId) -> bool {
+        self.open.as_ref().is_some_and(|open| open.attempt.as_ref() == Some(attempt))
+    }
+
+    /// Online.
+    fn done(&mut self) {
+        if !matches!(self.place, Place::Resting { .. }) {
+            self.place = Place::Done;
+        }
+    }
+
+    /// Its login goes on unseen; one that has not begun yet is cancelled when it has.
+    fn hide(&mut self, out: &mut Outputs) {
+        if let Some(Open { attempt: Some(attempt), .. }) = self.open.take() {
+            out.push(Output::Cancel(attempt));
+        }
+    }
+
+    const fn put_last(&mut self, turn: u64) {
+        self.place = Place::WaitsForCode;
+        self.front = false;
+        self.turn = turn;
+    }
+
+    /// Why one more of a kind is too much.
+    fn over(&self, cost: Cost, settings: Settings, now: Now) -> Option<Over> {
+        if settings.force {
+            return None;
+        }
+        // The code after a failed second login is the same wish's: the rest after that failure is for the next one.
+        let mut budget = self.facts.budget.as_deref().cloned().unwrap_or_default();
+        if self.rung {
+            budget.rests_until = None;
+        }
+        budget.over(cost, settings.limits, now.wall).or_else(|| {
+            // The store may be behind what this run has sent.
+            let [rings, codes] = self.spent;
+            let (before, sent, limit) = match cost {
+                Cost::SecondLogin => (rings, u8::from(self.rung), settings.limits.second_logins),
+                Cost::Code => (codes, self.codes, settings.limits.codes),
+            };
+            let spent = before.saturating_add(sent);
+            (spent >= limit).then(|| Over::Spent { cost, next: spent.saturating_add(1), limit, free_at: now.wall })
+        })
+    }
+}
+
+/// Where an account begins.
+fn plan(facts: &Facts, settings: Settings, now: Now) -> Place {
+    let begins = if facts.can_ring { Place::WaitsToRing } else { Place::WaitsForCode };
+    if settings.force {
+        return begins;
+    }
+    let budget = facts.budget.as_deref().cloned().unwrap_or_default();
+    let ring = facts.can_ring.then(|| budget.over(Cost::SecondLogin, settings.limits, now.wall));
+    let code = budget.over(Cost::Code, settings.limits, now.wall);
+    match (ring, code) {
+        (Some(Some(Over::Resting { until })), _) | (_, Some(Over::Resting { until })) => Place::Resting { until },
+        (Some(None), _) => Place::WaitsToRing,
+        (Some(Some(Over::Spent { .. })) | None, None) => Place::WaitsForCode,
+        (Some(Some(Over::Spent { free_at: ring, .. })), Some(Over::Spent { free_at: code, .. })) => {
+            Place::Resting { until: ring.min(code) }
+        }
+        (None, Some(Over::Spent { free_at, .. })) => Place::Resting { until: free_at },
+    }
+}
+
+/// By holder, then by name; those without a holder last.
+fn by_holder(a: &Row, b: &Row) -> Ordering {
+    let key = |row: &Row| (row.facts.holder.trim().is_empty(), row.facts.holder.clone(), row.facts.name.clone());
+    key(a).cmp(&key(b)).then_with(|| a.wc_id.cmp(&b.wc_id))
+}
+
+fn pause(looks: usize) -> Duration {
+    LOOKS.get(looks).or(LOOKS.last()).copied().unwrap_or(Duration::from_secs(30))
+}
