@@ -61,6 +61,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         keymap: Keymap::default(),
         colour: colour(),
         qr_layout: args.qr_layout.unwrap_or_default(),
+        limits: crate::model::Limits::default(),
         terminal: tui::capabilities::of_process(),
         accounts: accounts.clone(),
         counts: None,
