@@ -14,6 +14,8 @@ mod keys;
 mod kit;
 #[path = "screens/layouts.rs"]
 mod layouts;
+#[path = "screens/panes.rs"]
+mod panes;
 #[path = "screens/pictures.rs"]
 mod pictures;
 #[path = "screens/properties.rs"]

@@ -15,6 +15,10 @@ pub enum Happening {
     WIdChanged,
     /// It is off line.
     Dropped,
+    /// It is off line as every account is once, on its first day.
+    FirstDrop,
+    /// So many are off line at once.
+    MassDrop(u32),
     /// It is online again without us.
     Recovered,
     /// We took it off line.
@@ -37,6 +41,10 @@ pub enum Happening {
     ListFailing,
     /// The fleet list is back.
     ListBack,
+    /// The gateway has an outage.
+    Outage,
+    /// The outage is over.
+    OutageOver,
     /// The token is refused.
     TokenRejected,
 }
@@ -49,6 +57,8 @@ impl Happening {
             Self::Adopted => "ui.event.adopted",
             Self::WIdChanged => "ui.event.w_id_changed",
             Self::Dropped => "ui.event.dropped",
+            Self::FirstDrop => "ui.event.first_drop",
+            Self::MassDrop(_) => "ui.event.mass_drop",
             Self::Recovered => "ui.event.recovered",
             Self::TakenOffline => "ui.event.taken_offline",
             Self::Code => "ui.event.code",
@@ -60,6 +70,8 @@ impl Happening {
             Self::Resumed => "ui.event.resumed",
             Self::ListFailing => "ui.event.list_failing",
             Self::ListBack => "ui.event.list_back",
+            Self::Outage => "ui.event.outage",
+            Self::OutageOver => "ui.event.outage_over",
             Self::TokenRejected => "ui.event.token_rejected",
         }
     }

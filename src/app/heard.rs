@@ -8,7 +8,7 @@ use super::{Effect, accounts, notify};
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
-use crate::model::{Now, Reason, Stamp};
+use crate::model::{Account, Now, Reason, Stamp};
 
 /// Takes one event in.
 pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
@@ -50,6 +50,8 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             if reason == Reason::TakenOffline {
                 // Our own doing is told as such, and once: `TakenOffline` may come beside it.
                 taken_offline(state, at, &name);
+            } else if state.accounts.get(&wc_id).is_some_and(Account::is_first_drop) {
+                state.note(at, Happening::FirstDrop, &name, None);
             } else {
                 state.note(at, Happening::Dropped, &name, (reason != Reason::Dropped).then_some(reason));
             }
@@ -72,14 +74,13 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.awaited = None;
             state.complain(clean(&message).into_owned());
         }
-        Event::MassDrop { .. }
-        | Event::Outage { .. }
-        | Event::OutageOver { .. }
-        | Event::OfflineReason { .. }
-        | Event::Conveyor(_)
-        | Event::History(_)
-        | Event::Strips(_)
-        | Event::Stopped => {}
+        Event::MassDrop { wc_ids, at } => state.mass_dropped(wc_ids.len(), at),
+        Event::Outage { since, at } => state.outage_began(since, at),
+        Event::OutageOver { since: _, at } => state.outage_ended(at),
+        Event::OfflineReason { wc_id, words, at } => state.told_why(wc_id, words, at, now),
+        Event::History(history) => state.take_history(history),
+        Event::Strips(strips) => state.strips.take(strips),
+        Event::Conveyor(_) | Event::Stopped => {}
     }
     effects
 }

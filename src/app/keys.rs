@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::accounts::Filter;
+use super::edit::EditForm;
 use super::heard::open_sign_in;
 use super::logins::Stage;
 use super::popup::{HELP_HEAD, Popup, help_lines};
@@ -17,7 +18,7 @@ use crate::config::qr_layout::QrLayout;
 use crate::engine::api::{Command, Way};
 use crate::i18n::{t, tf};
 use crate::model::text::clean;
-use crate::model::{Now, Presence, WcId};
+use crate::model::{Dialect, Now, Presence, WcId};
 
 /// The engine is told at most this often that somebody is there.
 const TELL: Duration = Duration::from_secs(30);
@@ -48,7 +49,7 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     let letter = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
     let field = state.sign_in.is_some()
         || state.verifying()
-        || state.popup.as_ref().is_some_and(|shown| matches!(shown.popup, Popup::Add { .. }));
+        || state.popup.as_ref().is_some_and(|shown| matches!(shown.popup, Popup::Add { .. } | Popup::Edit(_)));
     match action.filter(|_| !(letter && field)) {
         Some(Action::Interrupt) => return interrupt(state, now),
         Some(Action::Repaint) => {
@@ -95,12 +96,17 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 /// Takes a paste: into the field on top, or nowhere.
 pub(super) fn paste(state: &mut State, text: &str) {
     if let Some(shown) = &mut state.popup {
-        if let Popup::Add { field, wrong } = &mut shown.popup
-            && shown.drawn
-        {
-            field.paste(text);
-            *wrong = None;
-            state.dirty = true;
+        match &mut shown.popup {
+            Popup::Add { field, wrong } if shown.drawn => {
+                field.paste(text);
+                *wrong = None;
+                state.dirty = true;
+            }
+            Popup::Edit(form) if shown.drawn => {
+                form.paste(text);
+                state.dirty = true;
+            }
+            _ => {}
         }
     } else if let Some(form) = &mut state.sign_in {
         state.dirty |= state.sign_in_drawn && form.paste(text);
@@ -183,6 +189,8 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                 }
             }
         },
+        Popup::Edit(_) => return super::edit::key(state, key),
+        Popup::History(_) => return super::history::key(state, key, action, now),
         Popup::Offline { wc_id } => {
             if yes {
                 let wc_ids = vec![wc_id.clone()];
@@ -321,10 +329,15 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         | Action::Conveyor
         | Action::Skip
         | Action::DropFromQueue
-        | Action::Edit
-        | Action::Filter
-        | Action::History
-        | Action::OfflineReason => {}
+        | Action::Filter => {}
+        Action::Edit => {
+            if let Some(account) = state.account().filter(|_| is_sure(state)) {
+                let form = EditForm::new(account, state.dialect == Dialect::V3);
+                state.open(Popup::Edit(Box::new(form)));
+            }
+        }
+        Action::History => return state.open_history(selected_wc_id(state), now),
+        Action::OfflineReason => return offline_reason(state, now),
         Action::Refresh => return vec![Effect::Engine(Command::Refresh)],
         Action::CopyWId => return copy_w_id(state, now),
         Action::CopyWcId => {
@@ -354,6 +367,21 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Asks why the selected account is off line.
+fn offline_reason(state: &mut State, now: Now) -> Vec<Effect> {
+    let Some(account) = state.account() else { return Vec::new() };
+    if state.dialect != Dialect::V3 {
+        say(state, "ui.toast.only_v3", now);
+    } else if account.presence != Presence::Offline {
+        say(state, "ui.toast.not_offline", now);
+    } else {
+        let wc_id = account.wc_id.clone();
+        say(state, "ui.toast.asking_reason", now);
+        return vec![Effect::Engine(Command::OfflineReason { wc_id })];
+    }
+    Vec::new()
+}
+
 fn say(state: &mut State, key: &str, now: Now) {
     let text = t(state.lang, key).into_owned();
     state.say(text, now);
@@ -368,8 +396,8 @@ fn selected_wc_id(state: &State) -> Option<WcId> {
 
 fn page(state: &State) -> isize {
     let layout = state.layout();
-    let pane = if state.focus == Pane::Events { layout.events } else { layout.accounts };
-    isize::try_from(layout.rows_in(pane)).unwrap_or(1).max(1)
+    let rows = if state.focus == Pane::Events { layout.rows_in(layout.events) } else { state.list_rows() };
+    isize::try_from(rows).unwrap_or(1).max(1)
 }
 
 fn step(state: &mut State, by: isize) {

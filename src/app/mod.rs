@@ -3,10 +3,13 @@
 pub mod accounts;
 pub mod capabilities;
 pub mod drawing;
+pub mod edit;
 pub mod effect;
 pub mod events;
 pub mod field;
+mod gateway_news;
 mod heard;
+pub mod history;
 mod keys;
 pub mod layout;
 pub mod logins;
@@ -15,11 +18,12 @@ mod notify;
 pub mod popup;
 pub mod sign_in;
 pub mod state;
+pub mod strips;
 pub mod update;
 
 // What the face needs to read the state, so that it has to know nobody behind the mind.
 pub use crate::action::Action;
-pub use crate::engine::api::{Code, Fleet, Token};
+pub use crate::engine::api::{Code, Figures, Fleet, History, HistoryLine, Strip, Token};
 pub use capabilities::{Capabilities, Multiplexer, Palette};
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;

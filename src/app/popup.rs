@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
+use super::edit::EditForm;
 use super::field::Field;
+use super::history::HistoryView;
 use super::logins::LoginNumber;
 use crate::action::{Info, Scope, TABLE};
 use crate::engine::api::Code;
@@ -24,6 +26,10 @@ pub enum Popup {
         /// The locale key of what is wrong with it.
         wrong: Option<&'static str>,
     },
+    /// What people set of an account.
+    Edit(Box<EditForm>),
+    /// What happened; it takes the whole screen.
+    History(Box<HistoryView>),
     /// Whether to take an account off line.
     Offline {
         /// Which.

@@ -1,20 +1,23 @@
 //! What the TUI knows.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::capabilities::Capabilities;
 use super::events::{EventLine, Events, Happening};
+use super::history::Day;
 use super::layout::Layout;
 use super::logins::{Login, LoginNumber, Logins, Stage};
 use super::popup::{Popup, Shown};
 use super::sign_in::SignIn;
+use super::strips::Strips;
 use crate::config::keymap::Keymap;
 use crate::config::qr_layout::QrLayout;
 use crate::engine::api::{Code, Fleet, Token};
 use crate::i18n::{Lang, t};
-use crate::model::{Account, Dialect, Now, Reason, Stamp, WcId};
+use crate::model::{Account, Dialect, Limits, Now, Reason, Stamp, WcId};
 
 /// A pane that can have the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -78,6 +81,8 @@ pub struct Start {
     pub accounts: Vec<Account>,
     /// How many are online, offline, unknown, if `accounts` are only the first ones in their order; the engine tells all.
     pub counts: Option<[usize; 3]>,
+    /// What an account may cost in a day.
+    pub limits: Limits,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
 }
@@ -111,6 +116,13 @@ pub struct State {
     /// Since when the fleet list is stale, if it is: kept while it is being asked again.
     pub(crate) stale_since: Option<Stamp>,
     pub(crate) token: Option<Token>,
+    /// Since when the gateway has an outage, if it has.
+    pub(crate) outage: Option<Stamp>,
+    /// What the gateway said of why an account is off line, and when.
+    pub(crate) offline_words: HashMap<WcId, (Option<Box<str>>, Stamp)>,
+    pub(crate) strips: Strips,
+    pub(crate) day: Day,
+    pub(crate) limits: Limits,
     pub(crate) focus: Pane,
     pub(crate) selected: Selected,
     /// The selection as a frame last showed it, moved along by keys: what reaches a phone needs it to be the selection.
@@ -166,6 +178,7 @@ impl State {
             size: start.size,
             terminal: start.terminal,
             qr_layout: start.qr_layout,
+            limits: start.limits,
             ..Self::default()
         };
         if start.qr_layout == QrLayout::Image {
@@ -197,7 +210,9 @@ impl State {
         let png = self.pngs.iter().filter_map(|(number, _)| self.logins.get(*number)?.deadline).min().map(|deadline| {
             Duration::from_millis(u64::try_from(deadline.ms_since(now.wall)).unwrap_or(0).clamp(1, 60_000))
         });
-        [toast, order, second, spin, png].into_iter().flatten().min()
+        let strips = self.strips.due().map(until);
+        let history = self.history_wake(now);
+        [toast, order, second, spin, png, strips, history].into_iter().flatten().min()
     }
 
     /// Whether a spinner is on the screen.
@@ -206,7 +221,10 @@ impl State {
             return form.waiting.is_some();
         }
         self.visible_login().is_some_and(Login::spins)
-            || (self.fleet == Some(Fleet::Asking) && !self.shows_full_screen() && self.size.1 >= 4)
+            || (self.fleet == Some(Fleet::Asking)
+                && self.history().is_none()
+                && !self.shows_full_screen()
+                && self.size.1 >= 4)
     }
 
     /// The panes of the screen as it is now.
@@ -230,7 +248,9 @@ impl State {
 
     /// The selected row's open login, if its pane is on the screen.
     pub(crate) fn visible_login(&self) -> Option<&Login> {
-        let shown = self.sign_in.is_none() && (self.full_screen || !self.layout().single || self.focus == Pane::Login);
+        let shown = self.sign_in.is_none()
+            && self.history().is_none()
+            && (self.full_screen || !self.layout().single || self.focus == Pane::Login);
         self.login().filter(|_| shown)
     }
 
@@ -308,7 +328,7 @@ impl State {
         };
         self.last_row = row;
         let layout = self.layout();
-        let page = layout.rows_in(layout.accounts).max(1);
+        let page = self.list_rows().max(1);
         self.top = self.top.min(row).max((row + 1).saturating_sub(page)).min(rows.saturating_sub(page));
         let page = layout.rows_in(layout.events).max(1);
         self.events_top = self.events_top.min(self.events.len().saturating_sub(page));

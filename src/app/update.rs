@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::events::Events;
 use super::heard::heard;
+use super::history::Day;
 use super::keys::{key, paste};
 use super::logins::{LoginNumber, Logins, Stage};
 use super::state::{HAND, State};
+use super::strips::Strips;
 use super::{Effect, Msg};
 use crate::engine::api::Code;
 use crate::i18n::t;
@@ -90,6 +92,8 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
         state.dirty = true;
     }
     state.settle();
+    effects.extend(state.follow_strips(now));
+    effects.extend(state.follow_day(now));
     effects.extend(dead_pngs(state, now));
     effects
 }
@@ -126,6 +130,7 @@ fn tick(state: &mut State, now: Now) {
         state.dirty = true;
     }
     // A countdown's second, its end, or a spinner's frame.
+    state.dirty |= state.history().is_some_and(|view| view.spins(now));
     state.dirty |= state.spins() || state.visible_login().is_some_and(|login| login.deadline.is_some());
 }
 
@@ -139,9 +144,14 @@ fn signed_in(state: &mut State, profile: String, now: Now) {
             state.events = Events::default();
             state.fleet = None;
             state.stale_since = None;
+            state.offline_words.clear();
         }
         (state.gateway, state.dialect, state.platform_account) = (gateway, dialect, account);
     }
+    // Another engine: it knows nothing of what was asked.
+    state.strips = Strips::default();
+    state.day = Day::default();
+    state.outage = None;
     state.profile = Some(profile);
     state.token = None;
     state.sign_in_offered = false;

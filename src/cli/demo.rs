@@ -16,11 +16,14 @@ use crate::config::{Config, Env, Notify, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal, Role};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
-use crate::model::{Account, Presence, Source, Stamp, WId, WcId};
+use crate::model::{Dialect, Stamp};
 use crate::qr;
 use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
-use crate::store::{Edit, Scope, Store, Verdict};
+use crate::store::{Scope, Store};
 use crate::tui::{self, DemoPhone, Inbox, Msg, Start};
+
+mod past;
+mod people;
 
 /// The demo's profile.
 const PROFILE: &str = "demo";
@@ -30,6 +33,9 @@ const INTERVAL: Duration = Duration::from_secs(3);
 /// Runs the demo.
 pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let setup = setup(args, lang)?;
+    let dialect = setup.dialect;
+    // V1's list wants it; a dummy, as all of the demo.
+    let password = (dialect == Dialect::V1).then(|| SecretString::from(setup.password.as_str()));
     let wall_offset_ms = match &args.at {
         Some(text) => {
             let at =
@@ -43,17 +49,18 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         tempfile::Builder::new().prefix("saoma-demo-").tempdir().map_err(|error| Failure::io("tmp", &error))?;
     let runtime = runtime()?;
     let (simulator, store, accounts) = runtime.block_on(async {
-        let known = setup.accounts.clone();
+        let (known, seed) = (setup.accounts.clone(), setup.seed);
         let simulator = Simulator::start(setup).await.map_err(|error| Failure::io("127.0.0.1", &error))?;
         let store = open(folder.path(), &simulator, lang).await?;
         let at = now().plus_ms(wall_offset_ms);
-        let accounts = fill(&store, &simulator, &known, at).await.map_err(|error| Failure::store(lang, &error))?;
+        let accounts =
+            past::fill(&store, &simulator, &known, seed, at).await.map_err(|error| Failure::store(lang, &error))?;
         Ok::<_, Failure>((simulator, store, accounts))
     })?;
     let start = Start {
         profile: Some(PROFILE.to_owned()),
         gateway: simulator.url().to_owned(),
-        dialect: crate::model::Dialect::V2,
+        dialect,
         account: simulator.account().to_owned(),
         lang,
         offset_seconds,
@@ -61,6 +68,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         keymap: Keymap::default(),
         colour: colour(),
         qr_layout: args.qr_layout.unwrap_or_default(),
+        limits: crate::model::Limits::default(),
         terminal: tui::capabilities::of_process(),
         accounts: accounts.clone(),
         counts: None,
@@ -69,8 +77,8 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let parts = Parts {
         options: Options {
             account: simulator.account().to_owned(),
-            dialect: crate::model::Dialect::V2,
-            password: None,
+            dialect,
+            password,
             has_token: true,
             interval: Some(INTERVAL),
             offline_after: 2,
@@ -85,7 +93,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         },
         gateway: gateway::Options {
             base: simulator.url().to_owned(),
-            dialect: crate::model::Dialect::V2,
+            dialect,
             token: Some(SecretString::from(simulator.token())),
             http_proxy: None,
         },
@@ -123,19 +131,28 @@ fn bare_context(lang: Lang, folder: &Path) -> Result<Context, Failure> {
 
 fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {
     let mut setup = demo_setup(args.seed.unwrap_or(1));
+    setup.accounts.extend(people::more());
     if let Some(path) = &args.scenario {
         let bad = |detail: String| {
             let file = path.display().to_string();
             Failure::usage(tf(lang, "cli.demo.bad_scenario", &[("file", &file), ("detail", &detail)]))
         };
         let built_in = path.to_str().and_then(Scenario::built_in);
-        let scenario = match built_in {
+        let (built_in, scenario) = (built_in.is_some(), built_in);
+        let scenario = match scenario {
             Some(scenario) => scenario,
             None => {
                 let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
                 Scenario::parse(&text).map_err(|error| bad(error.to_string()))?
             }
         };
+        if built_in || !scenario.accounts.is_empty() || scenario.demo_accounts || scenario.generated.is_some() {
+            // Who is there is the scenario's to say.
+            setup.accounts.clear();
+            if scenario.demo_accounts {
+                setup.accounts = people::more();
+            }
+        }
         scenario.apply(&mut setup).map_err(|error| bad(error.to_string()))?;
     }
     if let Some(seed) = args.seed {
@@ -154,45 +171,6 @@ async fn open(folder: &Path, simulator: &Simulator, lang: Lang) -> Result<Store,
     let profile = gateway::profile_id(simulator.account(), simulator.url());
     let scope = Scope { profile, name: PROFILE.to_owned(), cause: "screen", receivers: Vec::new() };
     Store::open(&folder.join("saoma.db"), scope).await.map_err(|error| Failure::store(lang, &error))
-}
-
-/// What an operator would have by now: accounts with names, holders and the wIds of their last logins, some online,
-/// some dropped.
-async fn fill(
-    store: &Store,
-    simulator: &Simulator,
-    known: &[crate::simulator::SimAccount],
-    at: Stamp,
-) -> crate::store::Result<Vec<Account>> {
-    let online = simulator.online();
-    let live = |wc_id: &WcId| online.iter().find(|(id, _)| id == wc_id).map(|(_, w_id)| w_id.clone());
-    let holders = ["Wang Fang", "李强", "Wang Fang", "Chen Jie"];
-    let mut edits = Vec::new();
-    let mut verdicts = Vec::new();
-    for (number, account) in known.iter().filter(|account| account.known).enumerate() {
-        let wc_id = WcId::from(account.wc_id.as_str());
-        let w_id = live(&wc_id);
-        let holder = holders.get(number % holders.len()).copied().unwrap_or_default();
-        let edit = Edit {
-            w_id: Some(w_id.clone().unwrap_or_else(|| former_w_id(number))),
-            nick_name: Some(account.nick_name.as_str().into()),
-            w_account: Some(account.w_account.as_str().into()),
-            holder: Some(holder.into()),
-            ..Edit::default()
-        };
-        edits.push((wc_id.clone(), edit));
-        let presence = if w_id.is_some() { Presence::Online } else { Presence::Offline };
-        verdicts.push(Verdict { wc_id, presence, source: Source::List, at, reason: None });
-    }
-    store.import(&edits, at.plus_ms(-30 * 86_400_000)).await?;
-    store.note_list(at, &verdicts, &[], &[]).await?;
-    store.confirm_w_ids(&online).await?;
-    store.accounts().await
-}
-
-/// The wId under which an account that dropped was online before: it was signed in once, so second login is open to it.
-fn former_w_id(number: usize) -> WId {
-    WId::new(format!("5a0a0000-0000-4000-8000-{number:012}"))
 }
 
 /// The digits: what the simulated phones do.

@@ -122,6 +122,7 @@ fn start(context: &Context, profile: Option<&Profile>, first: Option<&FirstAccou
         keymap: keymap(context)?,
         colour: colour(),
         qr_layout: context.config.ui.qr_layout.value,
+        limits: crate::model::Limits::default(),
         terminal: tui::capabilities::of_process(),
         accounts: first.map(|first| first.accounts.clone()).unwrap_or_default(),
         counts: first.filter(|first| !first.is_all()).map(|first| [first.online, first.offline, first.unknown]),

@@ -4,13 +4,34 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{Look, clock, pen};
+use super::{Look, clock, pen, strip};
 use crate::app::logins::{Ending, Login};
 use crate::app::state::Pane;
-use crate::app::{Action, State};
+use crate::app::{Action, State, Strip};
 use crate::i18n::{t, tf};
-use crate::model::text::{clean, cut, fit, width, wrap};
-use crate::model::{Account, Presence};
+use crate::model::text::{clean, fit, width, wrap};
+use crate::model::{Account, Cost, Dialect, Presence};
+
+/// Something on the pane that is shown whole or not at all; where there is little room the lightest give way.
+struct Part {
+    /// 0 is never left out as long as there is a row.
+    weight: u8,
+    /// Whether a row is left free before it, where there is one to spare.
+    gap: bool,
+    rows: Vec<Row>,
+}
+
+/// One row of the pane.
+enum Row {
+    /// A label, which may be empty, and what stands behind it.
+    Labelled(&'static str, String, Style),
+    /// A label and the last 24 hours.
+    Day(&'static str, Strip),
+    /// A sign and words.
+    Marked(&'static str, Style, String, Style),
+    /// Words.
+    Words(String, Style),
+}
 
 /// Draws the account pane.
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool) {
@@ -27,29 +48,157 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     };
     let name = clean(account.name());
     let inner = pen::titled(buffer, area, theme, &name, &[], focused, boxed);
-    let mut y = 0;
-    if let Some(login) = state.selected_login() {
-        y = outcome(look, buffer, inner, login);
+    let label = label_width(look, usize::from(inner.width));
+    let parts = choose(parts(state, look, account, usize::from(inner.width), label), inner.height);
+    let gap = |part: &Part| part.gap.then_some(None);
+    let rows = parts.iter().flat_map(|part| gap(part).into_iter().chain(part.rows.iter().map(Some)));
+    for (row, y) in rows.zip(0..) {
+        if let Some(row) = row {
+            draw_row(look, buffer, inner, y, row, label);
+        }
     }
-    for (key, value, style) in lines(state, look, account) {
-        y = row(look, buffer, inner, y, key, &value, style);
+}
+
+/// The parts that have room, in their order: the weightiest first, then the gaps.
+fn choose(mut parts: Vec<Part>, rows: u16) -> Vec<Part> {
+    let mut left = usize::from(rows);
+    let mut order: Vec<usize> = (0..parts.len()).collect();
+    order.sort_by_key(|at| parts.get(*at).map_or(u8::MAX, |part| part.weight));
+    let mut kept = vec![false; parts.len()];
+    for at in order {
+        let needed = parts.get(at).map_or(usize::MAX, |part| part.rows.len());
+        if let Some(keep) = kept.get_mut(at).filter(|_| needed <= left || left == usize::from(rows)) {
+            *keep = true;
+            left = left.saturating_sub(needed);
+        }
     }
-    let told = state.selected_login().is_some();
-    if account.reason.is_none() && !told && account.presence != Presence::Online {
-        let key = state.keymap.label(Action::Login).unwrap_or_default();
-        paragraph(buffer, inner, y + 1, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
+    let mut keep = kept.into_iter();
+    parts.retain(|_| keep.next().unwrap_or(false));
+    for (at, part) in parts.iter_mut().enumerate() {
+        part.gap &= at > 0 && left > 0;
+        left -= usize::from(part.gap);
     }
-    if let Some(reason) = account.reason.filter(|_| !told && account.presence != Presence::Online) {
-        y += 1;
-        let words = account.gateway_message.as_deref().unwrap_or_default();
-        y = paragraph(buffer, inner, y, &reason_words(look, reason.code(), words), theme.text());
-        let next = if account.is_first_drop() {
-            t(look.lang, "ui.account.first_drop")
-        } else {
-            t(look.lang, &format!("next.{}", reason.code()))
-        };
-        paragraph(buffer, inner, y, &next, theme.dim());
+    parts
+}
+
+/// Everything that is known, in the order of the pane.
+fn parts(state: &State, look: &Look, account: &Account, columns: usize, label: usize) -> Vec<Part> {
+    let theme = look.theme;
+    let room = if label > 0 { columns.saturating_sub(label + 1) } else { columns };
+    let words = |text: &str, style: Style| -> Vec<Row> {
+        wrap(text, columns.max(2)).into_iter().map(|line| Row::Words(line, style)).collect()
+    };
+    let mut parts = Vec::new();
+    let told = state.selected_login().filter(|login| login.ending().is_some());
+    if let Some(login) = told {
+        parts.push(Part { weight: 0, gap: false, rows: outcome(look, login, columns) });
     }
+    let mut gap = told.is_some();
+    for (weight, lines) in facts(state, look, account, room) {
+        let rows: Vec<Row> = lines
+            .into_iter()
+            .flat_map(|fact| match fact {
+                Fact::Text(key, value, style) => {
+                    // A wId is for reading and comparing: it is broken over rows rather than cut.
+                    let lines = wrap(&value, room.max(2)).into_iter().take(3).enumerate();
+                    let key = move |at| if at == 0 { key } else { "" };
+                    lines.map(|(at, line)| Row::Labelled(key(at), line, style)).collect::<Vec<_>>()
+                }
+                Fact::Day(strip) => vec![Row::Day("ui.account.day", strip)],
+            })
+            .collect();
+        parts.push(Part { weight, gap, rows });
+        gap = false;
+    }
+    if account.presence == Presence::Online {
+        return parts;
+    }
+    let mut gap = true;
+    let mut say = |weight: u8, text: &str, style: Style| {
+        parts.push(Part { weight, gap, rows: words(text, style) });
+        gap = false;
+    };
+    if let (Some(reason), None) = (account.reason, told) {
+        say(
+            1,
+            &reason_words(look, reason.code(), account.gateway_message.as_deref().unwrap_or_default()),
+            theme.text(),
+        );
+    }
+    if let Some((said, at)) = state.why_offline(&account.wc_id) {
+        let time = clock::long(at, look.now, state.offset_seconds);
+        match said {
+            // It stands beside the reason already.
+            Some(said) if account.gateway_message.as_deref() == Some(said) => {}
+            Some(said) => {
+                say(2, &tf(look.lang, "ui.account.why", &[("time", &time), ("words", &clean(said))]), theme.text());
+            }
+            None => say(6, &tf(look.lang, "ui.account.no_why", &[("time", &time)]), theme.dim()),
+        }
+    }
+    match (account.reason, told) {
+        (_, Some(_)) => {}
+        (None, None) => {
+            let key = state.keymap.label(Action::Login).unwrap_or_default();
+            say(2, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
+        }
+        (Some(_), None) if account.is_first_drop() => say(2, &t(look.lang, "ui.account.first_drop"), theme.dim()),
+        (Some(reason), None) => say(2, &t(look.lang, &format!("next.{}", reason.code())), theme.dim()),
+    }
+    parts
+}
+
+fn draw_row(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, row: &Row, label: usize) {
+    let label_style = look.theme.dim();
+    let behind = |buffer: &mut Buffer, key: &str| {
+        if label == 0 {
+            return 0;
+        }
+        let words = if key.is_empty() { String::new() } else { t(look.lang, key).into_owned() };
+        pen::write(buffer, area, 0, y, &fit(&words, label), label_style) + 1
+    };
+    match row {
+        Row::Labelled(key, value, style) => {
+            let x = behind(buffer, key);
+            pen::write(buffer, area, x, y, value, *style);
+        }
+        Row::Day(key, day) => {
+            let x = behind(buffer, key);
+            let room = area.width.saturating_sub(x);
+            if let Some(cells) = [24, 12].into_iter().find(|cells| *cells <= room) {
+                strip::draw(look, buffer, area, x, y, day, cells);
+            }
+        }
+        Row::Marked(glyph, glyph_style, words, style) => {
+            let x = pen::write(buffer, area, 0, y, glyph, *glyph_style);
+            pen::write(buffer, area, x + 1, y, words, *style);
+        }
+        Row::Words(words, style) => {
+            pen::write(buffer, area, 0, y, words, *style);
+        }
+    }
+}
+
+/// How wide the labels are; 0 where there is no room for any.
+fn label_width(look: &Look, columns: usize) -> usize {
+    let labels = [
+        "presence",
+        "evidence",
+        "day",
+        "wid",
+        "wcid",
+        "number",
+        "holder",
+        "tags",
+        "note",
+        "last_login",
+        "today",
+        "device",
+        "proxy",
+        "tunnel",
+    ];
+    let wide = labels.into_iter().map(|key| width(&t(look.lang, &format!("ui.account.{key}")))).max().unwrap_or(0);
+    if columns < wide + 12 { 0 } else { wide }
 }
 
 /// A reason, and the gateway's words behind it.
@@ -63,91 +212,139 @@ fn reason_words(look: &Look, code: &str, words: &str) -> String {
 }
 
 /// How the last login of this account ended, while that is news.
-fn outcome(look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) -> u16 {
+fn outcome(look: &Look, login: &Login, columns: usize) -> Vec<Row> {
     let theme = look.theme;
-    let Some(ending) = login.ending() else { return 0 };
-    let y = match ending {
-        Ending::LoggedIn(_) => {
-            let x = pen::write(buffer, area, 0, 0, "✓ ", theme.good());
-            pen::write(buffer, area, x, 0, &t(look.lang, "ui.outcome.logged_in"), theme.strong());
-            1
-        }
-        Ending::Adopted(_) => {
-            let x = pen::write(buffer, area, 0, 0, "✓ ", theme.good());
-            pen::write(buffer, area, x, 0, &t(look.lang, "ui.outcome.adopted"), theme.strong());
-            1
-        }
-        Ending::Not(reason) => {
+    let good = |key: &str| vec![Row::Marked("✓", theme.good(), t(look.lang, key).into_owned(), theme.strong())];
+    match login.ending() {
+        None => Vec::new(),
+        Some(Ending::LoggedIn(_)) => good("ui.outcome.logged_in"),
+        Some(Ending::Adopted(_)) => good("ui.outcome.adopted"),
+        Some(Ending::Not(reason)) => {
             let words = login.words.as_deref().unwrap_or_default();
-            let style = theme.doubt();
-            let x = pen::write(buffer, area, 0, 0, "– ", style);
-            let rest = Rect::new(area.x + x.min(area.width), area.y, area.width.saturating_sub(x), area.height);
-            let y = paragraph(buffer, rest, 0, &reason_words(look, reason.code(), words), theme.strong());
-            paragraph(buffer, rest, y, &t(look.lang, &format!("next.{}", reason.code())), theme.dim())
+            let said = wrap(&reason_words(look, reason.code(), words), columns.saturating_sub(2).max(2));
+            let next = wrap(&t(look.lang, &format!("next.{}", reason.code())), columns.saturating_sub(2).max(2));
+            let said = said.into_iter().map(|line| (line, theme.strong()));
+            let rows = said.chain(next.into_iter().map(|line| (line, theme.dim()))).enumerate();
+            rows.map(|(at, (line, style))| Row::Marked(if at == 0 { "–" } else { " " }, theme.doubt(), line, style))
+                .collect()
         }
-    };
-    y + 1
+    }
 }
 
-/// What is known, as label and value. What is empty is left out, but for the wId: that there is none matters.
-fn lines(state: &State, look: &Look, account: &Account) -> Vec<(&'static str, String, Style)> {
+/// One thing that is known.
+enum Fact {
+    Text(&'static str, String, Style),
+    Day(Strip),
+}
+
+/// What is known, with the weight of each. What is empty is left out, but for the wId: that there is none matters.
+fn facts(state: &State, look: &Look, account: &Account, room: usize) -> Vec<(u8, Vec<Fact>)> {
     let theme = look.theme;
     let word = |key: &str| t(look.lang, key).into_owned();
     let at = |stamp| clock::long(stamp, look.now, state.offset_seconds);
-    let mut lines = Vec::new();
+    let text = |key: &'static str, value: &str| vec![Fact::Text(key, clean(value).into_owned(), theme.text())];
     let (glyph, style) = look.presence(account.presence);
+    let stale = account.stale || state.outage.is_some();
     let mut presence = format!("{glyph} {}", look.presence_word(account.presence));
-    if account.stale {
+    if stale {
         presence.push_str(&word("ui.account.stale"));
     }
-    lines.push(("ui.account.presence", presence, if account.stale { theme.dim() } else { style }));
+    let presence = Fact::Text("ui.account.presence", presence, if stale { theme.dim() } else { style });
     let evidence = match (account.source, account.observed_at) {
         (Some(source), Some(seen)) => format!("{}  {}", word(&format!("ui.source.{}", source.name())), at(seen)),
         (Some(source), None) => word(&format!("ui.source.{}", source.name())),
         (None, Some(seen)) => at(seen),
         (None, None) => String::new(),
     };
-    lines.push(("ui.account.evidence", evidence, theme.dim()));
-    match &account.w_id {
+    let w_id = match &account.w_id {
         Some(w_id) => {
-            let confirmed = account.w_id_confirmed;
-            lines.push(("ui.account.wid", clean(w_id.as_str()).into_owned(), theme.text()));
-            if !confirmed {
-                lines.push(("", word("ui.account.not_confirmed"), theme.doubt()));
+            let mut facts = text("ui.account.wid", w_id.as_str());
+            if !account.w_id_confirmed {
+                facts.push(Fact::Text("", word("ui.account.not_confirmed"), theme.doubt()));
             }
+            facts
         }
-        None => lines.push(("ui.account.wid", word("ui.account.none"), theme.dim())),
+        None => vec![Fact::Text("ui.account.wid", word("ui.account.none"), theme.dim())],
+    };
+    let mut facts = vec![
+        (0, vec![presence]),
+        (3, vec![Fact::Text("ui.account.evidence", evidence, theme.dim())]),
+        (4, state.strips.get(&account.wc_id).map(|strip| Fact::Day(*strip)).into_iter().collect()),
+        (1, w_id),
+        (5, text("ui.account.wcid", account.wc_id.as_str())),
+        (7, text("ui.account.number", &account.w_account)),
+        (2, text("ui.account.holder", &account.holder)),
+        (6, text("ui.account.tags", &account.tags.join(" · "))),
+        (7, text("ui.account.note", &account.note)),
+        (4, text("ui.account.last_login", &account.last_login_at.map(at).unwrap_or_default())),
+        (5, spent(state, look, account, room)),
+    ];
+    if state.dialect == Dialect::V3 {
+        facts.extend(device(look, account));
     }
-    lines.push(("ui.account.wcid", clean(account.wc_id.as_str()).into_owned(), theme.text()));
-    lines.push(("ui.account.number", clean(&account.w_account).into_owned(), theme.text()));
-    lines.push(("ui.account.holder", clean(&account.holder).into_owned(), theme.text()));
-    lines.push(("ui.account.tags", clean(&account.tags.join(" ")).into_owned(), theme.text()));
-    lines.push(("ui.account.note", clean(&account.note).into_owned(), theme.text()));
-    lines.push(("ui.account.last_login", account.last_login_at.map(at).unwrap_or_default(), theme.text()));
-    lines.retain(|(_, value, _)| !value.trim().is_empty());
-    lines
+    for (_, lines) in &mut facts {
+        lines.retain(|fact| match fact {
+            Fact::Text(_, value, _) => !value.trim().is_empty(),
+            Fact::Day(_) => room >= 12,
+        });
+    }
+    facts.retain(|(_, lines)| !lines.is_empty());
+    facts
 }
 
-fn row(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, key: &str, value: &str, style: Style) -> u16 {
-    let label = if key.is_empty() { String::new() } else { t(look.lang, key).into_owned() };
-    let label_width = ["presence", "evidence", "wid", "wcid", "number", "holder", "tags", "note", "last_login"]
-        .into_iter()
-        .map(|key| width(&t(look.lang, &format!("ui.account.{key}"))))
-        .max()
-        .unwrap_or(0);
-    if usize::from(area.width) < label_width + 12 {
-        return y + u16::from(pen::write(buffer, area, 0, y, &cut(value, usize::from(area.width)), style) > 0);
+/// What the account has cost today, and whether it rests.
+fn spent(state: &State, look: &Look, account: &Account, room: usize) -> Vec<Fact> {
+    let theme = look.theme;
+    let Some(budget) = &account.budget else { return Vec::new() };
+    let limits = state.limits;
+    let mut facts = Vec::new();
+    let kinds = [
+        (Cost::SecondLogin, limits.second_logins, "ui.account.second_logins"),
+        (Cost::Code, limits.codes, "ui.account.codes"),
+    ];
+    let counts = kinds.map(|(cost, limit, key)| {
+        let spent = budget.spent(cost, look.now.wall);
+        (spent, tf(look.lang, key, &[("spent", &spent.to_string()), ("limit", &limit.to_string())]), spent >= limit)
+    });
+    if counts.iter().any(|(spent, ..)| *spent > 0) {
+        let joined = counts.iter().map(|(_, words, _)| words.as_str()).collect::<Vec<_>>().join(" · ");
+        let style = |full: bool| if full { theme.doubt() } else { theme.text() };
+        if width(&joined) <= room {
+            let full = counts.iter().any(|(.., full)| *full);
+            facts.push(Fact::Text("ui.account.today", joined, style(full)));
+        } else {
+            for (number, (_, words, full)) in counts.into_iter().enumerate() {
+                facts.push(Fact::Text(if number == 0 { "ui.account.today" } else { "" }, words, style(full)));
+            }
+        }
     }
-    let x = pen::write(buffer, area, 0, y, &fit(&label, label_width), look.theme.dim());
-    let x = x + 1;
-    let rest = Rect::new(area.x + x.min(area.width), area.y, area.width.saturating_sub(x), area.height);
-    // A wId is for reading and comparing: it is broken over rows rather than cut.
-    let mut y = y;
-    for line in wrap(value, usize::from(rest.width)).into_iter().take(3) {
-        pen::write(buffer, rest, 0, y, &line, style);
-        y += 1;
+    if let Some(until) = budget.rests_until.filter(|until| look.now.wall < *until) {
+        let time = clock::long(until, look.now, state.offset_seconds);
+        let times = budget.refusals.max(1);
+        let key = if times == 1 { "ui.account.rests_once" } else { "ui.account.rests" };
+        let words = tf(look.lang, key, &[("time", &time), ("times", &times.to_string())]);
+        facts.push(Fact::Text(if facts.is_empty() { "ui.account.today" } else { "" }, words, theme.doubt()));
     }
-    y
+    facts
+}
+
+/// V3: device, proxy and tunnels, as far as they are set; never a password.
+fn device(look: &Look, account: &Account) -> Vec<(u8, Vec<Fact>)> {
+    let Some(device) = account.device.as_deref() else { return Vec::new() };
+    let text = |key: &'static str, value: &str| vec![Fact::Text(key, clean(value).into_owned(), look.theme.text())];
+    let proxy = match (&device.own_proxy, device.region) {
+        (Some(own), _) if own.user.trim().is_empty() => own.address.to_string(),
+        (Some(own), _) => tf(look.lang, "ui.account.proxy_user", &[("address", &own.address), ("user", &own.user)]),
+        (None, Some(region)) => tf(look.lang, "ui.account.region", &[("number", &region.to_string())]),
+        (None, None) => String::new(),
+    };
+    let tunnels = [("aid", &device.aid), ("ttuid", &device.ttuid)];
+    let tunnels: Vec<_> = tunnels.iter().filter_map(|(name, id)| Some(format!("{name} {}", id.as_deref()?))).collect();
+    vec![
+        (6, text("ui.account.device", device.device_type.as_deref().unwrap_or_default())),
+        (6, text("ui.account.proxy", &proxy)),
+        (7, text("ui.account.tunnel", &tunnels.join(" · "))),
+    ]
 }
 
 /// Writes text over as many rows as it takes; gives the row behind it.

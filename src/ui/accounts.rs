@@ -3,10 +3,11 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, clock, pen};
+use super::{Look, clock, pen, strip};
 use crate::app::accounts::Filter;
 use crate::app::logins::{Login, Stage};
 use crate::app::state::{Pane, Selected};
+use crate::app::strips;
 use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, width};
@@ -17,6 +18,8 @@ struct Columns {
     name: usize,
     presence: usize,
     time: usize,
+    /// Cells of the day's strip, behind the time.
+    strip: u16,
 }
 
 impl Columns {
@@ -32,13 +35,20 @@ impl Columns {
         // Cursor and mark, a space behind each of name, presence and time, five columns of flag.
         let full = 2 + 18 + 1 + presence + 1 + 5 + 1 + 5;
         if columns >= full {
-            return Self { name: (18 + columns - full).min(32), presence, time: 5 };
+            let strip = strips::cells(pen::columns(columns));
+            let spare = columns - full - if strip > 0 { usize::from(strip) + 1 } else { 0 };
+            return Self { name: (18 + spare).min(32), presence, time: 5, strip };
         }
         let name = columns.saturating_sub(2 + 1 + presence + 1 + 1);
         if name >= 6 {
-            return Self { name: name.min(18), presence, time: 0 };
+            return Self { name: name.min(18), presence, time: 0, strip: 0 };
         }
-        Self { name: columns.saturating_sub(2 + 1 + 1), presence: 1, time: 0 }
+        Self { name: columns.saturating_sub(2 + 1 + 1), presence: 1, time: 0, strip: 0 }
+    }
+
+    /// Where the strip begins.
+    fn strip_at(&self) -> u16 {
+        pen::columns(2 + self.name + 1 + self.presence + 1 + self.time + 1)
     }
 }
 
@@ -54,7 +64,11 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     };
     let title = t(look.lang, "ui.pane.accounts");
     let focused = state.focus == Pane::Accounts;
-    let inner = pen::titled(buffer, area, theme, &title, &[(&right, theme.dim())], focused, boxed);
+    let day = day(state, area.width, width(&title) + width(&right));
+    let gap = if day.is_empty() { "" } else { "  " };
+    let right = [(&*day, theme.good()), (gap, theme.dim()), (&*right, theme.dim())];
+    let inner = pen::titled(buffer, area, theme, &title, &right, focused, boxed);
+    let inner = outage(state, look, buffer, inner);
     if state.rows() == 0 {
         empty(state, look, buffer, inner);
         return;
@@ -85,6 +99,39 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     }
 }
 
+/// How many were online over the last day, the last cell being now; empty where it has no room or is not known.
+fn day(state: &State, columns: u16, used: usize) -> String {
+    let cells = state.day_cells();
+    if cells == 0 || state.day.online.is_empty() || usize::from(columns) < used + usize::from(cells) + 12 {
+        return String::new();
+    }
+    let mut counts = strip::shrink(&state.day.online, cells);
+    let now = state.accounts.counts().first().copied().unwrap_or(0);
+    if let Some(last) = counts.last_mut() {
+        *last = u32::try_from(now).unwrap_or(u32::MAX);
+    }
+    let most = u32::try_from(state.accounts.total()).unwrap_or(u32::MAX);
+    strip::line(&counts, counts.iter().copied().max().unwrap_or(0).max(most))
+}
+
+/// The one line above the accounts while the gateway has an outage; gives the area below.
+fn outage(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) -> Rect {
+    let Some(since) = state.outage else { return area };
+    if area.height == 0 {
+        return area;
+    }
+    let time = clock::long(since, look.now, state.offset_seconds);
+    let words = ["ui.banner.outage", "ui.banner.outage_short", "ui.banner.outage_shortest"]
+        .map(|key| tf(look.lang, key, &[("time", &time)]));
+    let room = usize::from(area.width).saturating_sub(2);
+    let fits = words.iter().find(|words| width(words) <= room).or(words.last());
+    let x = pen::write(buffer, area, 0, 0, "! ", look.theme.doubt());
+    if let Some(words) = fits {
+        pen::write(buffer, area, x, 0, words, look.theme.doubt());
+    }
+    Rect::new(area.x, area.y + 1, area.width, area.height - 1)
+}
+
 /// The selected row has a marker and a bold name: a move of the cursor changes few cells (perf.md G11).
 fn draw_name(look: &Look, buffer: &mut Buffer, area: Rect, columns: &Columns, name: &str, selected: bool) {
     let theme = look.theme;
@@ -110,18 +157,24 @@ fn draw_account(
     draw_name(look, buffer, area, columns, &clean(account.name()), selected);
     let x = pen::columns(2 + columns.name + 1);
     let (glyph, style) = look.presence(account.presence);
-    let (style, word_style) = if account.stale { (theme.dim(), theme.dim()) } else { (style, theme.text()) };
+    let stale = account.stale || state.outage.is_some();
+    let (style, word_style) = if stale { (theme.dim(), theme.dim()) } else { (style, theme.text()) };
     pen::write(buffer, area, x, 0, glyph, style);
     if columns.presence > 1 {
         let word = look.presence_word(account.presence);
         pen::write(buffer, area, x + 2, 0, &word, word_style);
     }
     if columns.time > 0
-        && account.stale
+        && stale
         && let Some(at) = account.observed_at
     {
         let time = clock::short(at, look.now, state.offset_seconds);
         pen::write(buffer, area, x + pen::columns(columns.presence + 1), 0, &time, theme.dim());
+    }
+    if columns.strip > 0
+        && let Some(strip) = state.strips.get(&account.wc_id)
+    {
+        strip::draw(look, buffer, area, columns.strip_at(), 0, strip, columns.strip);
     }
 }
 
@@ -136,7 +189,8 @@ fn flag(
 ) {
     let theme = look.theme;
     let behind = 2 + columns.name + 1 + columns.presence + 1;
-    let x = pen::columns(behind + if columns.time > 0 { columns.time + 1 } else { 0 });
+    let strip = if columns.strip > 0 { usize::from(columns.strip) + 1 } else { 0 };
+    let x = pen::columns(behind + if columns.time > 0 { columns.time + 1 } else { 0 } + strip);
     let room = usize::from(area.width).saturating_sub(usize::from(x));
     let (key, style) = match (login.map(|login| &login.stage), account) {
         (Some(Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking | Stage::Resumed), _) => {

@@ -7,7 +7,7 @@ use super::{Look, clock, pen};
 use crate::app::State;
 use crate::app::events::{EventLine, Happening};
 use crate::app::state::Pane;
-use crate::i18n::t;
+use crate::i18n::{t, tf};
 use crate::model::text::{clean, cut};
 
 /// Draws the events pane.
@@ -27,9 +27,12 @@ fn draw_line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, line: 
     let theme = look.theme;
     let (glyph, style) = match line.what {
         Happening::LoggedIn | Happening::Adopted => ("✓", theme.good()),
-        Happening::Recovered | Happening::ListBack => ("●", theme.good()),
-        Happening::Dropped => ("○", theme.bad()),
-        Happening::TokenRejected | Happening::ListFailing | Happening::SecondLoginFailed => ("!", theme.bad()),
+        Happening::Recovered | Happening::ListBack | Happening::OutageOver => ("●", theme.good()),
+        Happening::Dropped | Happening::MassDrop(_) => ("○", theme.bad()),
+        Happening::FirstDrop => ("○", theme.dim()),
+        Happening::Outage | Happening::TokenRejected | Happening::ListFailing | Happening::SecondLoginFailed => {
+            ("!", theme.bad())
+        }
         Happening::Verification => ("!", theme.doubt()),
         Happening::Ended => ("–", theme.dim()),
         Happening::WIdChanged
@@ -42,7 +45,15 @@ fn draw_line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, line: 
     let time = clock::short(line.at, look.now, state.offset_seconds);
     let x = pen::write(buffer, area, 0, 0, &time, theme.dim());
     let x = pen::write(buffer, area, x + 1, 0, glyph, style);
-    let about_gateway = matches!(line.what, Happening::ListFailing | Happening::ListBack | Happening::TokenRejected);
+    let about_gateway = matches!(
+        line.what,
+        Happening::ListFailing
+            | Happening::ListBack
+            | Happening::TokenRejected
+            | Happening::Outage
+            | Happening::OutageOver
+            | Happening::MassDrop(_)
+    );
     let name = if line.account.is_empty() && !about_gateway {
         t(look.lang, "ui.new_account")
     } else {
@@ -51,7 +62,10 @@ fn draw_line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, line: 
     let share = usize::from(area.width).saturating_sub(8) * 2 / 5;
     let x = pen::write(buffer, area, x + 1, 0, &cut(&name, share.clamp(6, 24)), theme.text());
     let x = if name.is_empty() { x } else { x + 1 };
-    let mut words = t(look.lang, line.what.key()).into_owned();
+    let mut words = match line.what {
+        Happening::MassDrop(count) => tf(look.lang, line.what.key(), &[("count", &count.to_string())]),
+        what => t(look.lang, what.key()).into_owned(),
+    };
     if let Some(reason) = line.reason {
         let reason = t(look.lang, &format!("reason.{}", reason.code()));
         if line.what == Happening::Ended {

@@ -8,8 +8,8 @@ use crate::app::accounts::Filter;
 use crate::app::state::{Pane, Selected};
 use crate::app::{Action, State, Token};
 use crate::i18n::{t, tf};
-use crate::model::Presence;
 use crate::model::text::{cut, width, wrap};
+use crate::model::{Dialect, Presence};
 
 /// The keys that make sense now, the most useful first.
 fn useful(state: &State, look: &Look) -> Vec<Action> {
@@ -52,6 +52,10 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
             }
             if account.w_id.is_some() {
                 actions.push(Action::CopyWId);
+            }
+            actions.extend([Action::History, Action::Edit]);
+            if state.dialect == Dialect::V3 && account.presence == Presence::Offline {
+                actions.push(Action::OfflineReason);
             }
         }
         actions.extend([Action::Add, Action::Refresh]);
@@ -99,6 +103,25 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         }
         x = pen::write(buffer, area, x, 0, key, theme.accent());
         x = pen::write(buffer, area, x + 1, 0, word, theme.dim()) + 2;
+    }
+}
+
+/// Draws these keys with their words, as many as fit.
+pub(super) fn draw_keys<'a>(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    actions: impl Iterator<Item = (Action, std::borrow::Cow<'a, str>)>,
+) {
+    let mut x = 0;
+    for (action, word) in actions {
+        let Some(key) = state.keymap.label(action) else { continue };
+        if usize::from(x) + width(&key) + 1 + width(&word) > usize::from(area.width) {
+            break;
+        }
+        x = pen::write(buffer, area, x, 0, &key, look.theme.accent());
+        x = pen::write(buffer, area, x + 1, 0, &word, look.theme.dim()) + 2;
     }
 }
 

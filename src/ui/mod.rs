@@ -4,14 +4,17 @@ mod account;
 mod accounts;
 mod clock;
 mod code;
+mod edit;
 mod events;
 mod glyphs;
 mod hints;
+mod history;
 mod login;
 mod pen;
 mod popups;
 mod sign_in;
 mod status;
+mod strip;
 
 use std::borrow::Cow;
 

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, pen};
+use super::{Look, edit, history, pen};
 use crate::app::popup::{HELP_HEAD, Popup, help_lines};
 use crate::app::{Multiplexer, Palette, State};
 use crate::config::qr_layout::QrLayout;
@@ -25,6 +25,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
             };
             pen::write(buffer, inner, 0, 3, &t(look.lang, "ui.add.keys"), look.theme.dim());
         }
+        Popup::Edit(form) => edit::draw(state, look, buffer, screen, form),
+        Popup::History(view) => history::draw(state, look, buffer, screen, view),
         Popup::Offline { wc_id } => {
             let name = state.name_of("", Some(wc_id));
             let words = tf(look.lang, "ui.offline.words", &[("account", &clean(&name))]);
@@ -57,7 +59,7 @@ fn question(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, words: 
 }
 
 /// A box in the middle of the screen with room for this much; gives the room.
-fn dialog(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, columns: u16, rows: u16) -> Rect {
+pub(super) fn dialog(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, columns: u16, rows: u16) -> Rect {
     let place = pen::centred(screen, columns.saturating_add(4), rows.saturating_add(2));
     pen::clear(buffer, place);
     pen::titled(buffer, place, look.theme, title, &[], true, true)

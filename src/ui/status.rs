@@ -81,6 +81,10 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 
 fn list(state: &State, look: &Look) -> (String, Style) {
     let theme = look.theme;
+    if let Some(since) = state.outage.filter(|_| state.fleet != Some(Fleet::Asking)) {
+        let at = clock::long(since, look.now, state.offset_seconds);
+        return (tf(look.lang, "ui.status.outage", &[("time", &at)]), theme.doubt());
+    }
     match (&state.fleet, state.stale_since) {
         (Some(Fleet::Asking), _) => {
             (format!("{} {}", spinner(look.now), t(look.lang, "ui.status.asking")), theme.dim())

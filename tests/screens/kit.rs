@@ -13,7 +13,7 @@ use saoma::config::QrLayout;
 use saoma::config::keymap::Keymap;
 use saoma::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token, Way};
 use saoma::i18n::Lang;
-use saoma::model::{Account, Dialect, Now, Presence, Reason, Source, Stamp, WId, WcId};
+use saoma::model::{Account, Dialect, Limits, Now, Presence, Reason, Source, Stamp, WId, WcId};
 use saoma::qr::Code;
 use unicode_width::UnicodeWidthStr;
 
@@ -200,6 +200,7 @@ pub(crate) fn start(size: (u16, u16), lang: Lang) -> Start {
         keymap: Keymap::default(),
         colour: true,
         qr_layout: QrLayout::Auto,
+        limits: Limits::default(),
         terminal: Capabilities::default(),
         accounts: fleet(),
         counts: None,

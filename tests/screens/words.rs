@@ -42,6 +42,39 @@ fn no_word_is_missing() {
         assert!(Source::from_name(source).is_some());
         keys.push(format!("ui.source.{source}"));
     }
+    for cause in ["screen", "command", "watch", "list", "check", "notice", "phone", "gateway"] {
+        keys.push(format!("ui.cause.{cause}"));
+    }
+    // The events of design.md §5, and those of the log beside them.
+    for event in [
+        "qr",
+        "waiting",
+        "scanned",
+        "verify_code_required",
+        "device_verification",
+        "second_login_sent",
+        "second_login_failed",
+        "logged_in",
+        "adopted",
+        "wrong_account",
+        "expired",
+        "cancelled",
+        "failed",
+        "superseded",
+        "resumed",
+        "w_id_changed",
+        "dropped",
+        "recovered",
+        "mass_drop",
+        "outage",
+        "outage_over",
+        "login_needed",
+        "taken_offline",
+        "abandoned",
+        "offline_reason",
+    ] {
+        keys.push(format!("ui.history_event.{event}"));
+    }
     for lang in [Lang::En, Lang::Zh] {
         for key in &keys {
             assert_ne!(t(lang, key), key.as_str(), "{} has no words for {key}", lang.code());

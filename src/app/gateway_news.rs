@@ -1,0 +1,56 @@
+//! What concerns the gateway or many accounts at once: outages, mass drops, why an account is off line.
+
+use super::events::Happening;
+use super::state::State;
+use crate::action::Action;
+use crate::i18n::{t, tf};
+use crate::model::{Now, Presence, Stamp, WcId};
+
+impl State {
+    /// How many rows the list of accounts has: one less while something is said above it.
+    pub(crate) fn list_rows(&self) -> usize {
+        let layout = self.layout();
+        layout.rows_in(layout.accounts).saturating_sub(usize::from(self.outage.is_some()))
+    }
+
+    /// One line for all that dropped, and what helps.
+    pub(super) fn mass_dropped(&mut self, count: usize, at: Stamp) {
+        self.note(at, Happening::MassDrop(u32::try_from(count).unwrap_or(u32::MAX)), "", None);
+        let key = self.keymap.label(Action::Conveyor).unwrap_or_default();
+        let text = tf(self.lang, "ui.toast.mass_drop", &[("count", &count.to_string()), ("key", &key)]);
+        self.complain(text);
+    }
+
+    pub(super) fn outage_began(&mut self, since: Stamp, at: Stamp) {
+        if self.outage.replace(since).is_none() {
+            self.note(at, Happening::Outage, "", None);
+            // What was said in passing about the failing list is part of it.
+            self.toast.take_if(|toast| toast.until.is_some());
+        }
+    }
+
+    pub(super) fn outage_ended(&mut self, at: Stamp) {
+        if self.outage.take().is_some() {
+            self.note(at, Happening::OutageOver, "", None);
+        }
+    }
+
+    pub(super) fn told_why(&mut self, wc_id: WcId, words: Option<Box<str>>, at: Stamp, now: Now) {
+        if words.as_ref().is_none_or(|words| words.trim().is_empty()) {
+            let text = t(self.lang, "ui.toast.no_reason").into_owned();
+            self.say(text, now);
+        } else {
+            // It is on the pane now.
+            self.toast.take_if(|toast| toast.until.is_some());
+        }
+        self.offline_words.insert(wc_id, (words, at));
+    }
+
+    /// What the gateway said of why an account is off line, while it is.
+    pub(crate) fn why_offline(&self, wc_id: &WcId) -> Option<(Option<&str>, Stamp)> {
+        let account = self.accounts.get(wc_id)?;
+        let (words, at) = self.offline_words.get(wc_id)?;
+        let holds = account.presence == Presence::Offline && account.last_login_at.is_none_or(|login| login < *at);
+        holds.then(|| (words.as_deref().filter(|words| !words.trim().is_empty()), *at))
+    }
+}
