@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
+#[path = "store/asked.rs"]
+mod asked;
 #[path = "store/kill.rs"]
 mod kill;
 #[path = "store/migration.rs"]

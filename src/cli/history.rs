@@ -111,7 +111,7 @@ fn show(
         None => context.tf("cli.history.fleet", &[("count", &count.to_string())]),
     };
     text.push('\n');
-    text.push_str(&drawn_figures(context, &history.figures));
+    text.push_str(&drawn_figures(context, &history.figures, account.is_some()));
     match account {
         Some(_) => text.push_str(&drawn_strip(context, &history.strip.0)),
         None => text.push_str(&drawn_online(context, &history.online)),
@@ -130,8 +130,9 @@ fn show(
     Ok(())
 }
 
-/// A line for each span: a bar and what it says in words.
-fn drawn_figures(context: &Context, figures: &[Figures; 3]) -> String {
+/// A line for each span: a bar and what it says in words. For how long anything is known is told of one account only:
+/// the sum over many is longer than the span.
+fn drawn_figures(context: &Context, figures: &[Figures; 3], of_one: bool) -> String {
     let names = SPANS.map(|span| context.t(&format!("cli.history.span.{span}")));
     let column = names.iter().map(|name| width(name)).max().unwrap_or(0);
     let mut text = String::new();
@@ -147,7 +148,9 @@ fn drawn_figures(context: &Context, figures: &[Figures; 3]) -> String {
         if let Some(between) = figures.between_drops_ms() {
             words.push(context.tf("cli.history.between", &[("time", &long(context, between))]));
         }
-        words.push(context.tf("cli.history.known", &[("time", &long(context, figures.known_ms))]));
+        if of_one {
+            words.push(context.tf("cli.history.known", &[("time", &long(context, figures.known_ms))]));
+        }
         let _ = writeln!(text, "  {}  [{}]  {}", fit(name, column), bar(uptime), words.join("  "));
     }
     text
@@ -226,6 +229,8 @@ fn listed(context: &Context, lines: &[HistoryLine], whose: bool) -> String {
         .iter()
         .map(|line| {
             let reason = match (line.reason, line.gateway_message.as_deref()) {
+                // The event has said it already.
+                (Some(reason), None) if reason.code() == &*line.event => String::new(),
                 (Some(reason), message) => reason_words(context.lang, reason, message),
                 (None, message) => message.unwrap_or_default().to_owned(),
             };
