@@ -110,7 +110,7 @@ async fn watch(store: &Store) {
 async fn observe(store: &Store) {
     assert!(store.observe(2).await.unwrap());
     say("ready");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Lets an account drop and come back, with an alert each time, and takes what is to be told without telling it, until
@@ -268,6 +268,11 @@ async fn check(connection: &mut SqliteConnection, confirmed: &HashSet<(String, S
         (
             "a wId has no attempt any more",
             "SELECT count(*) FROM w_ids AS w JOIN attempts AS a ON a.w_id = w.w_id WHERE a.state <> 'ended'",
+        ),
+        (
+            "what is believed is what was believed last",
+            "SELECT count(*) FROM accounts AS a WHERE presence IS NOT (SELECT presence FROM presences AS p
+             WHERE p.profile = a.profile AND p.wc_id = a.wc_id ORDER BY at DESC LIMIT 1)",
         ),
         (
             "no ended attempt keeps its picture",
