@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod exit;
 pub mod fail;
 pub mod help;
+pub mod history;
 pub mod import;
 pub mod log;
 pub mod login;
@@ -153,6 +154,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
             Command::Wid(args) => wid::run(&context, &args).await,
             Command::Watch(args) => watch::run(&context, &args).await,
             Command::Offline(args) => offline::run(&context, &args).await,
+            Command::History(args) => history::run(&context, &args).await,
             Command::Demo(_)
             | Command::Simulate(_)
             | Command::Doctor
