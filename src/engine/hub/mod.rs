@@ -24,6 +24,7 @@ use crate::model::{Account, AttemptId, Stamp, WId, WcId};
 mod commands;
 mod fleet;
 mod hints;
+mod history;
 mod known;
 mod listening;
 mod logins;
@@ -102,6 +103,9 @@ pub(super) struct Hub {
     orphans: HashMap<AttemptId, Option<Stamp>>,
     failures: u32,
     last_fault: Option<String>,
+    /// Whose strips somebody looks at, and whether one of them is another one now.
+    strips_of: Vec<WcId>,
+    strips_due: bool,
 }
 
 impl Hub {
@@ -136,6 +140,8 @@ impl Hub {
             orphans: HashMap::new(),
             failures: 0,
             last_fault: None,
+            strips_of: Vec::new(),
+            strips_due: false,
         }
     }
 
@@ -170,6 +176,7 @@ impl Hub {
                 () = sleep_until(hints_due), if hints_due.is_some() => self.follow_hints().await,
                 () = sleep_until(next_list), if next_list.is_some() => self.list_is_due().await,
             }
+            self.tell_due_strips().await;
         }
         self.stop(watch, alerts).await;
     }
