@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
-use saoma::engine::{Engine, Options, Renewal, Role};
+use saoma::engine::{Engine, Listen, Options, Renewal, Role};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
 use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
@@ -43,11 +43,23 @@ pub(crate) struct How {
     pub(crate) show_resumed: bool,
     pub(crate) has_token: bool,
     pub(crate) password: bool,
+    /// `None`: a TUI where there is an interval, else a command.
+    pub(crate) role: Option<Role>,
+    pub(crate) listen: Option<Listen>,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { interval: None, renewals: 0, hook: None, show_resumed: false, has_token: true, password: true }
+        Self {
+            interval: None,
+            renewals: 0,
+            hook: None,
+            show_resumed: false,
+            has_token: true,
+            password: true,
+            role: None,
+            listen: None,
+        }
     }
 }
 
@@ -121,7 +133,7 @@ impl Rig {
 }
 
 impl Front {
-    async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
+    pub(crate) async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
         let token = SecretString::from(sim.token());
         let gateway = Gateway::new(gateway::Options {
             base: sim.url().to_owned(),
@@ -149,7 +161,8 @@ impl Front {
             interval: how.interval,
             offline_after: 2,
             alert_command: how.hook,
-            role: if how.interval.is_some() { Role::Screen } else { Role::Command },
+            role: how.role.unwrap_or(if how.interval.is_some() { Role::Screen } else { Role::Command }),
+            listen: how.listen,
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
             revive: None,
