@@ -7,7 +7,9 @@ use secrecy::SecretString;
 
 use super::file::{File, ProfileTable};
 use super::profile::{checked_device, checked_dialect, checked_gateway};
-use super::{Credentials, Env, Error, Origin, Paths, Profile, QrLayout, Sourced, command, duration, error::io};
+use super::{
+    Credentials, Env, Error, Listen, Origin, Paths, Profile, QrLayout, Sourced, command, duration, error::io, listen,
+};
 use crate::i18n::Lang;
 use crate::model::{Device, Dialect};
 
@@ -37,6 +39,8 @@ pub struct Watch {
     pub interval: Sourced<Duration>,
     /// Agreeing observations before a drop is believed; at least 1.
     pub offline_after: Sourced<u32>,
+    /// Where notices are listened for.
+    pub listen: Option<Listen>,
 }
 
 /// `[alerts]`, checked.
@@ -122,6 +126,7 @@ impl Config {
                 Sourced::new(count, origin)
             }
         };
+        let listen = listen::read(&file.watch, &origin)?;
         let lang = lang(&env, file.ui.lang.as_deref().map(|text| (text, origin("ui.lang"))))?;
         let qr_layout = match (flags.qr_layout, &file.ui.qr_layout) {
             (Some(layout), _) => Sourced::new(layout, Origin::Flag("--qr-layout")),
@@ -135,7 +140,7 @@ impl Config {
         let database = database(&env, &paths)?;
         Ok(Self {
             exists,
-            watch: Watch { interval, offline_after },
+            watch: Watch { interval, offline_after, listen },
             alerts: Alerts { command: file.alerts.command.clone().filter(|command| !command.trim().is_empty()) },
             ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout },
             keys: file.keys.clone(),
@@ -266,6 +271,11 @@ impl Config {
         }
         let stored = Credentials::open(&self.paths)?.password(&profile.id());
         Ok(stored.map(|password| Sourced::new(password, Origin::Credentials)))
+    }
+
+    /// The secret part of the path that notices are listened for at; made when it is first asked for.
+    pub fn notice_secret(&self) -> Result<SecretString, Error> {
+        listen::secret(&self.paths)
     }
 
     fn ad_hoc(&self) -> bool {
