@@ -126,7 +126,7 @@ impl Config {
                 Sourced::new(count, origin)
             }
         };
-        let listen = listen::read(&file.watch, &origin)?;
+        let listen = listen::read(&file.watch, origin)?;
         let lang = lang(&env, file.ui.lang.as_deref().map(|text| (text, origin("ui.lang"))))?;
         let qr_layout = match (flags.qr_layout, &file.ui.qr_layout) {
             (Some(layout), _) => Sourced::new(layout, Origin::Flag("--qr-layout")),

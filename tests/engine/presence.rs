@@ -49,7 +49,7 @@ fn told(file: &Path) -> Vec<String> {
     text.lines()
         .map(|line| {
             let json: serde_json::Value = serde_json::from_str(line).unwrap();
-            json["event"].as_str().unwrap().to_owned()
+            json.get("event").and_then(serde_json::Value::as_str).unwrap().to_owned()
         })
         .collect()
 }
