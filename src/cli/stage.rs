@@ -15,7 +15,7 @@ use super::renew::renewer;
 use super::sign_in::sign_in;
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
-use crate::engine::{Engine, Options, Renewal, Sink, Webhook, WebhookKey};
+use crate::engine::{Engine, Listen, Options, Renewal, Secret, Sink, Webhook, WebhookKey};
 use crate::gateway::{self, Gateway};
 use crate::i18n::t;
 use crate::model::{Account, Dialect};
@@ -279,11 +279,15 @@ fn webhook(context: &Context) -> Option<Webhook> {
 
 /// The engine's options for the TUI on a profile. Fails when the password of its own proxy cannot be got.
 pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> Result<Options, Failure> {
-    let device = profile.device().map_err(|error| Failure::config(context.lang, &error))?;
+    let failed = |error| Failure::config(context.lang, &error);
+    let device = profile.device().map_err(failed)?;
+    // Registering asks the gateway whom it calls now, which only a sign-in tells.
+    let registers = context.config.watch.listen.as_ref().is_some_and(|listen| listen.register);
+    let password = if registers { context.config.password(profile).map_err(failed)? } else { None };
     Ok(Options {
         account: profile.account.value.clone(),
         dialect: profile.dialect.value,
-        password: None,
+        password: password.map(|password| password.value),
         has_token,
         interval: Some(context.config.watch.interval.value),
         offline_after: u8::try_from(context.config.watch.offline_after.value).unwrap_or(u8::MAX),
@@ -291,6 +295,7 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         webhook: webhook(context),
         alert_events: context.config.alerts.events.clone(),
         role: context.role,
+        listen: listen(context)?,
         device,
         renewer: renewer(context, profile),
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
@@ -300,6 +305,19 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         wall_offset_ms: 0,
         ..Options::default()
     })
+}
+
+/// Where notices are listened for, if the config says so.
+fn listen(context: &Context) -> Result<Option<Listen>, Failure> {
+    let Some(listen) = &context.config.watch.listen else { return Ok(None) };
+    let secret = context.config.notice_secret().map_err(|error| Failure::config(context.lang, &error))?;
+    Ok(Some(Listen {
+        address: listen.address.value,
+        secret: Secret(secret),
+        forward: listen.forward.clone(),
+        public_url: listen.public_url.clone(),
+        register: listen.register,
+    }))
 }
 
 /// Whether the password is of any use: only V1's list asks for it (protocol.md §3.8).

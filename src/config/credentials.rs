@@ -94,7 +94,7 @@ impl Credentials {
 }
 
 /// Takes the rights of others on a file away. The rights it had, if there was something to take.
-fn close_to_others(path: &Path) -> Result<Option<u32>, Error> {
+pub(super) fn close_to_others(path: &Path) -> Result<Option<u32>, Error> {
     let metadata = std::fs::metadata(path).map_err(io(path))?;
     let mode = metadata.mode() & 0o777;
     if mode & 0o077 == 0 {

@@ -99,6 +99,8 @@ pub struct WatchTable {
     pub public_url: Option<String>,
     /// Whether the gateway's callback may be set.
     pub register: Option<bool>,
+    /// Where what is heard is passed on to.
+    pub forward: Option<String>,
 }
 
 /// `[alerts]`
@@ -144,7 +146,7 @@ const PROFILE: [&str; 10] = [
     "proxy_password_command",
     "http_proxy",
 ];
-const WATCH: [&str; 5] = ["interval", "offline_after", "listen", "public_url", "register"];
+const WATCH: [&str; 6] = ["interval", "offline_after", "listen", "public_url", "register", "forward"];
 const ALERTS: [&str; 5] = ["command", "webhook", "webhook_secret_command", "webhook_secret_file", "events"];
 const UI: [&str; 4] = ["lang", "theme", "qr_layout", "notify"];
 

@@ -8,8 +8,8 @@ use secrecy::SecretString;
 use super::file::{File, ProfileTable};
 use super::profile::{checked_device, checked_dialect, checked_gateway};
 use super::{
-    Alerts, Credentials, Env, Error, Notify, Origin, Paths, Profile, QrLayout, Sourced, alerts, command, duration,
-    error::io,
+    Alerts, Credentials, Env, Error, Listen, Notify, Origin, Paths, Profile, QrLayout, Sourced, alerts, command,
+    duration, error::io, listen,
 };
 use crate::i18n::Lang;
 use crate::model::{Device, Dialect};
@@ -40,6 +40,8 @@ pub struct Watch {
     pub interval: Sourced<Duration>,
     /// Agreeing observations before a drop is believed; at least 1.
     pub offline_after: Sourced<u32>,
+    /// Where notices are listened for.
+    pub listen: Option<Listen>,
 }
 
 /// `[ui]`, checked as far as config can.
@@ -120,6 +122,7 @@ impl Config {
                 Sourced::new(count, origin)
             }
         };
+        let listen = listen::read(&file.watch, origin)?;
         let lang = lang(&env, file.ui.lang.as_deref().map(|text| (text, origin("ui.lang"))))?;
         let qr_layout = match (flags.qr_layout, &file.ui.qr_layout) {
             (Some(layout), _) => Sourced::new(layout, Origin::Flag("--qr-layout")),
@@ -140,7 +143,7 @@ impl Config {
         let database = database(&env, &paths)?;
         Ok(Self {
             exists,
-            watch: Watch { interval, offline_after },
+            watch: Watch { interval, offline_after, listen },
             alerts,
             ui: Ui { lang, theme: file.ui.theme.clone(), qr_layout, notify },
             keys: file.keys.clone(),
@@ -287,6 +290,11 @@ impl Config {
     /// Whether the environment says which token is used, whatever else there is.
     pub fn has_fixed_token(&self) -> bool {
         self.env.get("SAOMA_TOKEN").is_some()
+    }
+
+    /// The secret part of the path that notices are listened for at; made when it is first asked for.
+    pub fn notice_secret(&self) -> Result<SecretString, Error> {
+        listen::secret(&self.paths)
     }
 
     fn ad_hoc(&self) -> bool {

@@ -39,6 +39,11 @@ impl Paths {
         self.state.join("saoma.db")
     }
 
+    /// The secret part of the path that notices are listened for at.
+    pub fn notice_path(&self) -> PathBuf {
+        self.state.join("notice-path")
+    }
+
     /// `saoma.log`.
     pub fn log(&self) -> PathBuf {
         self.state.join("saoma.log")

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
-use saoma::engine::{Engine, Options, Renewal, Role};
+use saoma::engine::{Engine, Listen, Options, Renewal, Role};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
 use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
@@ -45,6 +45,9 @@ pub(crate) struct How {
     pub(crate) password: bool,
     /// Put into the store before the engine starts.
     pub(crate) import: Vec<(WcId, saoma::store::Edit)>,
+    /// `None`: a TUI where there is an interval, else a command.
+    pub(crate) role: Option<Role>,
+    pub(crate) listen: Option<Listen>,
 }
 
 impl Default for How {
@@ -57,6 +60,8 @@ impl Default for How {
             has_token: true,
             password: true,
             import: Vec::new(),
+            role: None,
+            listen: None,
         }
     }
 }
@@ -131,7 +136,7 @@ impl Rig {
 }
 
 impl Front {
-    async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
+    pub(crate) async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
         let token = SecretString::from(sim.token());
         let gateway = Gateway::new(gateway::Options {
             base: sim.url().to_owned(),
@@ -160,7 +165,8 @@ impl Front {
             interval: how.interval,
             offline_after: 2,
             alert_command: how.hook,
-            role: if how.interval.is_some() { Role::Screen } else { Role::Command },
+            role: how.role.unwrap_or(if how.interval.is_some() { Role::Screen } else { Role::Command }),
+            listen: how.listen,
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
             revive: None,

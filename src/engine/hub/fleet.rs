@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::{Hub, List, News};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::attempt::is_suspect;
-use crate::engine::presence::{Again, Answer, Judgement, Turn, outage_alert, outage_over_alert, taken_offline};
+use crate::engine::presence::{Again, Answer, Judgement, Turn, answer, outage_alert, outage_over_alert, taken_offline};
 use crate::engine::shared::Shared;
 use crate::gateway::{Error, Kind};
 use crate::model::{Account, Presence, Reason, Stamp, WId, WcId};
@@ -337,12 +337,7 @@ impl Hub {
 
 /// Asks the gateway for one account.
 pub(super) async fn check(shared: &Shared, w_id: &WId) -> Answer {
-    match shared.gateway.is_online(w_id).await {
-        Ok(true) => Answer::Online,
-        Ok(false) => Answer::Offline,
-        Err(Error { kind: Kind::Refused | Kind::RefusedInside, .. }) => Answer::Refused,
-        Err(_) => Answer::Failed,
-    }
+    answer(shared.gateway.is_online(w_id).await)
 }
 
 /// Whether the gateway is gone, or says nothing of use: more than a matter of our token or the platform account.

@@ -1,6 +1,7 @@
 //! The logins of this process, what they tell, and the orphans it takes over.
 
 use super::Hub;
+use crate::engine::Role;
 use crate::engine::api::{Event, LoginEvent, LoginStep, Token, Way};
 use crate::engine::attempt::FromLogin;
 use crate::engine::login::{Input, Machine, Remains, Wish};
@@ -124,7 +125,8 @@ impl Hub {
             self.store_failed(&error.to_string());
         }
         // Somebody waited for it, and nobody does now.
-        if machine.is_abandoned() && attempt.state == AttemptState::Open {
+        let nobody = machine.is_abandoned() || self.shared.options.role == Role::Watch;
+        if nobody && attempt.state == AttemptState::Open {
             let login = attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)?.last_login_at);
             self.orphans.insert(attempt.id.clone(), login);
         }

@@ -7,6 +7,7 @@ use super::fleet::jittered;
 use super::{Hub, USUAL_INTERVAL};
 use crate::engine::Role;
 use crate::engine::api::Fleet;
+use crate::store::Watchers;
 
 /// A list that is older than so many intervals is overdue.
 const OVERDUE: u32 = 3;
@@ -38,6 +39,12 @@ impl Hub {
     /// Takes the observer's place if it is free now.
     pub(super) async fn try_to_observe(&mut self) {
         let Some(rank) = self.rank().filter(|_| !self.observing && self.can_observe) else { return };
+        // Looked at before, since every write of anybody leads here, and taking the place is a write.
+        if let Ok(Watchers { observer: Some((_, held)), .. }) = self.shared.store.watchers().await
+            && held >= rank
+        {
+            return;
+        }
         match self.shared.store.observe(rank).await {
             Ok(true) => self.observe(false).await,
             Ok(false) => {}

@@ -11,6 +11,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use crate::gateway::{Error, Kind};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
 use crate::store::{Alert, Verdict};
 
@@ -112,6 +113,16 @@ pub fn is_stale(account: &Account, now: Stamp, interval: Duration) -> bool {
         (Presence::Unknown, _) => false,
         (_, None) => true,
         (_, Some(at)) => now.ms_since(at) > limit_ms,
+    }
+}
+
+/// What a single check comes to.
+pub fn answer(reply: Result<bool, Error>) -> Answer {
+    match reply {
+        Ok(true) => Answer::Online,
+        Ok(false) => Answer::Offline,
+        Err(Error { kind: Kind::Refused | Kind::RefusedInside, .. }) => Answer::Refused,
+        Err(_) => Answer::Failed,
     }
 }
 

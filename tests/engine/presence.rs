@@ -1,0 +1,514 @@
+//! What is believed of accounts, by engines over real HTTP: drops, outages, notices, one observer.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use saoma::engine::api::{Command, Event, Fleet};
+use saoma::engine::{Listen, Role, Secret};
+use saoma::model::{Dialect, Presence, Reason, Source, Stamp, WId, WcId};
+use saoma::simulator::{Act, Setup, SimAccount, Simulator};
+
+use super::rig::{Front, How, Rig};
+
+const SHORT: Duration = Duration::from_millis(120);
+const LONG: Duration = Duration::from_secs(3_600);
+
+/// So many accounts that are online.
+fn online(count: usize) -> Vec<SimAccount> {
+    (0..count).map(|number| SimAccount::new(name(number), format!("No {number}")).online()).collect()
+}
+
+fn name(number: usize) -> String {
+    format!("wxid_on{number:04}")
+}
+
+fn id(number: usize) -> WcId {
+    WcId::new(name(number))
+}
+
+async fn rig(count: usize, how: How) -> Rig {
+    Rig::with(Setup { accounts: online(count), ..Setup::default() }, how).await
+}
+
+fn every(interval: Duration) -> How {
+    How { interval: Some(interval), ..How::default() }
+}
+
+/// A hook that keeps what it is told, a line each.
+fn kept() -> (tempfile::TempDir, PathBuf, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("told");
+    let hook = format!("cat >> '{}'", file.display());
+    (dir, file, hook)
+}
+
+/// The events in the file, in order.
+fn told(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines()
+        .map(|line| {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            json.get("event").and_then(serde_json::Value::as_str).unwrap().to_owned()
+        })
+        .collect()
+}
+
+async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while !holds() {
+        assert!(tokio::time::Instant::now() < deadline, "{what} never came");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until a list was believed.
+async fn a_list(front: &mut Front) -> Stamp {
+    front
+        .until("a list", |event| match event {
+            Event::Fleet(Fleet::Ok { at }) => Some(*at),
+            _ => None,
+        })
+        .await
+}
+
+fn lists(sim: &Simulator) -> usize {
+    sim.requests()
+        .iter()
+        .filter(|request| matches!(&*request.endpoint, "queryLoginWx" | "member/getLoginWcIds"))
+        .count()
+}
+
+fn checks(sim: &Simulator) -> usize {
+    sim.requests().iter().filter(|request| request.endpoint == "isOnline").count()
+}
+
+fn dropped(event: &Event) -> Option<WcId> {
+    match event {
+        Event::Dropped { wc_id, .. } => Some(wc_id.clone()),
+        _ => None,
+    }
+}
+
+// ── Drops ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[tokio::test]
+async fn a_silent_drop_is_believed_after_two_lists_and_not_before() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        let setup = Setup { dialect, accounts: online(10), ..Setup::default() };
+        let mut rig = Rig::with(setup, every(SHORT)).await;
+        a_list(&mut rig.front).await;
+        rig.sim.drop_account(&id(3)).unwrap();
+        let before = lists(&rig.sim);
+        assert_eq!(rig.front.until("the drop", dropped).await, id(3));
+        assert!(lists(&rig.sim) >= before + 2, "{dialect}");
+        assert_eq!(checks(&rig.sim), 0);
+        let account = rig.front.account(&name(3)).await;
+        assert_eq!((account.presence, account.reason), (Presence::Offline, Some(Reason::Dropped)));
+    }
+}
+
+#[tokio::test]
+async fn a_flap_of_one_interval_raises_nothing() {
+    let (_dir, file, hook) = kept();
+    let mut rig = rig(10, How { hook: Some(hook), ..every(SHORT) }).await;
+    a_list(&mut rig.front).await;
+    rig.sim.knobs(|knobs| knobs.empty_lists = 1);
+    for _ in 0..4 {
+        a_list(&mut rig.front).await;
+    }
+    assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Online);
+    rig.front.stop().await;
+    assert!(told(&file).is_empty(), "{:?}", told(&file));
+}
+
+#[tokio::test]
+async fn fifty_at_once_are_one_alert() {
+    for dialect in [Dialect::V1, Dialect::V2] {
+        let (_dir, file, hook) = kept();
+        let setup = Setup { dialect, accounts: online(60), ..Setup::default() };
+        let mut rig = Rig::with(setup, How { hook: Some(hook), ..every(SHORT) }).await;
+        a_list(&mut rig.front).await;
+        for number in 0..50 {
+            rig.sim.drop_account(&id(number)).unwrap();
+        }
+        let all = rig
+            .front
+            .until("the mass drop", |event| match event {
+                Event::MassDrop { wc_ids, .. } => Some(wc_ids.clone()),
+                Event::Dropped { wc_id, .. } => panic!("{wc_id} told by itself"),
+                _ => None,
+            })
+            .await;
+        assert_eq!(all.len(), 50, "{dialect}");
+        assert_eq!(rig.front.account(&name(49)).await.presence, Presence::Offline);
+        assert_eq!(rig.front.account(&name(50)).await.presence, Presence::Online);
+        assert_eq!(checks(&rig.sim), if dialect.lists_w_ids() { 5 } else { 0 });
+        a_list(&mut rig.front).await;
+        wait_until("the alert", || !told(&file).is_empty()).await;
+        rig.front.stop().await;
+        assert_eq!(told(&file), ["mass_drop"], "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn the_last_remaining_account_can_drop_too() {
+    for dialect in [Dialect::V1, Dialect::V2] {
+        let setup = Setup { dialect, accounts: online(1), ..Setup::default() };
+        let mut rig = Rig::with(setup, every(SHORT)).await;
+        a_list(&mut rig.front).await;
+        rig.sim.drop_account(&id(0)).unwrap();
+        assert_eq!(rig.front.until("the drop", dropped).await, id(0), "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn a_restart_of_the_gateway_is_one_outage_and_one_recovery() {
+    let (_dir, file, hook) = kept();
+    let mut rig = rig(10, How { hook: Some(hook), ..every(SHORT) }).await;
+    a_list(&mut rig.front).await;
+    rig.sim.down();
+    rig.front.until("the outage", |event| matches!(event, Event::Outage { .. }).then_some(())).await;
+    assert!(rig.front.store.watchers().await.unwrap().outage_since.is_some());
+    // What was believed is kept, and stale.
+    rig.front
+        .until("stale accounts", |event| match event {
+            Event::Accounts(accounts) => {
+                let known = accounts.iter().filter(|account| account.presence == Presence::Online);
+                known.clone().count().eq(&10).then(|| assert!(known.clone().all(|account| account.stale)))
+            }
+            _ => None,
+        })
+        .await;
+    rig.sim.up().await.unwrap();
+    // After its start it knows nobody for a moment.
+    rig.sim.knobs(|knobs| knobs.empty_lists = 2);
+    rig.front.until("its end", |event| matches!(event, Event::OutageOver { .. }).then_some(())).await;
+    a_list(&mut rig.front).await;
+    assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Online);
+    assert_eq!(rig.front.store.watchers().await.unwrap().outage_since, None);
+    wait_until("both alerts", || told(&file).len() >= 2).await;
+    rig.front.stop().await;
+    assert_eq!(told(&file), ["outage", "outage_over"]);
+}
+
+#[tokio::test]
+async fn empty_lists_of_accounts_that_answer_are_an_outage() {
+    let mut rig = rig(10, every(SHORT)).await;
+    a_list(&mut rig.front).await;
+    rig.sim.knobs(|knobs| knobs.empty_lists = 4);
+    rig.front
+        .until("the outage", |event| match event {
+            Event::Dropped { .. } | Event::MassDrop { .. } => panic!("{event:?}"),
+            event => matches!(event, Event::Outage { .. }).then_some(()),
+        })
+        .await;
+    rig.front.until("its end", |event| matches!(event, Event::OutageOver { .. }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_thousand_accounts_cost_the_calls_of_ten() {
+    let mut calls = Vec::new();
+    for count in [10, 1_000] {
+        let mut rig = rig(count, every(LONG)).await;
+        a_list(&mut rig.front).await;
+        for _ in 0..3 {
+            rig.front.engine.send(Command::Refresh);
+            a_list(&mut rig.front).await;
+        }
+        rig.sim.drop_account(&id(3)).unwrap();
+        for _ in 0..2 {
+            rig.front.engine.send(Command::Refresh);
+            a_list(&mut rig.front).await;
+        }
+        assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Offline);
+        calls.push(rig.sim.requests().len());
+    }
+    assert_eq!(calls[0], calls[1]);
+}
+
+// ── Notices ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+const SECRET: &str = "n0t1ce-path";
+
+/// A place to listen at, and the whole URL.
+fn listen() -> (Listen, String) {
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address: SocketAddr = free.local_addr().unwrap();
+    let listen = Listen {
+        address,
+        secret: Secret(SECRET.into()),
+        forward: None,
+        public_url: Some(format!("http://{address}")),
+        register: false,
+    };
+    (listen, format!("http://{address}/{SECRET}"))
+}
+
+/// An engine that asks no list for an hour after its first, and listens.
+async fn listening(dialect: Dialect, change: impl FnOnce(&mut Listen)) -> (Rig, String) {
+    let (mut listen, url) = listen();
+    change(&mut listen);
+    let setup = Setup { dialect, accounts: online(10), ..Setup::default() };
+    let how = How { listen: Some(listen), role: Some(Role::Watch), ..every(LONG) };
+    let mut rig = Rig::with(setup, how).await;
+    a_list(&mut rig.front).await;
+    (rig, url)
+}
+
+async fn post(url: &str, body: impl Into<reqwest::Body>) -> u16 {
+    reqwest::Client::new().post(url).body(body).send().await.unwrap().status().as_u16()
+}
+
+fn notice(dialect: Dialect, number: usize, w_id: &str) -> String {
+    let wc_id = name(number);
+    match dialect {
+        Dialect::V1 => serde_json::json!({"message": {"data": w_id, "messageType": 3}, "wcId": wc_id}),
+        Dialect::V2 => serde_json::json!({"account": "1", "data": {"wId": w_id}, "messageType": 4, "wcId": wc_id}),
+        Dialect::V3 => serde_json::json!({"account": "1", "wcId": wc_id, "messageType": "30000",
+                                          "data": {"wId": w_id, "reason": "在其他设备登录"}}),
+    }
+    .to_string()
+}
+
+#[tokio::test]
+async fn a_notice_is_followed_at_once() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        let (mut rig, url) = listening(dialect, |_| {}).await;
+        let w_id = rig.live_w_id(&name(3)).unwrap();
+        let (lists_before, checks_before) = (lists(&rig.sim), checks(&rig.sim));
+        rig.sim.drop_account(&id(3)).unwrap();
+        let body = notice(dialect, 3, w_id.as_str());
+        for _ in 0..5 {
+            assert_eq!(post(&url, body.clone()).await, 200);
+        }
+        let waited = tokio::time::timeout(Duration::from_secs(2), rig.front.until("the drop", dropped)).await;
+        assert_eq!(waited.expect("believed under two seconds"), id(3), "{dialect}");
+        let account = rig.front.account(&name(3)).await;
+        assert_eq!((account.presence, account.source), (Presence::Offline, Some(Source::Notice)));
+        if dialect == Dialect::V3 {
+            assert_eq!(account.gateway_message.as_deref(), Some("在其他设备登录"));
+        }
+        // Five notices, one question.
+        let asked = (lists(&rig.sim) - lists_before, checks(&rig.sim) - checks_before);
+        assert_eq!(asked, if dialect.lists_w_ids() { (0, 1) } else { (1, 0) }, "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_and_stale_notices_do_nothing() {
+    let (mut rig, url) = listening(Dialect::V2, |_| {}).await;
+    let root = url.strip_suffix(SECRET).unwrap().to_owned();
+    let w_id = rig.live_w_id(&name(3)).unwrap();
+    let good = notice(Dialect::V2, 3, w_id.as_str());
+    let before = rig.sim.requests().len();
+    for path in ["", "n0t1ce-patH", "n0t1ce-path/more", "?n0t1ce-path"] {
+        assert_eq!(post(&format!("{root}{path}"), good.clone()).await, 404, "{path}");
+    }
+    let got = reqwest::get(&url).await.unwrap();
+    assert_eq!(got.status().as_u16(), 405);
+    assert_eq!(post(&url, vec![b'x'; 64 * 1024 + 1]).await, 413);
+    // What is no notice, or about nobody, or about an instance of yesterday.
+    for body in [
+        String::new(),
+        "<xml/>".to_owned(),
+        "[1]".to_owned(),
+        r#"{"messageType":"00000","data":{"content":"验证回调地址是否可用"}}"#.to_owned(),
+        notice(Dialect::V2, 3, "w-of-yesterday"),
+        notice(Dialect::V2, 77, "w-77"),
+    ] {
+        let response = reqwest::Client::new().post(&url).body(body).send().await.unwrap();
+        assert_eq!((response.status().as_u16(), response.text().await.unwrap()), (200, "{}".to_owned()));
+    }
+    // What comes after them is looked at after them: nothing was asked for their sake.
+    let other = rig.live_w_id(&name(4)).unwrap();
+    rig.sim.drop_account(&id(4)).unwrap();
+    post(&url, notice(Dialect::V2, 4, other.as_str())).await;
+    assert_eq!(rig.front.until("the drop", dropped).await, id(4));
+    assert_eq!(rig.sim.requests().len() - before, 1);
+    assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Online);
+}
+
+#[tokio::test]
+async fn a_notice_of_an_account_that_is_online_changes_nothing() {
+    let (rig, url) = listening(Dialect::V2, |_| {}).await;
+    let w_id = rig.live_w_id(&name(3)).unwrap();
+    post(&url, notice(Dialect::V2, 3, w_id.as_str())).await;
+    wait_until("the check", || checks(&rig.sim) == 1).await;
+    assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Online);
+}
+
+#[tokio::test]
+async fn many_notices_are_settled_by_a_list() {
+    let (mut rig, url) = listening(Dialect::V2, |_| {}).await;
+    let before = checks(&rig.sim);
+    let live: Vec<WId> = (0..8).map(|number| rig.live_w_id(&name(number)).unwrap()).collect();
+    for number in 0..8 {
+        rig.sim.drop_account(&id(number)).unwrap();
+    }
+    for (number, w_id) in live.iter().enumerate() {
+        post(&url, notice(Dialect::V2, number, w_id.as_str())).await;
+    }
+    let all = rig
+        .front
+        .until("the mass drop", |event| match event {
+            Event::MassDrop { wc_ids, .. } => Some(wc_ids.len()),
+            _ => None,
+        })
+        .await;
+    assert!(all >= 3);
+    assert!(checks(&rig.sim) - before <= 10);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_said_and_lists_go_on() {
+    let (listen, _) = listen();
+    let _taken = std::net::TcpListener::bind(listen.address).unwrap();
+    let setup = Setup { accounts: online(3), ..Setup::default() };
+    let mut rig = Rig::with(setup, How { listen: Some(listen.clone()), ..every(SHORT) }).await;
+    let words = rig
+        .front
+        .until("the fault", |event| match event {
+            Event::Fault { message } => Some(message.to_string()),
+            _ => None,
+        })
+        .await;
+    assert!(words.contains(&listen.address.to_string()) && !words.contains(SECRET), "{words}");
+    a_list(&mut rig.front).await;
+}
+
+#[tokio::test]
+async fn the_callback_is_registered_only_where_nobody_lives_on_it() {
+    // Nobody: it is set, and the simulator's own notices arrive.
+    let (mut rig, url) = listening(Dialect::V2, |listen| listen.register = true).await;
+    wait_until("the registration", || !rig.calls("setHttpCallbackUrl").is_empty()).await;
+    rig.sim.drop_account(&id(3)).unwrap();
+    assert_eq!(rig.front.until("the drop", dropped).await, id(3));
+    rig.front.stop().await;
+    // A further process with another secret finds the first one's URL.
+    let (mut other, _) = listen();
+    other.secret = Secret("another".into());
+    other.register = true;
+    let how = |listen: &Listen| How { listen: Some(listen.clone()), role: Some(Role::Watch), ..every(LONG) };
+    let rest = rig.sim.clone();
+    let dir = tempfile::tempdir().unwrap();
+    let mut second = Front::start(&rest, dir.path(), Dialect::V2, how(&other)).await;
+    let words = second
+        .until("the refusal", |event| match event {
+            Event::Fault { message } => Some(message.to_string()),
+            _ => None,
+        })
+        .await;
+    assert!(words.contains("127.0.0.1") && !words.contains(SECRET), "{words}");
+    second.stop().await;
+    let set = || rest.requests().iter().filter(|request| request.endpoint == "setHttpCallbackUrl").count();
+    assert_eq!(set(), 1);
+    // It passes on to the first one: then it may.
+    other.forward = Some(url.clone());
+    let dir = tempfile::tempdir().unwrap();
+    let third = Front::start(&rest, dir.path(), Dialect::V2, how(&other)).await;
+    wait_until("the second registration", || set() == 2).await;
+    third.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_heard_is_passed_on_whole() {
+    // The bot that lives on the callback: another listener of saoma's own, so that something understands it.
+    let (bot, bot_url) = listening(Dialect::V2, |_| {}).await;
+    let (front, url) = listening(Dialect::V2, |listen| listen.forward = Some(bot_url.clone())).await;
+    let w_id = bot.live_w_id(&name(3)).unwrap();
+    assert_eq!(post(&url, notice(Dialect::V2, 3, w_id.as_str())).await, 200);
+    wait_until("the bot's check", || checks(&bot.sim) == 1).await;
+    drop(front);
+}
+
+// ── One observer ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[tokio::test]
+async fn two_processes_make_the_calls_of_one() {
+    let mut rig = rig(10, How { role: Some(Role::Watch), ..every(SHORT) }).await;
+    a_list(&mut rig.front).await;
+    let mut screen = rig.another(every(SHORT)).await;
+    // It hears of the other's lists, and of a drop.
+    a_list(&mut screen).await;
+    rig.sim.drop_account(&id(3)).unwrap();
+    assert_eq!(screen.until("the drop", dropped).await, id(3));
+    rig.front.until("the drop", dropped).await;
+    // Every list that was asked was told by the first; so many as one process asks in that time.
+    let requests: Vec<u64> =
+        rig.sim.requests().iter().filter(|request| request.endpoint == "queryLoginWx").map(|r| r.at_ms).collect();
+    let close = requests.windows(2).filter(|pair| pair[1] - pair[0] < 60).count();
+    assert!(close <= 1, "{requests:?}");
+    // An outage too.
+    rig.sim.down();
+    screen.until("the outage", |event| matches!(event, Event::Outage { .. }).then_some(())).await;
+    rig.sim.up().await.unwrap();
+    screen.until("its end", |event| matches!(event, Event::OutageOver { .. }).then_some(())).await;
+    screen.stop().await;
+}
+
+#[tokio::test]
+async fn watch_takes_the_role_and_a_screen_takes_it_back() {
+    let mut rig = rig(10, every(SHORT)).await;
+    a_list(&mut rig.front).await;
+    let observer = || async { rig.front.store.watchers().await.unwrap().observer.map(|(owner, _)| owner) };
+    assert_eq!(observer().await.as_ref(), Some(rig.front.store.owner()));
+    let mut watch = rig.another(How { role: Some(Role::Watch), ..every(SHORT) }).await;
+    a_list(&mut watch).await;
+    assert_eq!(observer().await.as_ref(), Some(watch.store.owner()));
+    watch.stop().await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while observer().await.as_ref() != Some(rig.front.store.owner()) {
+        assert!(tokio::time::Instant::now() < deadline, "nobody observes");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let before = lists(&rig.sim);
+    wait_until("lists", || lists(&rig.sim) > before + 2).await;
+}
+
+#[tokio::test]
+async fn a_command_never_observes() {
+    let rig = rig(3, How { role: Some(Role::Command), ..every(SHORT) }).await;
+    let mut screen = rig.another(every(SHORT)).await;
+    a_list(&mut screen).await;
+    let observer = rig.front.store.watchers().await.unwrap().observer.map(|(owner, _)| owner);
+    assert_eq!(observer.as_ref(), Some(screen.store.owner()));
+    screen.stop().await;
+}
+
+// ── Reasons ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[tokio::test]
+async fn why_an_account_is_off_line_is_asked_once_in_twelve_hours() {
+    let setup = Setup { dialect: Dialect::V3, accounts: online(10), ..Setup::default() };
+    let mut rig = Rig::with(setup, every(SHORT)).await;
+    a_list(&mut rig.front).await;
+    let ask = || Command::OfflineReason { wc_id: id(3) };
+    rig.front.engine.send(ask());
+    rig.front.until("the refusal", |event| matches!(event, Event::Rejected { .. }).then_some(())).await;
+    rig.sim.kick(&id(3)).unwrap();
+    rig.front.until("the drop", dropped).await;
+    rig.front.engine.send(ask());
+    let words = rig
+        .front
+        .until("the reason", |event| match event {
+            Event::OfflineReason { words, .. } => Some(words.clone()),
+            _ => None,
+        })
+        .await;
+    assert!(words.is_some());
+    assert_eq!(rig.front.account(&name(3)).await.gateway_message, words);
+    rig.front.engine.send(ask());
+    rig.front.until("the refusal", |event| matches!(event, Event::Rejected { .. }).then_some(())).await;
+    assert_eq!(rig.calls("offlineReason").len(), 1);
+}
+
+#[tokio::test]
+async fn doubled_notices_of_the_gateway_are_one_question() {
+    let (rig, _url) = listening(Dialect::V2, |listen| listen.register = true).await;
+    wait_until("the registration", || !rig.calls("setHttpCallbackUrl").is_empty()).await;
+    let before = checks(&rig.sim);
+    rig.sim.act(Act::Notice { wc_id: name(5), w_id: None, times: Some(3) }).unwrap();
+    wait_until("the check", || checks(&rig.sim) == before + 1).await;
+    assert_eq!(rig.front.account(&name(5)).await.presence, Presence::Online);
+}
