@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 use super::context::Context;
 use super::fail::Failure;
 use super::pictures::Pictures;
-use super::renew::renewer;
 use super::sign_in::sign_in;
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
@@ -290,7 +289,6 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         webhook: webhook(context),
         alert_events: context.config.alerts.events.clone(),
         role: context.role,
-        renewer: renewer(context, profile),
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,
         revive: None,

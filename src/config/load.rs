@@ -283,11 +283,6 @@ impl Config {
             .find(|name| self.env.get(name).is_some())
     }
 
-    /// Whether the environment says which token is used, whatever else there is.
-    pub fn has_fixed_token(&self) -> bool {
-        self.env.get("SAOMA_TOKEN").is_some()
-    }
-
     fn ad_hoc(&self) -> bool {
         self.env.get("SAOMA_GATEWAY").is_some() && self.env.get("SAOMA_ACCOUNT").is_some()
     }
