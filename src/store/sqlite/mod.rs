@@ -22,6 +22,7 @@ macro_rules! sql {
 mod accounts;
 mod attempts;
 mod feed;
+mod health;
 mod log;
 mod logins;
 mod open;
