@@ -21,7 +21,6 @@ pub mod out;
 pub mod pictures;
 pub mod png;
 pub mod printer;
-pub mod renew;
 pub mod resolve;
 pub mod screen;
 pub mod sign_in;

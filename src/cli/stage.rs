@@ -11,7 +11,6 @@ use tokio::task::JoinHandle;
 use super::context::Context;
 use super::fail::Failure;
 use super::pictures::Pictures;
-use super::renew::renewer;
 use super::sign_in::sign_in;
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
@@ -297,7 +296,6 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         role: context.role,
         listen: listen(context)?,
         device,
-        renewer: renewer(context, profile),
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,
         revive: None,

@@ -162,7 +162,8 @@ async fn start(
     })
     .map_err(|error| Failure::gateway(context.lang, &error))?;
     let store = context.store(&profile).await?;
-    let teller = Teller::new(&profile, context.lang, context.config.watch.interval.value);
+    let (url, dialect) = (&profile.gateway.value, profile.dialect.value);
+    let teller = Teller::new(&profile.name, url, dialect, context.lang, context.config.watch.interval.value);
     let to = to.clone();
     let sink: Sink = Arc::new(move |event| {
         // Nobody listens any more once the command is over.

@@ -287,11 +287,6 @@ impl Config {
             .find(|name| self.env.get(name).is_some())
     }
 
-    /// Whether the environment says which token is used, whatever else there is.
-    pub fn has_fixed_token(&self) -> bool {
-        self.env.get("SAOMA_TOKEN").is_some()
-    }
-
     /// The secret part of the path that notices are listened for at; made when it is first asked for.
     pub fn notice_secret(&self) -> Result<SecretString, Error> {
         listen::secret(&self.paths)

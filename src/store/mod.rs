@@ -25,8 +25,8 @@ mod watch;
 
 use sqlite::Sqlite;
 pub use types::{
-    Alert, Begun, Changes, Error, FirstAccounts, LogEntry, OutboxItem, PresenceChange, Result, Scope, Stored, Verdict,
-    WATCHED_GAP_MS, Watchers,
+    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, OutboxItem, PresenceChange, Result, Scope,
+    Stored, Verdict, WATCHED_GAP_MS, Watchers,
 };
 pub use watch::Watch;
 
@@ -321,6 +321,11 @@ impl Store {
     /// The newest lines of the log, newest first.
     pub async fn recent(&self, limit: u32) -> Result<Vec<LogEntry>> {
         self.inner.recent(limit).await
+    }
+
+    /// How the file and the outbox fare. Reads the whole file once.
+    pub async fn health(&self) -> Result<Health> {
+        self.inner.health().await
     }
 
     /// Checkpoints and closes; the owner lock goes with it.

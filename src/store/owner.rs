@@ -60,6 +60,13 @@ impl Ownership {
         }
     }
 
+    /// How many other owners live.
+    pub(super) fn living_others(&self) -> usize {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return 0 };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        names.map(|name| Owner(name.into())).filter(|owner| *owner != self.me && self.is_alive(owner)).count()
+    }
+
     /// Removes what dead owners left. A file is removed while held shared: its owner is then dead, or has made the
     /// file but not locked it yet, and will see that it is gone and make another (see [`lock_new`]).
     fn clear_dead(&self) {

@@ -141,6 +141,36 @@ pub struct Changes {
     pub fleet: bool,
 }
 
+/// How the store fares, for `doctor`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Health {
+    /// The schema's version.
+    pub version: u32,
+    /// What an integrity check found, in the database's words; nothing: it is sound.
+    pub damages: Vec<String>,
+    /// Size of the file and its journal.
+    pub bytes: u64,
+    /// Other living processes that have it open, besides this one.
+    pub others: usize,
+    /// What receivers have not been told yet, by receiver.
+    pub outbox: Vec<Backlog>,
+}
+
+/// What one receiver has not been told yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backlog {
+    /// Who.
+    pub receiver: String,
+    /// How many events.
+    pub waiting: u32,
+    /// How often the one that was tried most was tried.
+    pub tries: u32,
+    /// When the oldest of them happened.
+    pub oldest: Option<Stamp>,
+    /// When the next is tried.
+    pub due: Stamp,
+}
+
 /// Something a receiver has to be told, at least once.
 #[derive(Clone, Debug)]
 pub struct OutboxItem {

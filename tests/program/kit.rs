@@ -306,6 +306,21 @@ impl Running {
         Went { out: self.out.lock().unwrap().clone(), ..Went::of(output) }
     }
 
+    /// What it has told so far, whole lines, as JSON.
+    pub(crate) fn told(&self) -> Vec<Value> {
+        let out = self.out.lock().unwrap();
+        let whole = out.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    pub(crate) fn is_over(&mut self) -> bool {
+        self.child.as_mut().unwrap().try_wait().unwrap().is_some()
+    }
+
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.child.as_ref().unwrap().id()).unwrap()).unwrap()
     }
@@ -604,15 +619,20 @@ impl Tui {
 
     /// How often its threads went to sleep and woke up again.
     pub(crate) fn wakes(&self) -> u64 {
-        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.pid().as_raw_nonzero())).unwrap();
-        let mut sum = 0;
-        for task in tasks {
-            let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-            let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
-            sum += switches.trim().parse::<u64>().unwrap();
-        }
-        sum
+        wakes(self.pid())
     }
+}
+
+/// How often a process's threads went to sleep and woke up again.
+pub(crate) fn wakes(pid: Pid) -> u64 {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).unwrap();
+    let mut sum = 0;
+    for task in tasks {
+        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
+        sum += switches.trim().parse::<u64>().unwrap();
+    }
+    sum
 }
 
 impl Drop for Tui {

@@ -16,3 +16,4 @@ mod logins;
 mod screens;
 mod secrets;
 mod tape;
+mod watch;

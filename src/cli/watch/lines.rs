@@ -9,11 +9,10 @@ use super::super::context::local;
 use super::super::exit::Exit;
 use super::super::fail::{Failure, next_words, reason_words};
 use super::super::printer::{Printer, Words};
-use crate::config::Profile;
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
-use crate::model::{Account, Presence, Reason, Stamp, WId, WcId, json as objects};
+use crate::model::{Account, Dialect, Presence, Reason, Stamp, WId, WcId, json as objects};
 
 /// So many accounts are named in one line of words.
 const NAMED: usize = 5;
@@ -37,6 +36,9 @@ struct Known {
     name: Box<str>,
     w_id: Option<WId>,
     last_login_at: Option<Stamp>,
+    /// Whether being off line now is the drop that every account has once (protocol.md §4, rule 4).
+    first_night: bool,
+    gateway_message: Option<Box<str>>,
 }
 
 /// Makes the lines of one profile.
@@ -58,11 +60,11 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(profile: &Profile, lang: Lang, interval: Duration) -> Self {
+    pub(super) fn new(profile: &str, gateway: &str, dialect: Dialect, lang: Lang, interval: Duration) -> Self {
         Self {
-            printer: Printer { profile: profile.name.clone(), lang, show_payload: false },
-            gateway: profile.gateway.value.clone(),
-            dialect: profile.dialect.value.name(),
+            printer: Printer { profile: profile.to_owned(), lang, show_payload: false },
+            gateway: gateway.to_owned(),
+            dialect: dialect.name(),
             interval,
             known: HashMap::new(),
             open: HashSet::new(),
@@ -210,24 +212,26 @@ impl Teller {
 
     fn dropped(&self, wc_id: &WcId, account: &str, reason: Reason, at: Stamp) -> Line {
         let lang = self.printer.lang;
+        let known = self.known.get(wc_id);
+        let first_night = known.is_some_and(|known| known.first_night);
+        let gateway_message = known.and_then(|known| known.gateway_message.as_deref());
+        let why = reason_words(lang, reason, gateway_message);
         let mut map = self.about("dropped", at, wc_id, account);
         map.insert("reason".into(), json!(reason.code()));
-        map.insert("message".into(), json!(reason_words(lang, reason, None)));
-        let words = self.say(
-            "dropped",
-            &[
-                ("who", self.name(account, wc_id)),
-                ("why", reason_words(lang, reason, None)),
-                ("next", next_words(lang, reason).into_owned()),
-            ],
-        );
-        result(at, map, words)
+        map.insert("message".into(), json!(why));
+        map.insert("first_night".into(), json!(first_night));
+        if let Some(words) = gateway_message {
+            map.insert("gateway_message".into(), json!(words));
+        }
+        let next = if first_night { t(lang, "cli.watch.next_first_night") } else { next_words(lang, reason) };
+        let values = [("who", self.name(account, wc_id)), ("why", why), ("next", next.into_owned())];
+        result(at, map, self.say("dropped", &values))
     }
 
     fn mass_drop(&self, wc_ids: &[WcId], at: Stamp) -> Line {
         let mut map = objects::event("mass_drop", at, &self.printer.profile);
-        map.insert("count".into(), json!(wc_ids.len()));
         map.insert("wc_ids".into(), json!(wc_ids));
+        map.insert("reason".into(), json!(Reason::Dropped.code()));
         let mut names: Vec<String> = wc_ids.iter().take(NAMED).map(|wc_id| self.name("", wc_id)).collect();
         if wc_ids.len() > NAMED {
             names.push("…".to_owned());
@@ -319,7 +323,13 @@ impl Teller {
 
 impl Known {
     fn of(account: &Account) -> Self {
-        Self { name: account.name().into(), w_id: account.w_id.clone(), last_login_at: account.last_login_at }
+        Self {
+            name: account.name().into(),
+            w_id: account.w_id.clone(),
+            last_login_at: account.last_login_at,
+            first_night: account.is_first_drop(),
+            gateway_message: account.gateway_message.clone(),
+        }
     }
 }
 
@@ -331,4 +341,107 @@ fn result(at: Stamp, map: Map<String, Value>, words: String) -> Line {
 /// Something that only people are told.
 const fn note(at: Stamp, words: String) -> Line {
     Line { at, object: None, words: Some(words), note: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::AttemptId;
+
+    fn teller() -> Teller {
+        Teller::new("default", "http://h:1", Dialect::V2, Lang::En, Duration::from_secs(30))
+    }
+
+    fn account(w_id: &str, last_login_at: Option<i64>) -> Account {
+        Account {
+            w_id: Some(w_id.into()),
+            w_id_confirmed: true,
+            presence: Presence::Online,
+            last_login_at: last_login_at.map(Stamp),
+            nick_name: "Bela\u{1b}[31m".into(),
+            ..Account::new("wxid_b".into())
+        }
+    }
+
+    fn events(lines: &[Line]) -> Vec<String> {
+        let name = |line: &Line| line.object.as_ref().map_or_else(|| "-".into(), |object| object["event"].to_string());
+        lines.iter().map(|line| name(line).trim_matches('"').to_owned()).collect()
+    }
+
+    fn begun(accounts: Vec<Account>) -> Teller {
+        let mut teller = teller();
+        assert!(!teller.is_ready());
+        let lines = teller.tell(Event::Accounts(accounts), Stamp(0));
+        assert_eq!(events(&lines), ["watching"]);
+        assert!(teller.is_ready() && lines[0].note);
+        teller
+    }
+
+    #[test]
+    fn a_new_w_id_is_told_once_whoever_brought_it() {
+        let mut teller = begun(vec![account("w1", Some(1))]);
+        let mut tell = |account: Account| events(&teller.tell(Event::Account(Box::new(account)), Stamp(9)));
+        assert_eq!(tell(account("w1", Some(1))), [] as [&str; 0]);
+        assert_eq!(tell(account("w2", Some(5))), ["logged_in", "w_id_changed"]);
+        assert_eq!(tell(account("w2", Some(5))), [] as [&str; 0]);
+        assert_eq!(tell(account("w3", Some(5))), ["w_id_changed"]);
+        assert_eq!(tell(Account { w_id_confirmed: false, ..account("w4", Some(5)) }), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_login_that_goes_on_here_is_told_before_its_w_id() {
+        let mut teller = begun(vec![account("w1", Some(1))]);
+        let login = |step| {
+            Event::Login(LoginEvent {
+                attempt: AttemptId::from("a"),
+                wc_id: Some("wxid_b".into()),
+                account: "Bela".into(),
+                at: Stamp(5),
+                step,
+            })
+        };
+        let resumed = LoginStep::Resumed { rung: crate::model::Rung::QrLogin, expires_at: None };
+        assert_eq!(events(&teller.tell(login(resumed), Stamp(4))), ["resumed"]);
+        let came = Event::Account(Box::new(account("w2", Some(5))));
+        assert_eq!(events(&teller.tell(came, Stamp(5))), [] as [&str; 0]);
+        let done = LoginStep::LoggedIn {
+            w_id: "w2".into(),
+            previous_w_id: Some("w1".into()),
+            nick_name: "Bela".into(),
+            w_account: "".into(),
+        };
+        assert_eq!(events(&teller.tell(login(done), Stamp(6))), ["logged_in", "w_id_changed"]);
+    }
+
+    #[test]
+    fn trouble_is_told_once_and_its_end_too() {
+        let mut teller = begun(Vec::new());
+        let failing =
+            || Event::Fleet(Fleet::Failing { since: Stamp(1), reason: Reason::GatewayDown, gateway_message: None });
+        assert_eq!(events(&teller.tell(failing(), Stamp(2))), ["-"]);
+        assert_eq!(teller.tell(failing(), Stamp(3)), []);
+        assert_eq!(events(&teller.tell(Event::Fleet(Fleet::Ok { at: Stamp(4) }), Stamp(4))), ["-"]);
+        assert_eq!(teller.tell(Event::Fleet(Fleet::Ok { at: Stamp(5) }), Stamp(5)), []);
+        let lines = teller.tell(Event::Token(Token::Rejected), Stamp(6));
+        assert_eq!(events(&lines), ["error"]);
+        assert!(teller.wants_token() && lines[0].note);
+        assert_eq!(teller.tell(Event::Token(Token::Rejected), Stamp(7)), []);
+        assert_eq!(events(&teller.tell(Event::Token(Token::Ok), Stamp(8))), ["-"]);
+        assert!(!teller.wants_token());
+    }
+
+    #[test]
+    fn objects_are_exact_and_words_are_clean() {
+        let mut teller = begun(vec![account("w1", Some(1))]);
+        let gone = |reason| Event::Dropped { wc_id: "wxid_b".into(), account: "".into(), reason, at: Stamp(9) };
+        let lines = teller.tell(gone(Reason::Dropped), Stamp(9));
+        let object = lines[0].object.as_ref().unwrap();
+        assert_eq!((&object["reason"], &object["first_night"]), (&json!("dropped"), &json!(false)));
+        let words = lines[0].words.as_ref().unwrap();
+        assert!(words.starts_with("Bela is off line: ") && !words.contains('\u{1b}'), "{words:?}");
+        let lines = teller.tell(Event::MassDrop { wc_ids: vec!["wxid_b".into(); 9], at: Stamp(9) }, Stamp(9));
+        let words = lines[0].words.as_ref().unwrap();
+        assert!(words.contains('9') && words.contains('…'), "{words}");
+        assert_eq!(lines[0].object.as_ref().unwrap()["wc_ids"].as_array().unwrap().len(), 9);
+    }
 }

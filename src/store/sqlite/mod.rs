@@ -23,6 +23,7 @@ mod accounts;
 mod attempts;
 mod device;
 mod feed;
+mod health;
 mod history;
 mod log;
 mod logins;
