@@ -87,7 +87,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 
 fn taken_offline(state: &mut State, at: Stamp, name: &str) {
     let told = |line: &EventLine| {
-        line.what == Happening::TakenOffline && *line.account == *name && at.ms_since(line.at).abs() < 60_000
+        line.what == Happening::TakenOffline && *line.account == *name && at.ms_since(line.at).unsigned_abs() < 60_000
     };
     if !state.events.from(0).take(20).any(told) {
         state.note(at, Happening::TakenOffline, name, None);
