@@ -140,10 +140,10 @@ fn parts(state: &State, look: &Look, account: &Account, columns: usize, label: u
         (_, Some(_)) => {}
         (None, None) => {
             let key = state.keymap.label(Action::Login).unwrap_or_default();
-            say(2, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
+            say(1, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
         }
-        (Some(_), None) if account.is_first_drop() => say(2, &t(look.lang, "ui.account.first_drop"), theme.dim()),
-        (Some(reason), None) => say(2, &t(look.lang, &format!("next.{}", reason.code())), theme.dim()),
+        (Some(_), None) if account.is_first_drop() => say(1, &t(look.lang, "ui.account.first_drop"), theme.dim()),
+        (Some(reason), None) => say(1, &t(look.lang, &format!("next.{}", reason.code())), theme.dim()),
     }
     parts
 }
