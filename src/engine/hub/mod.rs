@@ -21,6 +21,7 @@ use crate::i18n::tf;
 use crate::model::{Account, AttemptId, Stamp, WId, WcId};
 
 mod commands;
+mod edits;
 mod fleet;
 mod known;
 mod logins;
