@@ -284,6 +284,7 @@ pub(super) fn key(state: &mut State, key: Key) -> Vec<Effect> {
                 let wc_id = form.wc_id.clone();
                 state.popup = None;
                 if edit != Edit::default() {
+                    state.edited = Some(wc_id.clone());
                     return vec![Effect::Engine(Command::Edit { wc_id, edit })];
                 }
             }

@@ -17,6 +17,10 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Accounts(accounts) => state.accounts.replace(accounts),
         Event::Account(account) => {
             let awaited = state.awaited.as_ref() == Some(&account.wc_id);
+            if state.edited.take_if(|wc_id| *wc_id == account.wc_id).is_some() {
+                let text = t(state.lang, "ui.toast.saved").into_owned();
+                state.say(text, now);
+            }
             state.accounts.put(*account);
             if awaited {
                 // Somebody wants to see this one: a filter that hides it gives way.
@@ -72,6 +76,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Token(token) => self::token(state, token, now),
         Event::Fault { message } => {
             state.awaited = None;
+            state.edited = None;
             state.complain(clean(&message).into_owned());
         }
         Event::MassDrop { wc_ids, at } => state.mass_dropped(wc_ids.len(), at),
@@ -87,7 +92,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
 
 fn taken_offline(state: &mut State, at: Stamp, name: &str) {
     let told = |line: &EventLine| {
-        line.what == Happening::TakenOffline && *line.account == *name && at.ms_since(line.at).abs() < 60_000
+        line.what == Happening::TakenOffline && *line.account == *name && at.ms_since(line.at).unsigned_abs() < 60_000
     };
     if !state.events.from(0).take(20).any(told) {
         state.note(at, Happening::TakenOffline, name, None);
@@ -118,11 +123,14 @@ fn fleet(state: &mut State, fleet: Fleet, now: Now) {
             if state.stale_since.take().is_some() {
                 // What was said in passing about the failing list is no longer true.
                 state.toast.take_if(|toast| toast.until.is_some());
-                state.note(*at, Happening::ListBack, "", None);
+                // The end of an outage is told as such.
+                if state.outage.is_none() {
+                    state.note(*at, Happening::ListBack, "", None);
+                }
             }
         }
         Fleet::Failing { since, reason, gateway_message } => {
-            if state.stale_since.replace(*since).is_none() {
+            if state.stale_since.replace(*since).is_none() && state.outage.is_none() {
                 state.note(now.wall, Happening::ListFailing, "", Some(*reason));
                 let text = reason_text(state.lang, "", *reason, gateway_message.as_deref());
                 state.say(text, now);

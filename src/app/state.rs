@@ -118,6 +118,8 @@ pub struct State {
     pub(crate) token: Option<Token>,
     /// Since when the gateway has an outage, if it has.
     pub(crate) outage: Option<Stamp>,
+    /// An account whose edit is on its way into the store.
+    pub(crate) edited: Option<WcId>,
     /// What the gateway said of why an account is off line, and when.
     pub(crate) offline_words: HashMap<WcId, (Option<Box<str>>, Stamp)>,
     pub(crate) strips: Strips,

@@ -140,10 +140,10 @@ fn parts(state: &State, look: &Look, account: &Account, columns: usize, label: u
         (_, Some(_)) => {}
         (None, None) => {
             let key = state.keymap.label(Action::Login).unwrap_or_default();
-            say(2, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
+            say(1, &tf(look.lang, "ui.account.next", &[("key", &key)]), theme.dim());
         }
-        (Some(_), None) if account.is_first_drop() => say(2, &t(look.lang, "ui.account.first_drop"), theme.dim()),
-        (Some(reason), None) => say(2, &t(look.lang, &format!("next.{}", reason.code())), theme.dim()),
+        (Some(_), None) if account.is_first_drop() => say(1, &t(look.lang, "ui.account.first_drop"), theme.dim()),
+        (Some(reason), None) => say(1, &t(look.lang, &format!("next.{}", reason.code())), theme.dim()),
     }
     parts
 }
@@ -193,6 +193,7 @@ fn label_width(look: &Look, columns: usize) -> usize {
         "note",
         "last_login",
         "today",
+        "rest",
         "device",
         "proxy",
         "tunnel",
@@ -278,6 +279,7 @@ fn facts(state: &State, look: &Look, account: &Account, room: usize) -> Vec<(u8,
         (7, text("ui.account.note", &account.note)),
         (4, text("ui.account.last_login", &account.last_login_at.map(at).unwrap_or_default())),
         (5, spent(state, look, account, room)),
+        (2, rests(state, look, account)),
     ];
     if state.dialect == Dialect::V3 {
         facts.extend(device(look, account));
@@ -292,7 +294,7 @@ fn facts(state: &State, look: &Look, account: &Account, room: usize) -> Vec<(u8,
     facts
 }
 
-/// What the account has cost today, and whether it rests.
+/// What the account has cost today.
 fn spent(state: &State, look: &Look, account: &Account, room: usize) -> Vec<Fact> {
     let theme = look.theme;
     let Some(budget) = &account.budget else { return Vec::new() };
@@ -318,14 +320,18 @@ fn spent(state: &State, look: &Look, account: &Account, room: usize) -> Vec<Fact
             }
         }
     }
-    if let Some(until) = budget.rests_until.filter(|until| look.now.wall < *until) {
-        let time = clock::long(until, look.now, state.offset_seconds);
-        let times = budget.refusals.max(1);
-        let key = if times == 1 { "ui.account.rests_once" } else { "ui.account.rests" };
-        let words = tf(look.lang, key, &[("time", &time), ("times", &times.to_string())]);
-        facts.push(Fact::Text(if facts.is_empty() { "ui.account.today" } else { "" }, words, theme.doubt()));
-    }
     facts
+}
+
+/// Until when it rests, if it was refused.
+fn rests(state: &State, look: &Look, account: &Account) -> Vec<Fact> {
+    let Some(budget) = &account.budget else { return Vec::new() };
+    let Some(until) = budget.rests_until.filter(|until| look.now.wall < *until) else { return Vec::new() };
+    let time = clock::long(until, look.now, state.offset_seconds);
+    let times = budget.refusals.max(1);
+    let key = if times == 1 { "ui.account.rests_once" } else { "ui.account.rests" };
+    let words = tf(look.lang, key, &[("time", &time), ("times", &times.to_string())]);
+    vec![Fact::Text("ui.account.rest", words, look.theme.doubt())]
 }
 
 /// V3: device, proxy and tunnels, as far as they are set; never a password.

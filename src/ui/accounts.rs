@@ -65,8 +65,9 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     let title = t(look.lang, "ui.pane.accounts");
     let focused = state.focus == Pane::Accounts;
     let day = day(state, area.width, width(&title) + width(&right));
-    let gap = if day.is_empty() { "" } else { "  " };
-    let right = [(&*day, theme.good()), (gap, theme.dim()), (&*right, theme.dim())];
+    let label = format!("{} ", t(look.lang, "ui.history.day"));
+    let (label, gap) = if day.is_empty() { ("", "") } else { (&*label, "  ") };
+    let right = [(label, theme.dim()), (&*day, theme.good()), (gap, theme.dim()), (&*right, theme.dim())];
     let inner = pen::titled(buffer, area, theme, &title, &right, focused, boxed);
     let inner = outage(state, look, buffer, inner);
     if state.rows() == 0 {
@@ -102,7 +103,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
 /// How many were online over the last day, the last cell being now; empty where it has no room or is not known.
 fn day(state: &State, columns: u16, used: usize) -> String {
     let cells = state.day_cells();
-    if cells == 0 || state.day.online.is_empty() || usize::from(columns) < used + usize::from(cells) + 12 {
+    if cells == 0 || state.day.online.is_empty() || usize::from(columns) < used + usize::from(cells) + 22 {
         return String::new();
     }
     let mut counts = strip::shrink(&state.day.online, cells);

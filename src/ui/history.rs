@@ -39,6 +39,9 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
         let words = format!("{} {}", spinner(look.now), t(look.lang, "ui.history.asking"));
         pen::write(buffer, inner, 0, 0, &words, theme.dim());
     }
+    if let Some((message, error)) = hints::message(state, look) {
+        hints::draw_message(look, buffer, inner, &message, error);
+    }
     let keys = Rect::new(screen.x, body.bottom(), screen.width, hint_rows);
     let other = if view.wc_id.is_some() { "ui.history.key_fleet" } else { "ui.history.key_account" };
     let other = (Action::History, t(look.lang, other));

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rig::{How, Rig, accounts};
 use saoma::engine::api::{Command, Event, Fleet, LoginStep, Token, Way};
-use saoma::model::{Dialect, Presence, Reason, Source, WcId};
+use saoma::model::{Dialect, Edit, Presence, Reason, Source, WcId};
 use saoma::simulator::{Fault, Knobs, ReplyWId, Setup};
 
 const BOTH: [Dialect; 2] = [Dialect::V1, Dialect::V2];
@@ -566,4 +566,35 @@ async fn a_hook_that_fails_is_told_again_by_the_next_process() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     front.stop().await;
+}
+
+#[tokio::test]
+async fn an_edit_is_stored_and_told_and_brings_nobody_back() {
+    let mut rig = Rig::new(Dialect::V2).await;
+    let edit = Edit {
+        holder: Some("老王".into()),
+        tags: Some(vec!["vip".into()]),
+        note: Some("left drawer".into()),
+        ..Edit::default()
+    };
+    rig.front.engine.send(Command::Edit { wc_id: "wxid_amy".into(), edit: edit.clone() });
+    let told = rig
+        .front
+        .until("the edited account", |event| match event {
+            Event::Account(account) if !account.holder.is_empty() => Some(account.clone()),
+            _ => None,
+        })
+        .await;
+    assert_eq!((&*told.holder, &*told.note, told.tags.len()), ("老王", "left drawer", 1));
+    assert_eq!(rig.front.account("wxid_amy").await.holder, told.holder);
+    // Only what is named changes.
+    let edit = Edit { note: Some("".into()), ..Edit::default() };
+    rig.front.engine.send(Command::Edit { wc_id: "wxid_amy".into(), edit: edit.clone() });
+    let account = rig.front.account_is("wxid_amy", "without a note", |account| account.note.is_empty()).await;
+    assert_eq!(&*account.holder, "老王");
+    rig.front.engine.send(Command::Edit { wc_id: "wxid_gone".into(), edit });
+    rig.front.engine.send(Command::AddAccount { wc_id: "wxid_last".into() });
+    let last = |event: &Event| matches!(event, Event::Account(account) if account.wc_id.as_str() == "wxid_last");
+    rig.front.until("the last account", |event| last(event).then_some(())).await;
+    assert!(rig.front.store.account(&"wxid_gone".into()).await.unwrap().is_none());
 }

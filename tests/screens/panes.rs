@@ -268,7 +268,9 @@ fn enter_sends_only_what_changed_and_esc_nothing() {
     let device = edit.device.as_ref().unwrap();
     let before = everything().device.unwrap();
     assert_eq!(*device, Device { ttuid: Some("tt-4".into()), ..*before });
-    assert!(!screen.text().contains("Holder"));
+    assert!(!screen.text().contains("Holder") && !screen.text().contains("Saved."));
+    screen.engine(Event::Account(Box::new(everything())));
+    assert!(screen.text().contains("Saved."));
 
     screen.keys(&["e"]);
     screen.type_text("somebody else");

@@ -1,12 +1,14 @@
 //! What must hold whatever comes in whatever order, at whatever size.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use ratatui::style::Color;
 use saoma::action::{Key, TABLE};
 use saoma::app::{Effect, Msg, Start};
-use saoma::engine::api::{Command, Event, Fleet, LoginStep, Token, Way};
+use saoma::engine::api::{Command, Event, Figures, Fleet, History, HistoryLine, LoginStep, Strip, Token, Way};
 use saoma::i18n::Lang;
-use saoma::model::{Presence, Reason, Rung, Stamp, WId};
+use saoma::model::{Device, Dialect, OwnProxy, Presence, Reason, Rung, Stamp, WId, WcId};
 
 use crate::kit::{Screen, account, code, start};
 
@@ -151,6 +153,53 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         proptest::sample::select(vec![Token::Ok, Token::Missing, Token::Rejected]).prop_map(Event::Token),
         "\\PC{0,60}".prop_map(|message| Event::Fault { message: message.into() }),
+        news(),
+    ]
+}
+
+/// Outages, drops, histories, strips.
+fn news() -> impl Strategy<Value = Event> {
+    let wc = |id: u8| WcId::from(format!("wxid_{id}"));
+    let presence = proptest::sample::select(vec![Presence::Online, Presence::Offline, Presence::Unknown]);
+    let counts = proptest::collection::vec(any::<u32>(), 0..60);
+    let figures = (any::<i64>(), any::<i64>(), any::<u32>());
+    let lines = proptest::collection::vec((any::<i64>(), "\\PC{0,12}", 0usize..40), 0..40);
+    prop_oneof![
+        (0u8..30, 0usize..40, any::<i64>()).prop_map(move |(id, reason, at)| Event::Dropped {
+            wc_id: wc(id),
+            account: "".into(),
+            reason: Reason::ALL[reason % Reason::ALL.len()],
+            at: Stamp(at),
+        }),
+        (0u8..30).prop_map(move |count| Event::MassDrop { wc_ids: (0..count).map(wc).collect(), at: Stamp(0) }),
+        any::<i64>().prop_map(|at| Event::Outage { since: Stamp(at), at: Stamp(at) }),
+        any::<i64>().prop_map(|at| Event::OutageOver { since: Stamp(at), at: Stamp(at) }),
+        (0u8..30, proptest::option::of(".{0,20}"), any::<i64>()).prop_map(move |(id, words, at)| {
+            Event::OfflineReason { wc_id: wc(id), words: words.map(Into::into), at: Stamp(at) }
+        }),
+        proptest::collection::vec((0u8..30, presence), 0..30).prop_map(move |strips| {
+            Event::Strips(strips.into_iter().map(|(id, presence)| (wc(id), Strip([presence; 24]))).collect())
+        }),
+        (proptest::option::of(0u8..30), counts, figures, lines).prop_map(move |(id, online, figures, lines)| {
+            let (online_ms, known_ms, drops) = figures;
+            let line = |(at, text, reason): (i64, String, usize)| HistoryLine {
+                at: Stamp(at),
+                wc_id: id.map(wc),
+                account: text.as_str().into(),
+                event: text.as_str().into(),
+                cause: Some(text.as_str().into()),
+                reason: Some(Reason::ALL[reason % Reason::ALL.len()]),
+                gateway_message: Some(text.into()),
+                w_id: None,
+            };
+            Event::History(Box::new(History {
+                wc_id: id.map(wc),
+                lines: lines.into_iter().map(line).collect(),
+                figures: [Figures { span_ms: 1, online_ms, known_ms, drops }; 3],
+                strip: Strip::default(),
+                online,
+            }))
+        }),
     ]
 }
 
@@ -183,10 +232,13 @@ proptest! {
     fn nothing_breaks_and_no_dead_code_is_shown(
         size in (1u16..140, 1u16..60),
         zh: bool,
+        v3: bool,
         acts in proptest::collection::vec(act(), 1..80),
     ) {
         let lang = if zh { Lang::Zh } else { Lang::En };
-        let mut screen = Screen::new(start(size, lang));
+        let dialect = if v3 { Dialect::V3 } else { Dialect::V2 };
+        let mut screen = Screen::new(Start { dialect, ..start(size, lang) });
+        let mut strips_asked = None;
         // The wishes the engine was asked for, and the codes that are alive.
         let mut alive: Vec<(u8, Stamp)> = Vec::new();
         for act in acts {
@@ -223,6 +275,12 @@ proptest! {
                 .filter(|effect| matches!(effect, Effect::Engine(Command::Login { .. } | Command::Offline { .. })))
                 .count();
             prop_assert!(phones <= 1);
+            let asked = effects.iter().filter(|effect| matches!(effect, Effect::Engine(Command::Strips { .. }))).count();
+            prop_assert!(asked <= 1);
+            if asked == 1 {
+                let last = strips_asked.replace(screen.now.mono);
+                prop_assert!(last.is_none_or(|last| screen.now.mono - last >= Duration::from_millis(150)), "a storm");
+            }
             let wake = screen.state.next_wake(screen.now);
             prop_assert!(wake.is_none_or(|wake| wake.as_secs() <= 60), "{wake:?}");
         }
@@ -237,22 +295,51 @@ proptest! {
         let mut hostile = account("wxid_h", &name, Presence::Offline);
         hostile.holder = name.clone().into();
         hostile.gateway_message = Some(name.clone().into());
+        hostile.note = name.clone().into();
+        hostile.tags = vec![name.clone().into()];
+        let own = OwnProxy { address: name.clone().into(), user: name.clone().into(), password: "".into() };
+        hostile.device = Some(Box::new(Device { own_proxy: Some(own), aid: Some(name.clone().into()), ..Device::default() }));
         hostile.reason = Some(Reason::GatewaySaid);
-        let mut screen = Screen::new(Start { accounts: vec![hostile], ..start(size, Lang::En) });
-        screen.engine(Event::Rejected { wc_id: Some("wxid_h".into()), reason: Reason::Refused, gateway_message: Some(name.into()) });
-        let text = screen.text();
+        let mut screen =
+            Screen::new(Start { accounts: vec![hostile], dialect: Dialect::V3, ..start(size, Lang::En) });
+        screen.engine(Event::Rejected { wc_id: Some("wxid_h".into()), reason: Reason::Refused, gateway_message: Some(name.clone().into()) });
         let hostile = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
-        prop_assert!(!text.chars().any(hostile));
+        prop_assert!(!screen.text().chars().any(hostile));
+        let words = Some(name.clone().into());
+        screen.engine(Event::OfflineReason { wc_id: "wxid_h".into(), words, at: screen.now.wall });
+        prop_assert!(!screen.text().chars().any(hostile));
+        screen.keys(&["e"]);
+        prop_assert!(!screen.text().chars().any(hostile));
+        screen.keys(&["esc", "h"]);
+        let line = HistoryLine {
+            at: screen.now.wall,
+            wc_id: Some("wxid_h".into()),
+            account: name.clone().into(),
+            event: name.clone().into(),
+            cause: Some(name.clone().into()),
+            reason: None,
+            gateway_message: Some(name.into()),
+            w_id: None,
+        };
+        let history = History { wc_id: Some("wxid_h".into()), lines: vec![line], ..History::default() };
+        screen.engine(Event::History(Box::new(history)));
+        prop_assert!(!screen.text().chars().any(hostile));
     }
 }
 
 #[test]
 fn every_size_can_be_drawn() {
     let mut screens: Vec<Screen> = Vec::new();
-    for keys in [&["j"][..], &["?"], &["a"], &["G", "o"], &["t"], &["r"], &["n", "ctrl-c"]] {
-        let mut screen = Screen::new(start((80, 24), Lang::Zh));
+    for keys in [&["j"][..], &["?"], &["a"], &["G", "o"], &["t"], &["r"], &["n", "ctrl-c"], &["e"], &["h"], &["h", "h"]]
+    {
+        let mut screen = Screen::new(Start { dialect: Dialect::V3, ..start((80, 24), Lang::Zh) });
         screen.send(Msg::Drawn);
+        screen.engine(Event::Outage { since: Stamp(0), at: Stamp(0) });
         screen.keys(keys);
+        if keys.contains(&"h") {
+            let wc_id = (keys.len() == 1).then(|| "wxid_dan".into());
+            screen.engine(Event::History(Box::new(History { wc_id, online: vec![3, 0, 9], ..History::default() })));
+        }
         if keys == ["r"] {
             screen.login("A1", Some("wxid_dan"), LoginStep::Started { way: Way::Qr });
             let code = screen.code(29);

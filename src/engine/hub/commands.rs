@@ -9,7 +9,7 @@ use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
 use crate::engine::attempt::Runner;
 use crate::engine::login::{Input, Machine, Wish};
-use crate::model::{Account, AttemptId, Edit, Reason, WcId};
+use crate::model::{Account, AttemptId, Reason, WcId};
 use crate::store::Begun;
 
 impl Hub {
@@ -20,7 +20,7 @@ impl Hub {
             Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
             Command::Conveyor(wish) => self.conveyor_wished(wish).await,
-            Command::Edit { wc_id, edit } => self.edit(&wc_id, &edit).await,
+            Command::Edit { wc_id, edit } => self.edit(wc_id, edit).await,
             Command::History { wc_id } => self.history(wc_id),
             Command::Strips { wc_ids } => self.strips(wc_ids).await,
             Command::OfflineReason { wc_id } => self.ask_offline_reason(wc_id).await,
@@ -91,14 +91,6 @@ impl Hub {
             let result = shared.gateway.member_offline(&shared.options.account, &wc_ids).await;
             let _ = news.send(News::TakenOffline { at, wc_ids, result });
         });
-    }
-
-    pub(super) async fn edit(&mut self, wc_id: &WcId, edit: &Edit) {
-        let at = self.shared.now().wall;
-        match self.shared.store.put_account(wc_id, edit, at).await {
-            Ok(_) => self.read_one(wc_id).await,
-            Err(error) => self.store_failed(&error.to_string()),
-        }
     }
 
     pub(super) async fn add_account(&mut self, wc_id: WcId) {

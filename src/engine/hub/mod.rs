@@ -23,6 +23,7 @@ use crate::model::{Account, AttemptId, Stamp, WId, WcId};
 
 mod commands;
 mod conveyor;
+mod edits;
 mod fleet;
 mod hints;
 mod history;
