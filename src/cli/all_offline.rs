@@ -85,6 +85,8 @@ struct Line<'a> {
     drawn: Option<LoginEvent>,
     /// Attempts that have begun and not ended.
     open: HashSet<AttemptId>,
+    /// Second logins of which was said that they did not work: a code follows, so that is no end.
+    fell: HashSet<AttemptId>,
     /// Accounts whose login waits for a verification code that nobody can give.
     unverified: HashSet<WcId>,
     /// What the accounts that are left come to.
@@ -129,6 +131,7 @@ pub async fn drive(
         view: None,
         drawn: None,
         open: HashSet::new(),
+        fell: HashSet::new(),
         unverified: HashSet::new(),
         left: None,
         trouble: None,
@@ -143,7 +146,7 @@ pub async fn drive(
     let limit = tokio::time::sleep(plan.timeout.unwrap_or(NEVER));
     tokio::pin!(limit);
     while !line.is_over() {
-        let before = line.left;
+        let before = line.left.is_some() || line.over;
         tokio::select! {
             biased;
             event = events.recv() => match event {
@@ -159,13 +162,13 @@ pub async fn drive(
             Some((attempt, code)) = answered.recv() => line.verified(attempt, code),
             Some((question, yes)) = decided.recv() => line.decided(question, yes),
             () = &mut limit => {
-                if line.left.is_some() {
+                if line.left.is_some() || line.over {
                     break;
                 }
                 line.stop(Exit::Expired);
             }
         }
-        if before.is_none() && line.left.is_some() {
+        if !before && (line.left.is_some() || line.over) {
             limit.as_mut().reset(tokio::time::Instant::now() + GRACE);
         }
     }
@@ -357,7 +360,8 @@ impl Line<'_> {
     }
 
     fn is_over(&self) -> bool {
-        self.over && (self.left.is_none() || self.open.is_empty())
+        // What has just come online has yet to say so; a dialog that nobody needs any more is not waited for.
+        self.over && self.open.is_empty()
     }
 
     // ── Its logins ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -375,6 +379,9 @@ impl Line<'_> {
                 Reason::TokenRejected if self.left.is_none() => self.stop(Exit::Token),
                 _ => {}
             },
+            LoginStep::SecondLoginFailed { .. } => {
+                self.fell.insert(event.attempt.clone());
+            }
             LoginStep::LoggedIn { .. } | LoginStep::Adopted { .. } | LoginStep::Scanned => self.trouble = None,
             _ => {}
         }
@@ -412,7 +419,8 @@ impl Line<'_> {
                 | LoginStep::PollBroken { .. }
                 | LoginStep::SteppedDown { .. }
         );
-        if !noise {
+        let ends = matches!(event.step, LoginStep::Failed { .. } | LoginStep::Expired { .. });
+        if !noise && !(ends && self.fell.contains(&event.attempt)) {
             self.around(|line| line.teller.say(event));
         }
     }
@@ -429,6 +437,7 @@ impl Line<'_> {
         }
         say(self);
         if let Some(event) = up {
+            self.turn.words.replace(self.turn_words(event));
             self.teller.tell(event);
         }
     }
