@@ -131,8 +131,23 @@ pub struct LoginOptions {
 #[derive(Clone, Debug, Default, Args)]
 pub struct LoginArgs {
     /// Whom; nobody: a new account, any phone.
-    #[arg(value_name = "ACCOUNT")]
+    #[arg(value_name = "ACCOUNT", conflicts_with = "all_offline")]
     pub account: Option<String>,
+    /// All accounts that are off line, one after another.
+    #[arg(long, conflicts_with_all = ["ladder", "renew", "verify_code", "show_payload"])]
+    pub all_offline: bool,
+    /// Of those, only those with this tag.
+    #[arg(long, value_name = "TAG", requires = "all_offline")]
+    pub tag: Option<String>,
+    /// Of those, only those on this holder's phones.
+    #[arg(long, value_name = "NAME", requires = "all_offline")]
+    pub holder: Option<String>,
+    /// How many phones ring at once.
+    #[arg(long, value_name = "N", requires = "all_offline", value_parser = clap::value_parser!(u8).range(1..=20))]
+    pub at_once: Option<u8>,
+    /// Begin without asking.
+    #[arg(long, requires = "all_offline")]
+    pub yes: bool,
     /// What Enter does: adopt, second login, QR login.
     #[arg(long, requires = "account")]
     pub ladder: bool,

@@ -73,6 +73,20 @@ impl Plan {
         })
     }
 
+    /// What concerns every kind of login, with no wish in it.
+    pub fn none(args: LoginArgs) -> Self {
+        Self {
+            wishes: Vec::new(),
+            way: Way::Ladder,
+            resume: None,
+            timeout: args.options.timeout,
+            verify_code: None,
+            png: args.qr_png,
+            renew: 0,
+            force: args.options.force,
+        }
+    }
+
     /// What `second-login` wishes for.
     pub fn second_login(context: &Context, args: &SecondLoginArgs, accounts: &[Account]) -> Result<Self, Failure> {
         let chosen = resolve::resolve(context, accounts, &args.accounts)?;
@@ -166,7 +180,8 @@ struct Wish {
     outcome: Option<Exit>,
 }
 
-struct Driver<'a> {
+/// Tells what logins do, and answers what they ask.
+pub(super) struct Driver<'a> {
     ports: &'a Ports<'a>,
     printer: &'a Printer,
     json: bool,
@@ -235,6 +250,20 @@ pub async fn drive(
         }
     }
     driver.end()
+}
+
+impl<'a> Driver<'a> {
+    /// One that follows no wishes of its own: it is told what to tell.
+    pub(super) fn teller(
+        ports: &'a Ports<'a>,
+        printer: &'a Printer,
+        json: bool,
+        png: Option<PathBuf>,
+        answers: UnboundedSender<(AttemptId, Option<SecretString>)>,
+    ) -> Self {
+        let (wishes, png) = (Vec::new(), png.map(PngFile::new));
+        Self { ports, printer, json, wishes, verify_code: None, png, stopping: None, answers }
+    }
 }
 
 impl Driver<'_> {
@@ -317,7 +346,7 @@ impl Driver<'_> {
     }
 
     /// Writes the code's picture, or removes it when the code is over.
-    fn picture(&mut self, event: &LoginEvent) {
+    pub(super) fn picture(&mut self, event: &LoginEvent) {
         let Some(file) = &mut self.png else { return };
         match &event.step {
             LoginStep::Qr { code, .. } => {
@@ -332,7 +361,7 @@ impl Driver<'_> {
         }
     }
 
-    fn tell(&self, event: &LoginEvent) {
+    pub(super) fn tell(&self, event: &LoginEvent) {
         let png = self.png.as_ref().map(PngFile::path).filter(|path| path.exists());
         if self.json {
             match self.printer.object(event, png) {
@@ -395,7 +424,7 @@ impl Driver<'_> {
         }
     }
 
-    fn say(&self, event: &LoginEvent) {
+    pub(super) fn say(&self, event: &LoginEvent) {
         match self.printer.words(event) {
             Some(Words::Data(words)) => (self.ports.data)(&words),
             Some(Words::Note(words)) => (self.ports.words)(&words),
@@ -404,7 +433,7 @@ impl Driver<'_> {
     }
 
     /// Gives the code from the command line, else asks; with nobody to ask the attempt is left pending (exit 8).
-    fn verify(&mut self, event: &LoginEvent) {
+    pub(super) fn verify(&mut self, event: &LoginEvent) {
         let attempt = event.attempt.clone();
         if let Some(code) = self.verify_code.take() {
             (self.ports.send)(Command::VerifyCode { attempt, code });
@@ -421,7 +450,7 @@ impl Driver<'_> {
         });
     }
 
-    fn answer(&mut self, attempt: AttemptId, code: Option<SecretString>) {
+    pub(super) fn answer(&mut self, attempt: AttemptId, code: Option<SecretString>) {
         if let Some(code) = code {
             (self.ports.send)(Command::VerifyCode { attempt, code });
             return;

@@ -1,6 +1,7 @@
 //! The other front end: one file per command; prints, never draws.
 
 pub mod accounts;
+pub mod all_offline;
 pub mod args;
 pub mod board;
 pub mod check;

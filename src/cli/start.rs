@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::unbounded_channel;
 
+use super::all_offline::{self, Belt};
 use super::args::{DemoArgs, LoginArgs, SecondLoginArgs};
 use super::board::{Board, Paper};
+use super::check::{self, Asked};
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
@@ -54,9 +56,15 @@ pub fn simulate(args: SimulateArgs, lang: Lang) -> Result<Exit, Failure> {
 
 /// `saoma login [ACCOUNT]`
 pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> {
+    if args.all_offline && !args.yes && !out::can_ask() {
+        return Err(Failure::usage(context.t("cli.error.needs_yes")));
+    }
     let profile = context.profile()?;
     let gateway = context.gateway(&profile)?;
     let store = context.store(&profile).await?;
+    if args.all_offline {
+        return all_offline(context, &profile, gateway, store, args).await;
+    }
     let accounts = context.accounts(&store).await?;
     let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
     let show_payload = args.show_payload;
@@ -68,7 +76,25 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
         }
     }
     let plan = Plan::login(context, args, &accounts, &attempts)?;
-    drive(context, &profile, gateway, store, accounts, plan, show_payload).await
+    drive(context, &profile, gateway, store, accounts, plan, show_payload, None).await
+}
+
+/// `saoma login --all-offline`
+async fn all_offline(
+    context: &Context,
+    profile: &Profile,
+    gateway: Gateway,
+    store: Store,
+    args: LoginArgs,
+) -> Result<Exit, Failure> {
+    // Phones are rung for what the gateway says now, not for what was believed hours ago.
+    if check::ask(context, profile, &store).await? == Asked::NeedsPassword {
+        out::say(&context.t("all_offline.not_asked"));
+    }
+    let accounts = context.accounts(&store).await?;
+    let belt = Belt::new(&args, &accounts);
+    let plan = Plan::none(args);
+    drive(context, profile, gateway, store, accounts, plan, false, Some(belt)).await
 }
 
 /// `saoma second-login ACCOUNT…`
@@ -78,10 +104,11 @@ pub async fn second_login(context: &Context, args: SecondLoginArgs) -> Result<Ex
     let store = context.store(&profile).await?;
     let accounts = context.accounts(&store).await?;
     let plan = Plan::second_login(context, &args, &accounts)?;
-    drive(context, &profile, gateway, store, accounts, plan, false).await
+    drive(context, &profile, gateway, store, accounts, plan, false, None).await
 }
 
-/// Runs an engine for the plan's wishes, and ends it when each is over and the bots have been told.
+/// Runs an engine for the plan's wishes, or for a conveyor, and ends it when each is over and the bots have been told.
+#[expect(clippy::too_many_arguments, reason = "all that a command has gathered")]
 async fn drive(
     context: &Context,
     profile: &Profile,
@@ -90,9 +117,11 @@ async fn drive(
     accounts: Vec<Account>,
     plan: Plan,
     show_payload: bool,
+    belt: Option<Belt>,
 ) -> Result<Exit, Failure> {
     let mut options = stage::engine_options(context, profile, true)?;
     options.interval = None;
+    options.ring_at_once = belt.as_ref().map_or(0, Belt::at_once);
     options.renewal = Renewal::Times(plan.renew);
     options.show_resumed = plan.resume.is_some();
     options.revive.clone_from(&plan.resume);
@@ -122,7 +151,12 @@ async fn drive(
         png: &|code| qr::png::png(code).map_err(|error| error.to_string()),
         ask: login::ask_here(),
     };
-    let exit = login::drive(plan, &ports, &printer, context.json, &mut events, &mut interrupts).await;
+    let exit = match belt {
+        Some(belt) => {
+            all_offline::drive(belt, plan, &ports, &printer, context.json, &mut events, &mut interrupts).await
+        }
+        None => login::drive(plan, &ports, &printer, context.json, &mut events, &mut interrupts).await,
+    };
     engine.send(Command::Stop);
     tokio::select! {
         _ = ended => store.close().await,

@@ -16,8 +16,10 @@ use crate::model::{Account, AttemptId, Budget, Cost, Limits, Now, Over, Presence
 pub const AT_ONCE: u8 = 3;
 /// How many codes one place buys (design.md §2).
 const CODES: u8 = 6;
-/// After so many logins in a row that did not reach the gateway, somebody should look.
+/// After so many times that logins did not reach the gateway, somebody should look.
 const BREAKS: u32 = 3;
+/// After so many questions without an answer one login is tried: a gateway may have no list and be there all the same.
+const TRIES: usize = 3;
 /// Between two questions whether the gateway is there again.
 const LOOKS: [Duration; 4] =
     [Duration::from_secs(2), Duration::from_secs(5), Duration::from_secs(10), Duration::from_secs(30)];
@@ -197,8 +199,14 @@ pub struct Conveyor {
     round: u64,
     token: bool,
     down: Option<Down>,
-    /// Logins in a row that did not reach the gateway.
+    /// How often in a row logins did not reach the gateway.
     breaks: u32,
+    /// It paused because they did not.
+    broken: bool,
+    /// The list fails, for the last it was told.
+    unlisted: bool,
+    /// The list's failures are not believed: one login at a time is sent, until one is answered.
+    trial: bool,
     /// V1 without the platform password: no list can tell whether the gateway is there.
     blind: bool,
 }
@@ -241,6 +249,9 @@ impl Conveyor {
             token: true,
             down: None,
             breaks: 0,
+            broken: false,
+            unlisted: false,
+            trial: false,
             blind: false,
         }
     }
@@ -257,7 +268,8 @@ impl Conveyor {
 
     /// When to feed it [`Input::Tick`], on the monotonic clock.
     pub fn next_wake(&self) -> Option<Duration> {
-        self.down.as_ref().filter(|_| self.phase == Phase::Running).map(|down| down.next)
+        let looks = self.phase == Phase::Running || (self.phase == Phase::Paused && self.broken && !self.blind);
+        self.down.as_ref().filter(|_| looks).map(|down| down.next)
     }
 
     /// What it shows.
@@ -290,6 +302,7 @@ impl Conveyor {
                     self.phase = Phase::Running;
                     self.somebody_is_there();
                     self.breaks = 0;
+                    self.broken = false;
                     if let Some(down) = &mut self.down {
                         down.next = now.mono;
                     }
@@ -372,6 +385,10 @@ impl Conveyor {
         let own = |row: &&mut Row| row.open.as_ref().is_some_and(|open| open.attempt.as_ref() == Some(attempt));
         let Some(row) = self.rows.iter_mut().find(own) else { return };
         let Some(asked) = row.open.as_ref().map(|open| open.asked) else { return };
+        if is_answer(step) {
+            self.breaks = 0;
+            self.trial = false;
+        }
         if step.ends() && row.is_settled() {
             // It was settled by other means while its phone rang.
             row.open = None;
@@ -401,7 +418,6 @@ impl Conveyor {
             LoginStep::LoggedIn { .. } | LoginStep::Adopted { .. } | LoginStep::Superseded => {
                 row.open = None;
                 row.done();
-                self.breaks = 0;
                 self.somebody_is_there();
             }
             LoginStep::WrongAccount { .. } => {
@@ -458,11 +474,7 @@ impl Conveyor {
                     row.front = asked == Asked::Code;
                 }
                 if reason == Reason::GatewayDown {
-                    self.breaks = self.breaks.saturating_add(1);
-                    self.down(now.wall, now);
-                    if self.breaks >= BREAKS {
-                        self.phase = Phase::Paused;
-                    }
+                    self.broke(now);
                 }
             }
             // No account can log in now: somebody has to see to the platform first.
@@ -516,7 +528,6 @@ impl Conveyor {
             row.hide(out);
         }
         row.done();
-        self.breaks = 0;
         self.somebody_is_there();
     }
 
@@ -534,32 +545,58 @@ impl Conveyor {
                 if self.down.is_some_and(|down| *at >= down.since) {
                     self.down = None;
                 }
+                // The outage that it paused for is over.
+                if std::mem::take(&mut self.unlisted) && self.broken && self.phase == Phase::Paused {
+                    self.phase = Phase::Running;
+                    self.broken = false;
+                    self.breaks = 0;
+                }
             }
-            Fleet::Failing { reason: Reason::GatewayDown, .. } => self.down(now.wall, now),
+            Fleet::Failing { reason: Reason::GatewayDown, .. } => {
+                if !self.unlisted {
+                    self.down(now);
+                }
+                self.unlisted = true;
+            }
             // It answers, whatever it says.
             Fleet::Failing { .. } => self.down = None,
             Fleet::NeedsPassword => self.blind = true,
         }
     }
 
-    fn down(&mut self, since: Stamp, now: Now) {
+    /// A login did not reach the gateway. What was sent at the same time and fared likewise counts as one.
+    fn broke(&mut self, now: Now) {
+        if self.down.is_some() {
+            return;
+        }
+        self.down(now);
+        self.breaks = self.breaks.saturating_add(1);
+        if self.breaks >= BREAKS && self.phase == Phase::Running {
+            self.phase = Phase::Paused;
+            self.broken = true;
+        }
+    }
+
+    fn down(&mut self, now: Now) {
         if self.down.is_none() {
-            self.down = Some(Down { since, looks: 0, next: now.mono + pause(0) });
+            self.down = Some(Down { since: now.wall, looks: 0, next: now.mono + pause(0) });
         }
     }
 
     fn tick(&mut self, now: Now, out: &mut Outputs) {
-        if self.phase != Phase::Running {
-            return;
-        }
         let Some(down) = self.down.as_mut().filter(|down| now.mono >= down.next) else { return };
-        if self.blind {
-            self.down = None;
-            return;
+        match self.phase {
+            Phase::Preview | Phase::Done => {}
+            Phase::Running if self.blind || down.looks >= TRIES => {
+                self.down = None;
+                self.trial = true;
+            }
+            Phase::Running | Phase::Paused => {
+                down.looks = down.looks.saturating_add(1);
+                down.next = now.mono + pause(down.looks);
+                out.push(Output::AskList);
+            }
         }
-        down.looks = down.looks.saturating_add(1);
-        down.next = now.mono + pause(down.looks);
-        out.push(Output::AskList);
     }
 
     // ── Going on ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -578,8 +615,9 @@ impl Conveyor {
 
     fn ring(&mut self, now: Now, out: &mut Outputs) {
         let settings = self.settings;
-        let at_once = usize::from(settings.at_once.max(1));
-        let mut ringing = self.rows.iter().filter(|row| row.is_asked(Asked::Ring)).count();
+        let at_once = if self.trial { 1 } else { usize::from(settings.at_once.max(1)) };
+        let counts = |row: &&Row| row.is_asked(Asked::Ring) || (self.trial && row.open.is_some());
+        let mut ringing = self.rows.iter().filter(counts).count();
         for row in self.rows.iter_mut().filter(|row| row.place == Place::WaitsToRing) {
             if ringing >= at_once {
                 return;
@@ -598,7 +636,7 @@ impl Conveyor {
 
     fn show(&mut self, now: Now, out: &mut Outputs) {
         let settings = self.settings;
-        while self.shown().is_none() {
+        while self.shown().is_none() && !(self.trial && self.rows.iter().any(|row| row.open.is_some())) {
             let Some(head) = self.queue().first().map(|row| row.wc_id.clone()) else { return };
             let (round, ringing) = (self.round, self.rings());
             let Some(row) = self.row_mut(&head) else { return };
@@ -738,6 +776,35 @@ fn plan(facts: &Facts, settings: Settings, now: Now) -> Place {
 fn by_holder(a: &Row, b: &Row) -> Ordering {
     let key = |row: &Row| (row.facts.holder.trim().is_empty(), row.facts.holder.clone(), row.facts.name.clone());
     key(a).cmp(&key(b)).then_with(|| a.wc_id.cmp(&b.wc_id))
+}
+
+/// Whether a step shows that the gateway answers.
+const fn is_answer(step: &LoginStep) -> bool {
+    match step {
+        LoginStep::Qr { .. }
+        | LoginStep::NoPicture { .. }
+        | LoginStep::Scanned
+        | LoginStep::VerifyCodeRequired { .. }
+        | LoginStep::DeviceVerification { .. }
+        | LoginStep::LoggedIn { .. }
+        | LoginStep::Adopted { .. }
+        | LoginStep::WrongAccount { .. }
+        | LoginStep::Expired { .. } => true,
+        LoginStep::SecondLoginFailed { reason, .. } | LoginStep::Failed { reason, .. } => {
+            !matches!(reason, Reason::GatewayDown | Reason::Interrupted)
+        }
+        LoginStep::Started { .. }
+        | LoginStep::Resumed { .. }
+        | LoginStep::Requesting { .. }
+        | LoginStep::SecondLoginSent { .. }
+        | LoginStep::SteppedDown { .. }
+        | LoginStep::WaitingForToken
+        | LoginStep::OverBudget { .. }
+        | LoginStep::Waiting
+        | LoginStep::PollBroken { .. }
+        | LoginStep::Cancelled
+        | LoginStep::Superseded => false,
+    }
 }
 
 fn pause(looks: usize) -> Duration {

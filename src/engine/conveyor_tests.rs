@@ -1,4 +1,4 @@
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+//! Tables for each rule, and whatever may happen in any order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -520,7 +520,10 @@ fn a_code_that_did_not_reach_the_gateway_is_next_and_three_in_a_row_pause() {
         }
     }
     assert_eq!(play.phase(), Phase::Paused);
-    assert_eq!(play.conveyor.next_wake(), None);
+    // The list answers all along: that is no news.
+    let at = play.now.wall;
+    assert_eq!(play.on(Input::Fleet(Fleet::Ok { at: at.plus_ms(-1) })), none());
+    assert_eq!(play.phase(), Phase::Paused);
     // A person says that it is there again: it looks at once.
     assert_eq!(play.on(Input::Resume), none());
     assert_eq!(play.conveyor.next_wake(), Some(play.now.mono));
@@ -537,6 +540,45 @@ fn where_no_list_can_be_asked_it_tries_again_after_a_while() {
     assert_eq!(play.on(Input::Tick), none(), "not yet");
     play.now.mono = play.conveyor.next_wake().unwrap();
     assert_eq!(play.on(Input::Tick), ["code a"]);
+}
+
+#[test]
+fn a_gateway_without_a_list_is_tried_with_one_login_first() {
+    let mut play = Play::of("ABc");
+    assert_eq!(play.on(down()), none());
+    assert_eq!(play.on(Input::Start), none());
+    for _ in 0..3 {
+        play.now.mono = play.conveyor.next_wake().unwrap();
+        assert_eq!(play.on(Input::Tick), ["list"]);
+        assert_eq!(play.on(down()), none());
+    }
+    play.now.mono = play.conveyor.next_wake().unwrap();
+    assert_eq!(play.on(Input::Tick), ["ring A"]);
+    play.told("A1", sent());
+    // The list's failing is no news; a login that is answered is.
+    assert_eq!(play.on(down()), none());
+    assert_eq!(play.conveyor.next_wake(), None);
+    assert_eq!(play.told("A1", failed(Reason::Refused)), ["ring B", "code A"]);
+}
+
+#[test]
+fn an_outage_that_it_paused_for_ends_the_pause() {
+    let (mut play, _) = Play::started("a");
+    play.on(down());
+    // The first one only confirms what the list said.
+    for number in 1..=4 {
+        assert_eq!(play.told(&format!("a{number}"), failed(Reason::GatewayDown)), none());
+        for look in 0..4 {
+            let Some(wake) = play.conveyor.next_wake() else { panic!("it does not look any more") };
+            play.now.mono = wake;
+            let out = play.on(Input::Tick);
+            assert_eq!(out, [if look == 3 && number < 4 { "code a" } else { "list" }], "{number} {look}");
+        }
+    }
+    assert_eq!(play.phase(), Phase::Paused);
+    let at = play.now.wall;
+    assert_eq!(play.on(Input::Fleet(Fleet::Ok { at })), ["code a"]);
+    assert_eq!(play.phase(), Phase::Running);
 }
 
 #[test]
@@ -585,6 +627,10 @@ struct World {
     dropped: BTreeSet<WcId>,
     usable: bool,
     reachable: bool,
+    /// Whether the last list was answered: only then is a failing one news.
+    heard: bool,
+    /// Looks since the gateway was told to be gone.
+    ticks: u32,
 }
 
 impl World {
@@ -610,6 +656,8 @@ impl World {
             dropped: BTreeSet::new(),
             usable: true,
             reachable: true,
+            heard: true,
+            ticks: 0,
         }
     }
 
@@ -778,7 +826,11 @@ impl World {
             }
             10 => self.on(Input::Resume),
             11 => {
-                self.reachable = false;
+                if self.heard && self.conveyor.phase() == Phase::Running && self.conveyor.next_wake().is_none() {
+                    self.reachable = false;
+                    self.ticks = 0;
+                }
+                self.heard = false;
                 self.on(down());
             }
             12 => self.answers(),
@@ -789,6 +841,9 @@ impl World {
             14 => self.on(Input::Start),
             _ => {
                 self.now.mono += Duration::from_secs(u64::from(how));
+                // After some looks one login is tried all the same.
+                self.ticks += 1;
+                self.reachable |= self.ticks > 3;
                 self.on(Input::Tick);
             }
         }
@@ -796,6 +851,7 @@ impl World {
 
     fn answers(&mut self) {
         self.reachable = true;
+        self.heard = true;
         let at = self.now.wall;
         self.on(Input::Fleet(Fleet::Ok { at }));
     }
@@ -842,10 +898,9 @@ proptest! {
         world.all_goes_well();
         for item in world.conveyor.view().items {
             match item.place {
-                Place::Done => {}
                 Place::Left(Reason::Cancelled) => prop_assert!(world.dropped.contains(&item.wc_id)),
-                // Its codes, or what the gateway said of it, were the end.
-                Place::Left(_) => {}
+                // Online, or its codes, or what the gateway said of it, were the end.
+                Place::Done | Place::Left(_) => {}
                 Place::Resting { .. } => prop_assert!(world.resting.contains(&item.wc_id)),
                 other => prop_assert!(false, "{} is {other:?}", item.wc_id),
             }

@@ -33,10 +33,7 @@ impl Witness {
                     assert!(self.dialogs.insert(text("wc_id")), "a phone is asked twice");
                     self.most_dialogs = self.most_dialogs.max(self.dialogs.len());
                 }
-                "refused" | "dialog_over" => {
-                    self.dialogs.remove(&text("wc_id"));
-                }
-                "online" => {
+                "refused" | "dialog_over" | "online" => {
                     self.dialogs.remove(&text("wc_id"));
                 }
                 "code" => {
@@ -192,7 +189,7 @@ async fn codes_come_by_holder_and_a_phone_that_sleeps_goes_to_the_back_until_nob
     rig.conveyor(ConveyorWish::Start);
     let paused = rig.view(&mut witness, "the pause", |view| view.phase == Phase::Paused).await;
     let sleeper = id(2);
-    assert_eq!(paused.queue, [sleeper.clone()]);
+    assert_eq!(paused.queue, std::slice::from_ref(&sleeper));
     assert_eq!((paused.settled(), paused.total()), (4, 5));
     assert!(paused.items.iter().any(|item| item.wc_id == sleeper && item.unscanned >= 1));
     // Ann's before Li's: what needs no second login is asked for at once.

@@ -98,7 +98,8 @@ impl Hub {
     /// Gives the conveyor what has happened since, does what it says, tells what changed. Called after everything
     /// that the hub does.
     pub(super) async fn run_conveyor(&mut self) {
-        if self.conveyor.machine.is_none() {
+        // What logins have told is heard first: a success is told before what follows from it.
+        if self.conveyor.machine.is_none() || !self.from_logins.1.is_empty() {
             return;
         }
         loop {
