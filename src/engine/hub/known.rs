@@ -51,6 +51,7 @@ impl Hub {
             Err(error) => return self.store_failed(&error.to_string()),
         };
         self.seq = changes.seq;
+        self.look_for_orphans(changes.attempts).await;
         if changes.wc_ids.len() > MANY {
             return self.read_all().await;
         }
