@@ -216,7 +216,9 @@ fn an_accounts_fields_are_all_told_of() {
     let cells = first_cells(part(&text, "account"));
     let told: BTreeSet<String> =
         cells.iter().flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_owned()).collect();
-    let account = json::account(&Account::new("a".into()));
+    let mut account = Account::new("a".into());
+    account.device = Some(Box::new(saoma::model::Device::default().complete()));
+    let account = json::account(&account, Stamp(0));
     let fields: BTreeSet<String> = account.as_object().unwrap().keys().cloned().collect();
     assert_eq!(told, fields);
 }

@@ -185,6 +185,9 @@ pub struct Filter {
     /// Only those with this tag.
     #[arg(long, value_name = "TAG")]
     pub tag: Option<String>,
+    /// Only those of this holder.
+    #[arg(long, value_name = "NAME")]
+    pub holder: Option<String>,
     /// The order.
     #[arg(long, value_enum, value_name = "ORDER")]
     pub sort: Option<Sort>,
@@ -214,8 +217,8 @@ pub enum AccountsCommand {
     /// Reads accounts from CSV or JSON.
     Import(ImportArgs),
     /// Writes accounts as CSV, or as JSON.
-    Export,
-    /// Changes holder, note, tags.
+    Export(ExportArgs),
+    /// Changes holder, note, tags, device.
     Edit(EditArgs),
     /// Forgets accounts.
     Remove(RemoveArgs),
@@ -252,9 +255,50 @@ pub struct Fields {
     /// Free words.
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
-    /// Labels, separated by commas; all of them.
-    #[arg(long, value_name = "TAGS")]
+    /// Labels, separated by commas: all of them, or with + and - those to add and to take away.
+    #[arg(long, value_name = "TAGS", allow_hyphen_values = true)]
     pub tags: Option<String>,
+    /// V3: the device type.
+    #[arg(long, value_name = "TYPE")]
+    pub device: Option<String>,
+    /// V3: a region's number, or an own SOCKS5 proxy.
+    #[arg(long, value_name = "N|IP:PORT")]
+    pub proxy: Option<String>,
+    /// V3: the own proxy's user.
+    #[arg(long, value_name = "NAME")]
+    pub proxy_user: Option<String>,
+    /// V3: the own proxy's password is the first line of standard input.
+    #[arg(long)]
+    pub proxy_password_stdin: bool,
+    /// V3: tunnel of a helper program on a PC.
+    #[arg(long, value_name = "ID")]
+    pub aid: Option<String>,
+    /// V3: tunnel of a helper program on a phone.
+    #[arg(long, value_name = "ID")]
+    pub ttuid: Option<String>,
+}
+
+impl Fields {
+    /// Whether nothing is to change.
+    pub const fn is_empty(&self) -> bool {
+        self.holder.is_none()
+            && self.note.is_none()
+            && self.tags.is_none()
+            && self.device.is_none()
+            && self.proxy.is_none()
+            && self.proxy_user.is_none()
+            && !self.proxy_password_stdin
+            && self.aid.is_none()
+            && self.ttuid.is_none()
+    }
+}
+
+/// `saoma accounts export`
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// Own proxies' passwords too.
+    #[arg(long)]
+    pub with_proxy_passwords: bool,
 }
 
 /// `saoma accounts import`

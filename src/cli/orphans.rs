@@ -52,7 +52,7 @@ pub async fn tell(context: &Context, profile: &Profile, store: &Store) -> Result
 
 /// Runs an engine for as long as `until` takes; at its end it tells the bots what is due.
 async fn run(context: &Context, profile: &Profile, store: &Store, until: impl AsyncFnOnce()) -> Result<(), Failure> {
-    let mut options = stage::engine_options(context, profile, true);
+    let mut options = stage::engine_options(context, profile, true)?;
     options.interval = None;
     options.waits_for_token = false;
     options.renewal = Renewal::Times(0);

@@ -135,7 +135,7 @@ fn parts(home: &Home, rows: Option<(Store, FirstAccounts)>) -> Result<Option<Par
     let context = &home.context;
     let failed = |error| Failure::config(context.lang, &error);
     let token = context.config.token(profile).map_err(failed)?.map(|token| token.value);
-    let mut options = engine_options(context, profile, token.is_some());
+    let mut options = engine_options(context, profile, token.is_some())?;
     if needs_password(profile.dialect.value) {
         options.password = context.config.password(profile).map_err(failed)?.map(|password| password.value);
     }

@@ -10,12 +10,12 @@ use super::context::Context;
 use super::exit::Exit;
 use super::fail::Failure;
 use super::out;
-use crate::config::profile::{checked_dialect, checked_gateway, is_plain_http_elsewhere};
+use crate::config::profile::{checked_dialect, checked_gateway};
 use crate::config::{Config, Credentials, Origin, Profile, Sourced, edit};
 use crate::engine::Renewer;
 use crate::gateway::{Gateway, Options, SignIn};
 use crate::i18n::{Lang, t};
-use crate::model::Dialect;
+use crate::model::{Dialect, base};
 
 /// What a successful sign-in leaves behind.
 #[derive(Debug)]
@@ -106,7 +106,7 @@ fn is_to_be_saved(profile: &Profile) -> bool {
 pub async fn run(context: &Context, args: &SignInArgs) -> Result<Exit, Failure> {
     let failed = |error| Failure::config(context.lang, &error);
     let profile = complete(context)?;
-    if is_plain_http_elsewhere(&profile.gateway.value) {
+    if base::sends_in_the_clear(&profile.gateway.value) {
         out::say(&context.t("cli.sign_in.plain_http"));
     }
     let password = match context.config.password(&profile).map_err(failed)? {
@@ -184,8 +184,8 @@ fn complete(context: &Context) -> Result<Profile, Failure> {
         account,
         token_command: draft.table.token_command,
         password_command: draft.table.password_command,
-        device: draft.table.device,
-        proxy: draft.table.proxy,
+        device: draft.device,
+        proxy_password_command: draft.table.proxy_password_command,
         http_proxy: draft.table.http_proxy,
         in_file: draft.in_file,
     })
@@ -222,8 +222,8 @@ mod tests {
             account: Sourced::new("138".into(), account),
             token_command: None,
             password_command: None,
-            device: None,
-            proxy: None,
+            device: crate::model::Device::default(),
+            proxy_password_command: None,
             http_proxy: None,
             in_file: false,
         };

@@ -219,7 +219,7 @@ impl Back {
             Some(_) | None => {
                 let store = context.store(&profile).await?;
                 let accounts = context.accounts(&store).await?;
-                let mut options = engine_options(context, &profile, true);
+                let mut options = engine_options(context, &profile, true)?;
                 options.password = form.keep_password.then(|| form.password.clone());
                 let gateway = gateway::Options {
                     base: profile.gateway.value.clone(),
@@ -247,16 +247,17 @@ fn profile_of(form: &SignInForm, gateway: String, before: Option<&Profile>) -> P
         account: given(form.account.trim().to_owned()),
         token_command: before.and_then(|before| before.token_command.clone()),
         password_command: before.and_then(|before| before.password_command.clone()),
-        device: before.and_then(|before| before.device.clone()),
-        proxy: before.and_then(|before| before.proxy),
+        device: before.map(|before| before.device.clone()).unwrap_or_default(),
+        proxy_password_command: before.and_then(|before| before.proxy_password_command.clone()),
         http_proxy: before.and_then(|before| before.http_proxy.clone()),
         in_file: before.is_some_and(|before| before.in_file),
     }
 }
 
-/// The engine's options for the TUI on a profile.
-pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> Options {
-    Options {
+/// The engine's options for the TUI on a profile. Fails when the password of its own proxy cannot be got.
+pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> Result<Options, Failure> {
+    let device = profile.device().map_err(|error| Failure::config(context.lang, &error))?;
+    Ok(Options {
         account: profile.account.value.clone(),
         dialect: profile.dialect.value,
         password: None,
@@ -265,6 +266,7 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         offline_after: u8::try_from(context.config.watch.offline_after.value).unwrap_or(u8::MAX),
         alert_command: context.config.alerts.command.clone(),
         role: Role::Screen,
+        device,
         renewer: sign_in::renewer(context, profile),
         waits_for_token: true,
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
@@ -273,7 +275,7 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         lang: context.lang,
         wall_offset_ms: 0,
         ..Options::default()
-    }
+    })
 }
 
 /// Whether the password is of any use: only V1's list asks for it (protocol.md §3.8).

@@ -91,7 +91,7 @@ async fn drive(
     plan: Plan,
     show_payload: bool,
 ) -> Result<Exit, Failure> {
-    let mut options = stage::engine_options(context, profile, true);
+    let mut options = stage::engine_options(context, profile, true)?;
     options.interval = None;
     options.waits_for_token = false;
     options.renewal = Renewal::Times(plan.renew);

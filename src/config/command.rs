@@ -1,4 +1,4 @@
-//! `token_command` and `password_command`: a shell command whose first line of output is a secret.
+//! `token_command`, `password_command` and `proxy_password_command`: a shell command whose first line of output is a secret.
 
 use std::io::Read;
 use std::process::{Command, Stdio};

@@ -78,10 +78,10 @@ pub enum Error {
         /// Which setting.
         setting: &'static str,
     },
-    /// `token_command` or `password_command` did not give a secret.
+    /// `token_command`, `password_command` or `proxy_password_command` did not give a secret.
     #[error("{name}: {detail}")]
     Command {
-        /// Which of the two.
+        /// Which of them.
         name: &'static str,
         /// What went wrong, without the output.
         detail: String,

@@ -44,10 +44,14 @@ pub struct ProfileTable {
     pub token_command: Option<String>,
     /// Prints the platform password.
     pub password_command: Option<String>,
-    /// V3: device.
+    /// V3: `deviceType` of accounts that have none of their own.
     pub device: Option<String>,
-    /// V3: region.
-    pub proxy: Option<i64>,
+    /// V3: a region's number, or an own SOCKS5 proxy as `ip:port`.
+    pub proxy: Option<Proxy>,
+    /// V3: the own proxy's user.
+    pub proxy_user: Option<Text>,
+    /// V3: prints the own proxy's password.
+    pub proxy_password_command: Option<String>,
     /// Proxy for saoma's own HTTP.
     pub http_proxy: Option<String>,
 }
@@ -60,6 +64,16 @@ pub enum Text {
     Text(String),
     /// Bare digits.
     Number(u64),
+}
+
+/// A region's number or an address.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Proxy {
+    /// Bare digits.
+    Region(i64),
+    /// Quoted.
+    Text(String),
 }
 
 impl From<Text> for String {
@@ -108,8 +122,18 @@ pub struct UiTable {
 }
 
 const TABLES: [&str; 5] = ["profile", "watch", "alerts", "ui", "keys"];
-const PROFILE: [&str; 8] =
-    ["gateway", "dialect", "account", "token_command", "password_command", "device", "proxy", "http_proxy"];
+const PROFILE: [&str; 10] = [
+    "gateway",
+    "dialect",
+    "account",
+    "token_command",
+    "password_command",
+    "device",
+    "proxy",
+    "proxy_user",
+    "proxy_password_command",
+    "http_proxy",
+];
 const WATCH: [&str; 5] = ["interval", "offline_after", "listen", "public_url", "register"];
 const ALERTS: [&str; 1] = ["command"];
 const UI: [&str; 3] = ["lang", "theme", "qr_layout"];

@@ -6,10 +6,10 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::file::{File, ProfileTable};
-use super::profile::{checked_dialect, checked_gateway};
+use super::profile::{checked_device, checked_dialect, checked_gateway};
 use super::{Credentials, Env, Error, Origin, Paths, Profile, QrLayout, Sourced, command, duration, error::io};
 use crate::i18n::Lang;
-use crate::model::Dialect;
+use crate::model::{Device, Dialect};
 
 /// What the command line says about settings.
 #[derive(Clone, Debug, Default)]
@@ -197,8 +197,8 @@ impl Config {
             dialect: draft.dialect.unwrap_or(Sourced::default_of(Dialect::V2)),
             token_command: draft.table.token_command,
             password_command: draft.table.password_command,
-            device: draft.table.device,
-            proxy: draft.table.proxy,
+            device: draft.device,
+            proxy_password_command: draft.table.proxy_password_command,
             http_proxy: draft.table.http_proxy,
             in_file: draft.in_file,
             name,
@@ -237,7 +237,8 @@ impl Config {
                 .map(|setting| checked_dialect(&setting.value, setting.origin))
                 .transpose()?,
         };
-        Ok(Draft { gateway, account, dialect, in_file, table })
+        let device = checked_device(&table, origin)?;
+        Ok(Draft { gateway, account, dialect, device, in_file, table })
     }
 
     /// The token of a profile: `SAOMA_TOKEN`, else `token_command` (which is run now), else `credentials.toml`.
@@ -290,6 +291,8 @@ pub struct Draft {
     pub account: Option<Sourced<String>>,
     /// Which API.
     pub dialect: Option<Sourced<Dialect>>,
+    /// V3: device and network, without the own proxy's password.
+    pub device: Device,
     /// Whether the file has a profile of this name.
     pub in_file: bool,
     /// What the file says of it.
@@ -434,6 +437,38 @@ mod tests {
         assert!(!format!("{error:?}").contains("secret"));
         let half = plain("[profile.a]\ngateway = 'h:1'").unwrap().profile().unwrap_err();
         assert_eq!(half, Error::Missing { profile: "a".into(), setting: "account" });
+    }
+
+    #[test]
+    fn a_profile_names_device_and_network() {
+        let of = |text: &str| plain(&format!("{ONE}{text}")).unwrap().profile();
+        let profile = of("").unwrap();
+        assert_eq!((profile.device.is_empty(), profile.device().unwrap()), (true, Device::default()));
+        let region = of("device = 'mac'\nproxy = 7").unwrap().device().unwrap();
+        assert_eq!((region.device_type.as_deref(), region.region), (Some("mac"), Some(7)));
+        assert_eq!(of("proxy = '7'").unwrap().device().unwrap().region, Some(7));
+        let text = ONE.replace("v1", "v3")
+            + "proxy = '203.0.113.9:1080'\nproxy_user = 'me'\nproxy_password_command = 'echo hunter2'\n";
+        let profile = plain(&text).unwrap().profile().unwrap();
+        let own = profile.device().unwrap().own_proxy.unwrap();
+        assert_eq!((&*own.address, &*own.user, own.password.expose_secret()), ("203.0.113.9:1080", "me", "hunter2"));
+        // Other dialects have no use for it: no password store is opened.
+        let other = plain(&text.replace("v3", "v2").replace("echo", "false")).unwrap().profile().unwrap();
+        assert!(other.device().is_ok());
+        for (text, setting) in [
+            ("proxy = 0", "proxy"),
+            ("proxy = -7", "proxy"),
+            ("proxy = 'socks5://me:hunter2@203.0.113.9:1080'", "proxy"),
+            ("device = 'my ipad'", "device"),
+            ("proxy = 7\nproxy_user = 'me'", "proxy_user"),
+            ("proxy_password_command = 'x'", "proxy_password_command"),
+        ] {
+            let error = of(text).unwrap_err();
+            let Error::BadValue { setting: at, value, .. } = &error else { panic!("{text}: {error:?}") };
+            assert_eq!(*at, setting, "{text}");
+            assert!(!value.contains("hunter2"), "{error:?}");
+            assert!(error.hint(Lang::En).is_some_and(|hint| !hint.starts_with("config.")), "{error:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,6 @@ pub use env::Env;
 pub use error::Error;
 pub use load::{Alerts, Config, Overrides, Ui, Watch};
 pub use paths::Paths;
-pub use profile::{Profile, gateway_url, profile_id};
+pub use profile::Profile;
 pub use qr_layout::QrLayout;
 pub use source::{Origin, Sourced};

@@ -1,14 +1,15 @@
 //! One gateway of the config.
 
+use super::file::{ProfileTable, Proxy};
 use super::{Error, Origin, Sourced};
-use crate::model::{Dialect, ProfileId};
+use crate::model::{Device, Dialect, ProfileId, base};
 
 /// One gateway of the config, with everything that says how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Its local name.
     pub name: String,
-    /// Base URL, normalised by [`gateway_url`].
+    /// Base URL, normalised by [`base::base_url`].
     pub gateway: Sourced<String>,
     /// Which API.
     pub dialect: Sourced<Dialect>,
@@ -18,10 +19,11 @@ pub struct Profile {
     pub token_command: Option<String>,
     /// Prints the platform password.
     pub password_command: Option<String>,
-    /// V3: default device for new accounts.
-    pub device: Option<String>,
-    /// V3: default proxy region for new accounts.
-    pub proxy: Option<i64>,
+    /// V3: device and network of accounts that have none of their own; an own proxy without its password, which
+    /// [`Profile::device`] adds.
+    pub device: Device,
+    /// V3: prints the own proxy's password.
+    pub proxy_password_command: Option<String>,
     /// Proxy for saoma's own HTTP.
     pub http_proxy: Option<String>,
     /// Whether the config file has it.
@@ -31,50 +33,58 @@ pub struct Profile {
 impl Profile {
     /// What keys its rows in the store and its secrets in `credentials.toml`.
     pub fn id(&self) -> ProfileId {
-        profile_id(&self.account.value, &self.gateway.value)
+        base::profile_id(&self.account.value, &self.gateway.value)
+    }
+
+    /// V3: device and network of accounts that have none of their own. Runs `proxy_password_command` where the dialect
+    /// has a use for it: call it where logins begin. An error when the command gives nothing.
+    pub fn device(&self) -> Result<Device, Error> {
+        let mut device = self.device.clone();
+        let command = self.proxy_password_command.as_ref().filter(|line| !line.trim().is_empty());
+        if let (Dialect::V3, Some(own), Some(line)) = (self.dialect.value, &mut device.own_proxy, command) {
+            own.password = super::command::first_line("proxy_password_command", line, super::command::LIMIT)?;
+        }
+        Ok(device)
     }
 }
 
-/// Normalises a gateway's base URL: `http://` where no scheme is written, host in lower case, no trailing `/`. `None`
-/// when it is no http(s) URL, or carries a user, a query or a fragment.
-pub fn gateway_url(text: &str) -> Option<String> {
-    let text = text.trim();
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = reqwest::Url::parse(&full).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.host_str().is_some_and(|host| !host.is_empty())
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    plain.then(|| url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Whether the gateway is reached over plain HTTP beyond this machine, where token and password travel unprotected.
-pub fn is_plain_http_elsewhere(gateway: &str) -> bool {
-    reqwest::Url::parse(gateway).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default();
-        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-        let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        url.scheme() == "http" && !loopback
-    })
-}
-
-/// `account@host:port/path`: the port always there, the host in lower case, no trailing `/`. The scheme is no part of
-/// it, so that a gateway that moves behind TLS on its port keeps its rows.
-pub fn profile_id(account: &str, gateway: &str) -> ProfileId {
-    let normal = gateway_url(gateway).unwrap_or_else(|| gateway.trim().to_owned());
-    let place = reqwest::Url::parse(&normal).ok().map_or(normal, |url| {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let port = url.port_or_known_default().unwrap_or(80);
-        format!("{host}:{port}{}", url.path().trim_end_matches('/'))
-    });
-    ProfileId::from(format!("{}@{place}", account.trim()))
+/// Reads device and network of a profile's table; `origin` gives a key's place.
+pub(crate) fn checked_device(table: &ProfileTable, origin: impl Fn(&str) -> Origin) -> Result<Device, Error> {
+    let bad = |setting: &'static str, value: &str, rule| {
+        // A user and password in an address must not be echoed.
+        let value = value.rsplit('@').next().unwrap_or_default().to_owned();
+        Error::BadValue { origin: origin(setting).to_string(), setting, value, rule }
+    };
+    let filled = |text: &str| Some(text.trim()).filter(|text| !text.is_empty()).map(Box::<str>::from);
+    let device_type = table.device.as_deref().and_then(filled);
+    if let Some(word) = device_type.as_deref().filter(|word| !Device::is_type(word)) {
+        return Err(bad("device", word, "config.rule.device"));
+    }
+    let mut device = Device { device_type, ..Device::default() };
+    if let Some(proxy) = &table.proxy {
+        let text = match proxy {
+            Proxy::Region(number) => number.to_string(),
+            Proxy::Text(text) => text.clone(),
+        };
+        if !text.trim().is_empty() {
+            device.set_proxy(&text).ok_or_else(|| bad("proxy", &text, "config.rule.proxy"))?;
+        }
+    }
+    let user = table.proxy_user.clone().map(String::from).filter(|user| !user.is_empty());
+    let command = table.proxy_password_command.as_ref().filter(|line| !line.trim().is_empty());
+    match (&mut device.own_proxy, user, command) {
+        (Some(own), user, _) => own.user = user.unwrap_or_default().into(),
+        (None, Some(user), _) => return Err(bad("proxy_user", &user, "config.rule.proxy_user")),
+        (None, None, Some(line)) => return Err(bad("proxy_password_command", line, "config.rule.proxy_user")),
+        (None, None, None) => {}
+    }
+    Ok(device)
 }
 
 /// Checks and normalises a gateway's URL of whatever origin.
 pub(crate) fn checked_gateway(setting: &Sourced<String>) -> Result<Sourced<String>, Error> {
-    gateway_url(&setting.value).map(|url| Sourced::new(url, setting.origin.clone())).ok_or_else(|| Error::BadValue {
+    let url = base::base_url(&setting.value);
+    url.map(|url| Sourced::new(url, setting.origin.clone())).map_err(|_words_for_logs| Error::BadValue {
         origin: setting.origin.to_string(),
         setting: "gateway",
         // A user and password in the URL must not be echoed.
@@ -93,48 +103,5 @@ pub(crate) fn checked_dialect(text: &str, origin: Origin) -> Result<Sourced<Dial
             value: text.to_owned(),
             rule: "config.rule.dialect",
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gateways_are_normalised() {
-        for (text, url) in [
-            ("203.0.113.7:9899", Some("http://203.0.113.7:9899")),
-            ("http://203.0.113.7:9899/", Some("http://203.0.113.7:9899")),
-            ("HTTPS://Gateway.Example/api/", Some("https://gateway.example/api")),
-            ("http://[::1]:9899", Some("http://[::1]:9899")),
-            ("localhost:18081", Some("http://localhost:18081")),
-            ("ftp://a", None),
-            ("http://", None),
-            ("http://user:secret@host", None),
-            ("http://host/?a=b", None),
-            ("", None),
-        ] {
-            assert_eq!(gateway_url(text).as_deref(), url, "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_name_the_port_and_forget_the_spelling() {
-        for (gateway, id) in [
-            ("http://Host.example", "138@host.example:80"),
-            ("https://host.example/", "138@host.example:443"),
-            ("host.example:9899/api/", "138@host.example:9899/api"),
-            ("http://host.example:80", "138@host.example:80"),
-        ] {
-            assert_eq!(profile_id("138", gateway).as_str(), id);
-        }
-    }
-
-    #[test]
-    fn a_loopback_gateway_needs_no_warning() {
-        assert!(!is_plain_http_elsewhere("http://127.0.0.1:18081"));
-        assert!(!is_plain_http_elsewhere("http://[::1]:18081"));
-        assert!(!is_plain_http_elsewhere("https://203.0.113.7"));
-        assert!(is_plain_http_elsewhere("http://203.0.113.7:9899"));
     }
 }

@@ -12,7 +12,9 @@ use super::api::LoginStep;
 use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind};
-use crate::model::{AttemptId, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
+use crate::model::{
+    Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
+};
 use crate::qr::{self, Code};
 use crate::store::{LogEntry, Stored, Verdict};
 
@@ -131,8 +133,9 @@ impl Runner {
                     self.row_requesting(Rung::SecondLogin).await?;
                 }
                 shared.store.attempt_issued(&self.id, None, None, deadline).await?;
+                let device = self.device().await?;
                 pending.push(Box::pin(async move {
-                    let result = shared.gateway.second_login(&wc_id, limit).await;
+                    let result = shared.gateway.second_login(&wc_id, &device, limit).await;
                     Input::SecondAnswered { generation, result }
                 }));
             }
@@ -141,8 +144,9 @@ impl Runner {
                     self.row_requesting(Rung::QrLogin).await?;
                 }
                 let wc_id = self.wc_id.clone();
+                let device = self.device().await?;
                 pending.push(Box::pin(async move {
-                    let result = shared.gateway.i_pad_login(wc_id.as_ref()).await;
+                    let result = shared.gateway.i_pad_login(wc_id.as_ref(), &device).await;
                     Input::Issued { generation, result }
                 }));
             }
@@ -172,7 +176,8 @@ impl Runner {
             Output::NeedToken => self.tell_hub(FromLogin::NeedsToken(self.id.clone())),
             Output::SecondFailed { reason, gateway_message } => self.second_failed(reason, gateway_message).await,
             Output::StoreLogin(record) => {
-                let stored = self.store_login(&record).await;
+                let mut stored = self.store_login(&record).await;
+                self.remember_device(&mut stored).await;
                 self.swapped(record, stored, false, queue);
             }
             Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
@@ -222,6 +227,40 @@ impl Runner {
         if let Err(error) = noted {
             self.tell_hub(FromLogin::StoreFailed(error.to_string()));
         }
+    }
+
+    /// What V3 is told of the account's device and network.
+    async fn device(&self) -> Result<Device, crate::store::Error> {
+        let account = match &self.wc_id {
+            Some(wc_id) => self.shared.store.account(wc_id).await?,
+            None => None,
+        };
+        let own = account.as_ref().and_then(|account| account.device.as_deref());
+        Ok(Device::settled(own, &self.shared.options.device))
+    }
+
+    /// An account keeps the device and network that it was logged in with, however the profile's defaults change later
+    /// (protocol.md §3.2). What it has of its own stays: a code for any phone does not change it.
+    async fn remember_device(&self, stored: &mut Stored) {
+        if self.shared.options.dialect != Dialect::V3 || !stored.current {
+            return;
+        }
+        match self.try_remember_device(&stored.account).await {
+            Ok(Some(account)) => stored.account = account,
+            Ok(None) => {}
+            Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
+        }
+    }
+
+    async fn try_remember_device(&self, account: &Account) -> Result<Option<Account>, crate::store::Error> {
+        let own = account.device.as_deref();
+        let device = Device::settled(own, &self.device().await?);
+        if own == Some(&device) {
+            return Ok(None);
+        }
+        let edit = Edit { device: Some(device), ..Edit::default() };
+        self.shared.store.put_account(&account.wc_id, &edit, self.shared.now().wall).await?;
+        self.shared.store.account(&account.wc_id).await
     }
 
     async fn row_requesting(&self, rung: Rung) -> Result<(), crate::store::Error> {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::transport::{Answer, Transport, deadline, failed};
 use super::wire::{Envelope, Fault};
 use super::{Call, Error, Kind, Limits, base, dialect, image};
-use crate::model::{Dialect, Record, WId, WcId};
+use crate::model::{Device, Dialect, Record, WId, WcId};
 
 /// How many redirects a picture may take (design.md §4).
 const REDIRECTS: usize = 3;
@@ -46,7 +46,7 @@ impl fmt::Debug for Options {
 pub struct SignIn {
     /// The `Authorization` value.
     pub token: SecretString,
-    /// The callback URL the gateway has registered, if it said.
+    /// The callback URL the gateway has registered, if it said; without blanks around it. It may hold a secret path.
     pub callback_url: Option<String>,
     /// Free login slots, if it said.
     pub available_number: Option<i64>,
@@ -167,11 +167,13 @@ impl Gateway {
         self.ask(Call::MemberLogin, &body, None, &secrets, Envelope::sign_in).await
     }
 
-    /// `/iPadLogin` (protocol.md §3.2), with the wcId for a known account. Sent once, never repeated.
-    pub async fn i_pad_login(&self, wc_id: Option<&WcId>) -> Result<QrIssued, Error> {
-        let body = dialect::i_pad_login(self.inner.dialect, wc_id);
+    /// `/iPadLogin` (protocol.md §3.2), with the wcId for a known account. Sent once, never repeated. `device` is for
+    /// V3, which is always told a `deviceType` and a region ([`Device::complete`]); V1 and V2 see nothing of it.
+    pub async fn i_pad_login(&self, wc_id: Option<&WcId>, device: &Device) -> Result<QrIssued, Error> {
+        let body = dialect::i_pad_login(self.inner.dialect, wc_id, device);
         let limit = self.inner.transport.limits().issue;
-        self.ask(Call::IPadLogin, &body, Some(limit), &[], Envelope::qr_issued).await
+        let secret = device.own_proxy.as_ref().map(|own| own.password.expose_secret());
+        self.ask(Call::IPadLogin, &body, Some(limit), secret.as_slice(), Envelope::qr_issued).await
     }
 
     /// `/getIPadLoginInfo` (protocol.md §3.4): waits at most `limit` for the answer to begin.
@@ -185,9 +187,10 @@ impl Gateway {
         self.ask(Call::GetIPadLoginInfo, &body, Some(limit), &[], |reply| reply.poll(w_id)).await
     }
 
-    /// `/secondLogin` (protocol.md §3.5): waits at most `limit` for the answer to begin. Sent once, never repeated.
-    pub async fn second_login(&self, wc_id: &WcId, limit: Duration) -> Result<Record, Error> {
-        let body = dialect::second_login(self.inner.dialect, wc_id);
+    /// `/secondLogin` (protocol.md §3.5): waits at most `limit` for the answer to begin. Sent once, never repeated. Of
+    /// `device`, V3 is told the tunnels; V1 and V2 see nothing of it.
+    pub async fn second_login(&self, wc_id: &WcId, device: &Device, limit: Duration) -> Result<Record, Error> {
+        let body = dialect::second_login(self.inner.dialect, wc_id, device);
         self.ask(Call::SecondLogin, &body, Some(limit), &[], Envelope::second_login).await
     }
 
@@ -213,6 +216,23 @@ impl Gateway {
     pub async fn member_offline(&self, account: &str, wc_ids: &[WcId]) -> Result<(), Error> {
         let body = json!({ "account": account, "wcIds": wc_ids });
         self.ask(Call::MemberOffline, &body, None, &[], Envelope::done).await
+    }
+
+    /// `/offlineReason` (protocol.md §3.12; V3): why the account is off line, unwrapped of its XML, uncleaned; `None`
+    /// when the gateway knows no reason or the account is online. At most once per 12 hours and account, which is the
+    /// caller's to keep. V1 and V2 have no such call: nothing is sent.
+    pub async fn offline_reason(&self, wc_id: &WcId) -> Result<Option<Box<str>>, Error> {
+        let body = json!({ "wcId": wc_id });
+        self.ask(Call::OfflineReason, &body, None, &[], |reply| reply.offline_reason(wc_id)).await
+    }
+
+    /// `/setHttpCallbackUrl` (protocol.md §3.11): replaces the one callback of the platform account, which others may
+    /// live on; look at [`SignIn::callback_url`] before. The gateway pushes a test message to `url` at once. No error
+    /// holds the URL.
+    pub async fn set_http_callback_url(&self, url: &SecretString) -> Result<(), Error> {
+        let url = url.expose_secret();
+        let body = dialect::set_http_callback_url(self.inner.dialect, url);
+        self.ask(Call::SetHttpCallbackUrl, &body, None, &[url], Envelope::done).await
     }
 
     /// The picture at `qrCodeUrl`: without Authorization, http(s) only, at most 3 redirects, 10 s, 2 MiB; a loopback

@@ -23,6 +23,10 @@ pub enum Call {
     IsOnline,
     /// `/member/offline`
     MemberOffline,
+    /// `/offlineReason`
+    OfflineReason,
+    /// `/setHttpCallbackUrl`
+    SetHttpCallbackUrl,
     /// The picture at `qrCodeUrl`.
     Image,
     /// No call at all: the client could not be built from its options.
@@ -40,6 +44,8 @@ impl Call {
         Self::GetLoginWcIds,
         Self::IsOnline,
         Self::MemberOffline,
+        Self::OfflineReason,
+        Self::SetHttpCallbackUrl,
         Self::Image,
         Self::Setup,
     ];
@@ -55,6 +61,8 @@ impl Call {
             Self::GetLoginWcIds => "get_login_wc_ids",
             Self::IsOnline => "is_online",
             Self::MemberOffline => "member_offline",
+            Self::OfflineReason => "offline_reason",
+            Self::SetHttpCallbackUrl => "set_http_callback_url",
             Self::Image => "image",
             Self::Setup => "setup",
         }

@@ -4,6 +4,8 @@
 //! * `dialect`: what each generation of the API is sent, and which calls it has;
 //! * `transport`: one request, one answer, with every limit on time and size;
 //! * `wire`: tolerant decoding of what came;
+//! * [`notice`]: what the gateway, or a relay, tells a listener;
+//! * `reason`: a reason for a drop, out of its wrapping;
 //! * `image`: where a picture may be fetched from;
 //! * [`base`]: the base URL and the profile id that follows from it;
 //! * [`error`]: the one error type.
@@ -13,10 +15,13 @@ pub mod client;
 mod dialect;
 pub mod error;
 mod image;
+pub mod notice;
+mod reason;
 mod transport;
 mod wire;
 
 pub use base::{base_url, profile_id, sends_in_the_clear};
 pub use client::{Gateway, Image, Options, PollReply, QrIssued, SignIn};
 pub use error::{Call, Error, Kind};
+pub use notice::Notice;
 pub use transport::Limits;

@@ -324,6 +324,20 @@ impl Envelope {
         }
     }
 
+    /// `offlineReason` (protocol.md §3.12): the reason of the entry for this account, or of one that names nobody.
+    /// Another's reason is none.
+    pub(super) fn offline_reason(&self, wc_id: &WcId) -> Result<Option<Box<str>>, Fault> {
+        let entries = match self.success()? {
+            Value::Array(entries) => entries.as_slice(),
+            entry @ Value::Object(_) => std::slice::from_ref(entry),
+            Value::Null if self.has_data => &[],
+            _ => return Err(self.malformed("the answer to offlineReason carries no list")),
+        };
+        let is_for_it = |entry: &&Value| id(entry.get("wcId")).is_none_or(|listed| *listed == *wc_id.as_str());
+        let entry = entries.iter().find(is_for_it);
+        Ok(entry.and_then(|entry| entry.get("reason")).and_then(reason))
+    }
+
     /// A call whose success carries nothing, such as `member/offline` (protocol.md §3.9).
     pub(super) fn done(&self) -> Result<(), Fault> {
         self.success().map(|_| ())
@@ -373,7 +387,7 @@ fn record(data: &Value, polled: Option<&WId>) -> Option<Record> {
 
 /// The characters of a reply. JSON is UTF-8, whatever a web server's default label claims; what is not UTF-8 is read
 /// as labelled, and without a label as GB18030, the other encoding of the place, if it is that.
-fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
+pub(super) fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return encoding.decode(bytes).0;
     }
@@ -423,14 +437,28 @@ fn text(value: Option<&Value>) -> Box<str> {
 /// The gateway's own words; `None` when blank.
 fn message(value: Option<&Value>) -> Option<Box<str>> {
     let words = scalar(value?)?;
-    let words = words.trim();
-    let end = (0..=words.len().min(MESSAGE_BYTES)).rev().find(|&at| words.is_char_boundary(at))?;
-    words.get(..end).filter(|words| !words.is_empty()).map(Into::into)
+    Some(shortened(words.trim())).filter(|words| !words.is_empty())
+}
+
+/// A reason out of its wrapping; one that was not even written down as a text is unwrapped from what it is.
+pub(super) fn reason(value: &Value) -> Option<Box<str>> {
+    let words = match value {
+        Value::Null => None,
+        Value::String(text) => super::reason::words(text),
+        value => super::reason::words(&value.to_string()),
+    };
+    words.map(|words| shortened(&words))
+}
+
+/// At most [`MESSAGE_BYTES`] of a text.
+fn shortened(words: &str) -> Box<str> {
+    let end = (0..=words.len().min(MESSAGE_BYTES)).rev().find(|&at| words.is_char_boundary(at)).unwrap_or(0);
+    words.get(..end).unwrap_or_default().into()
 }
 
 /// An id: a string as it came, or a whole number. Blank, `null` written as text, control characters, absurd length and
 /// numbers that have lost digits are none.
-fn id(value: Option<&Value>) -> Option<Box<str>> {
+pub(super) fn id(value: Option<&Value>) -> Option<Box<str>> {
     let id: Cow<'_, str> = match value? {
         Value::String(text) => Cow::Borrowed(text),
         Value::Number(number) if number.is_f64() => Cow::Owned(whole(number.as_f64()?)?.to_string()),
@@ -443,7 +471,7 @@ fn id(value: Option<&Value>) -> Option<Box<str>> {
 }
 
 /// A number, or a string that holds one.
-fn integer(value: Option<&Value>) -> Option<i64> {
+pub(super) fn integer(value: Option<&Value>) -> Option<i64> {
     match value? {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
         Value::String(text) => {

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use saoma::gateway::{self, Gateway};
 use saoma::gateway::{Kind, Limits, Options, PollReply};
-use saoma::model::{Dialect, WId, WcId};
+use saoma::model::{Device, Dialect, WId, WcId};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
@@ -71,9 +71,9 @@ async fn every_call_sends_what_the_api_wants_and_reads_what_it_says() {
     let signed_in = gateway.member_login("13800000000", &"hunter2".into()).await.unwrap();
     assert_eq!((signed_in.token.expose_secret(), signed_in.available_number), ("new-token", Some(3)));
 
-    let issued = gateway.i_pad_login(None).await.unwrap();
+    let issued = gateway.i_pad_login(None, &Device::default()).await.unwrap();
     assert_eq!((issued.w_id.as_str(), issued.image_url.expose_secret()), ("w1", "http://127.0.0.1:1/q.png"));
-    gateway.i_pad_login(Some(&wc_id)).await.unwrap();
+    gateway.i_pad_login(Some(&wc_id), &Device::default()).await.unwrap();
 
     let PollReply::LoggedIn(record) = gateway.get_i_pad_login_info(&WId::from("w1"), None, PATIENCE).await.unwrap()
     else {
@@ -83,7 +83,7 @@ async fn every_call_sends_what_the_api_wants_and_reads_what_it_says() {
     assert_eq!((&*record.nick_name, &*record.w_account, &*record.avatar_url), ("小诺", "xn", "http://h/0"));
     assert!(!format!("{record:?}").contains("13800000000"));
 
-    assert_eq!(gateway.second_login(&wc_id, PATIENCE).await.unwrap(), record);
+    assert_eq!(gateway.second_login(&wc_id, &Device::default(), PATIENCE).await.unwrap(), record);
     assert_eq!(gateway.query_login_wx().await.unwrap(), [(wc_id.clone(), WId::from("w2"))]);
     assert_eq!(
         gateway.get_login_wc_ids("13800000000", &"hunter2".into()).await.unwrap(),
@@ -123,7 +123,7 @@ async fn v1_is_never_sent_what_came_later() {
         assert_eq!(error.kind, Kind::Http(404));
         assert!(error.detail.contains("nothing was sent"), "{error}");
     }
-    gateway.i_pad_login(Some(&WcId::from("wxid_a"))).await.unwrap();
+    gateway.i_pad_login(Some(&WcId::from("wxid_a")), &Device::default()).await.unwrap();
     gateway.get_i_pad_login_info(&WId::from("w"), None, PATIENCE).await.unwrap();
     let bodies: Vec<_> = log.lock().unwrap().iter().map(|asked| asked.body.clone()).collect();
     assert_eq!(bodies, [json!({"wcId": "wxid_a", "type": 2}), json!({"wId": "w"})]);
@@ -140,7 +140,7 @@ async fn without_a_usable_token_nothing_is_sent() {
             http_proxy: None,
         })
         .unwrap();
-        let error = gateway.second_login(&WcId::from("wxid_a"), PATIENCE).await.unwrap_err();
+        let error = gateway.second_login(&WcId::from("wxid_a"), &Device::default(), PATIENCE).await.unwrap_err();
         assert_eq!(error.kind, Kind::TokenSuspect, "{token:?}");
         // Signing in needs none.
         gateway.member_login("138", &"hunter2".into()).await.unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use saoma::gateway::{Call, Error, Gateway, Kind, Limits, PollReply};
-use saoma::model::{Dialect, Reason, WId, WcId};
+use saoma::model::{Device, Dialect, Reason, WId, WcId};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
 
@@ -28,9 +28,9 @@ const SHORT: Limits = Limits {
 async fn every_call(gateway: &Gateway) -> Vec<Error> {
     let (w_id, wc_id) = (WId::from("w"), WcId::from("wxid_a"));
     vec![
-        gateway.i_pad_login(None).await.unwrap_err(),
+        gateway.i_pad_login(None, &Device::default()).await.unwrap_err(),
         gateway.get_i_pad_login_info(&w_id, None, PATIENCE).await.unwrap_err(),
-        gateway.second_login(&wc_id, PATIENCE).await.unwrap_err(),
+        gateway.second_login(&wc_id, &Device::default(), PATIENCE).await.unwrap_err(),
         gateway.query_login_wx().await.unwrap_err(),
         gateway.get_login_wc_ids("138", &"hunter2".into()).await.unwrap_err(),
         gateway.is_online(&w_id).await.unwrap_err(),
@@ -266,11 +266,12 @@ async fn slow_answers_end_at_their_limits() {
         let gateway = server.client_with(SHORT);
         let limit = Duration::from_millis(300);
         let (w_id, wc_id, url) = (WId::from("w"), WcId::from("wxid_a"), format!("{}/q.png", server.url()).into());
+        let device = Device::default();
         let (list, issued, poll, second, image) = tokio::join!(
             gateway.query_login_wx(),
-            gateway.i_pad_login(None),
+            gateway.i_pad_login(None, &device),
             gateway.get_i_pad_login_info(&w_id, None, limit),
-            gateway.second_login(&wc_id, limit),
+            gateway.second_login(&wc_id, &device, limit),
             gateway.image(&url),
         );
         let logins = [issued.unwrap_err(), second.unwrap_err()];

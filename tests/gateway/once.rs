@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use saoma::gateway::{Error, Gateway};
-use saoma::model::WcId;
+use saoma::model::{Device, WcId};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::server::{PATIENCE, Server, json};
@@ -11,8 +11,8 @@ use crate::server::{PATIENCE, Server, json};
 const ISSUED: &str = r#"{"code":"1000","data":{"wId":"w1","qrCodeUrl":"http://h/q.png"}}"#;
 
 async fn both_logins(gateway: &Gateway) -> [Result<(), Error>; 2] {
-    let qr = gateway.i_pad_login(Some(&WcId::from("wxid_a"))).await.map(|_| ());
-    let second = gateway.second_login(&WcId::from("wxid_a"), PATIENCE).await.map(|_| ());
+    let qr = gateway.i_pad_login(Some(&WcId::from("wxid_a")), &Device::default()).await.map(|_| ());
+    let second = gateway.second_login(&WcId::from("wxid_a"), &Device::default(), PATIENCE).await.map(|_| ());
     [qr, second]
 }
 
@@ -81,7 +81,7 @@ async fn a_gateway_that_closes_after_each_reply_despite_keep_alive_is_no_trouble
     .await;
     let gateway = server.client();
     for _ in 0..40 {
-        gateway.i_pad_login(None).await.unwrap();
+        gateway.i_pad_login(None, &Device::default()).await.unwrap();
     }
     assert_eq!((server.seen().len(), server.connections().await), (40, 40));
 }
@@ -102,7 +102,7 @@ async fn a_finished_call_leaves_no_connection_behind() {
     })
     .await;
     let gateway = server.client();
-    gateway.i_pad_login(None).await.unwrap();
+    gateway.i_pad_login(None, &Device::default()).await.unwrap();
     let rest = tokio::time::timeout(PATIENCE, told.recv()).await.expect("the client hangs up").unwrap();
     assert!(rest.is_empty());
     drop(gateway);
