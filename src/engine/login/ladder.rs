@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Generation, Machine, Output, Outputs, State};
+use super::{Generation, Machine, Output, Outputs, Phase, State};
 use crate::engine::api::{LoginStep, StepDown, Way};
 use crate::gateway::{Error, Kind, PollReply};
 use crate::model::{Cost, Now, Reason, Record, Rung, Stamp, WId, WcId};
@@ -56,11 +56,14 @@ impl Machine {
         match std::mem::replace(&mut self.state, State::Over) {
             State::Listing { seen, until: None } => self.listed_for_ladder(seen, at, result, now, out),
             State::Listing { seen, until: Some(until) } => self.listed_for_rest(seen, until, at, result, now, out),
-            State::Polling(polling) => self.listed_at_the_end(polling, result, now, out),
+            State::Polling(polling) if polling.phase == Phase::Last => {
+                self.listed_at_the_end(polling, result, now, out);
+            }
             other @ (State::New
             | State::Probing { .. }
             | State::Second
             | State::Requesting
+            | State::Polling(_)
             | State::AwaitingToken { .. }
             | State::Adopting
             | State::Storing

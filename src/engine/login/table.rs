@@ -16,35 +16,44 @@ use crate::qr::Code;
 /// When everything begins, in milliseconds: any time will do.
 const BEGIN: i64 = 1_700_000_000_000;
 
-/// The table as Markdown: state, event, next state, outputs. Events that change nothing are left out, except where a
-/// whole state takes none.
+/// The table as Markdown: state, event, next state, outputs. Events that change nothing are left out; what comes to the
+/// same in many states stands at the end.
 pub fn markdown() -> String {
+    let situations = situations();
     let mut table = "| state | event | next state | outputs |\n|---|---|---|---|\n".to_owned();
-    for situation in situations() {
+    for situation in &situations {
         let mut name = situation.name;
         for event in EVENTS {
-            if let Some(only) = situation.only
-                && !only.contains(&event.0)
-            {
-                continue;
-            }
-            let mut machine = situation.machine.clone();
-            let before = state(&machine);
-            let now = if event.0 == TIME { at_wake(&machine, situation.now) } else { situation.now };
-            let Some(input) = input(event, &machine) else { continue };
-            let outputs: Vec<String> = machine.on(input, now).iter().map(line).collect();
-            let after = state(&machine);
-            if outputs.is_empty() && before == after {
-                continue;
-            }
-            let next = if before == after { "the same".to_owned() } else { after };
-            // A `String` takes whatever is written.
-            let _ = writeln!(table, "| {name} | {} | {next} | {} |", event.0, outputs.join("; "));
+            let wanted = situation.only.map_or(!COMMON.contains(&event.0), |only| only.contains(&event.0));
+            let Some((next, outputs)) = situation.outcome(event).filter(|_| wanted) else { continue };
+            let next = if next == state(&situation.machine) { "the same".to_owned() } else { next };
+            row(&mut table, name, event.0, &next, &outputs);
             name = "";
+        }
+    }
+    for event in EVENTS.iter().filter(|event| COMMON.contains(&event.0)) {
+        let mut groups: Vec<((String, String), Vec<&str>)> = Vec::new();
+        for situation in situations.iter().filter(|situation| situation.only.is_none()) {
+            let Some(outcome) = situation.outcome(event) else { continue };
+            match groups.iter_mut().find(|(known, _)| *known == outcome) {
+                Some((_, names)) => names.push(situation.name),
+                None => groups.push((outcome, vec![situation.name])),
+            }
+        }
+        for ((next, outputs), names) in groups {
+            row(&mut table, &names.join(", "), event.0, &next, &outputs);
         }
     }
     table
 }
+
+fn row(table: &mut String, state: &str, event: &str, next: &str, outputs: &str) {
+    // A `String` takes whatever is written.
+    let _ = writeln!(table, "| {state} | {event} | {next} | {outputs} |");
+}
+
+/// The events that come to much the same wherever they happen.
+const COMMON: &[&str] = &["secondLogin: in", "poll: in", "row cannot be written", "cancel", "a later login succeeded"];
 
 /// A machine in some state.
 struct Situation {
@@ -53,6 +62,17 @@ struct Situation {
     now: Now,
     /// The events that are of interest; none: all.
     only: Option<&'static [&'static str]>,
+}
+
+impl Situation {
+    /// The next state and the outputs; nothing where the event changes nothing, or cannot happen.
+    fn outcome(&self, event: &Event) -> Option<(String, String)> {
+        let mut machine = self.machine.clone();
+        let now = if event.0 == TIME { at_wake(&machine, self.now) } else { self.now };
+        let outputs: Vec<String> = machine.on(input(event, &machine)?, now).iter().map(line).collect();
+        let next = state(&machine);
+        (!outputs.is_empty() || next != state(&self.machine)).then(|| (next, outputs.join("; ")))
+    }
 }
 
 type Event = (&'static str, fn(&Machine) -> Option<Input>);
@@ -101,8 +121,8 @@ const EVENTS: &[Event] = &[
     ("no other token to be had", |_| Some(Input::NoToken)),
     (TIME, |_| Some(Input::Tick)),
     ("code typed", |_| Some(Input::VerifyCode(SecretString::from("123456")))),
-    ("stored", |_| Some(Input::Stored { record: record(), adopted: false, swapped: swapped() })),
-    ("adopted", |_| Some(Input::Stored { record: record(), adopted: true, swapped: swapped() })),
+    ("stored", |machine| stored(machine, State::Storing, false)),
+    ("adopted", |machine| stored(machine, State::Adopting, true)),
     ("evidence outdated", |_| Some(Input::NotAdopted)),
     ("row cannot be written", |_| Some(Input::RowFailed { detail: "disk full".into() })),
     ("cancel", |_| Some(Input::Cancel)),
@@ -142,12 +162,6 @@ fn situations() -> Vec<Situation> {
             Some(&["secondLogin: refused", "secondLogin: nobody answered"]),
         ),
         played(
-            "Second, checking the token",
-            wish(Way::Second, Dialect::V2),
-            &["start", "secondLogin: token doubted"],
-            Some(&["token is dead", "token is good after all"]),
-        ),
-        played(
             "AwaitingToken",
             wish(Way::Second, Dialect::V2),
             &["start", "secondLogin: token doubted", "token is dead"],
@@ -160,19 +174,19 @@ fn situations() -> Vec<Situation> {
             "Polling: pausing",
             wish(Way::Qr, Dialect::V2),
             &with(&["picture read", "poll: not done"]),
-            Some(&[TIME, "poll: in", "cancel"]),
+            Some(&[TIME]),
         ),
         played(
             "Polling: awaiting a code",
             wish(Way::Qr, Dialect::V2),
             &with(&["picture read", "poll: verification code wanted"]),
-            Some(&["code typed", TIME, "poll: in", "cancel"]),
+            Some(&["code typed", TIME, "cancel"]),
         ),
         played(
             "Polling: checking the token",
             wish(Way::Qr, Dialect::V2),
             &with(&["picture read", "poll: token doubted"]),
-            Some(&["token is dead", "token is good after all", "another token", "poll: in", "cancel"]),
+            Some(&["token is dead", "token is good after all"]),
         ),
         played(
             "Polling: checking, nobody to sign in",
@@ -184,11 +198,11 @@ fn situations() -> Vec<Situation> {
             "Polling: awaiting a token",
             wish(Way::Qr, Dialect::V2),
             &with(&["picture read", "poll: token doubted", "token is dead"]),
-            Some(&["another token", "no other token to be had", TIME, "poll: in", "cancel"]),
+            Some(&["another token", "no other token to be had", TIME]),
         ),
         played("Polling: hidden", wish(Way::Qr, Dialect::V2), &with(&["cancel"]), None),
         resumed("Resumed code", Some("w1"), &[], Some(&["start"])),
-        resumed("Resumed code, polled", Some("w1"), &["start"], Some(&["poll: in", "poll: expired", "poll: refused"])),
+        resumed("Resumed code, polled", Some("w1"), &["start"], Some(&["poll: expired", "poll: refused"])),
         resumed(
             "Resumed code, the list asked",
             Some("w2"),
@@ -274,7 +288,6 @@ fn probed(machine: &Machine, result: Result<PollReply, Error>) -> Input {
 }
 
 fn second(machine: &Machine, result: Result<Record, Error>) -> Input {
-    // An answer with a wId is taken in every state: it comes up where it is waited for, and in one row elsewhere.
     Input::SecondAnswered { generation: machine.generation, result }
 }
 
@@ -293,6 +306,12 @@ fn pictured(machine: &Machine, result: Result<Picture, Box<str>>) -> Input {
 fn checked(machine: &Machine, rejected: bool) -> Input {
     let error = error(Call::GetIPadLoginInfo, Kind::TokenSuspect);
     Input::TokenChecked { generation: machine.generation, rejected, error }
+}
+
+/// The store answers only where something is with it.
+fn stored(machine: &Machine, asked: State, adopted: bool) -> Option<Input> {
+    let asked = std::mem::discriminant(&asked) == std::mem::discriminant(&machine.state);
+    asked.then(|| Input::Stored { record: record(), adopted, swapped: swapped() })
 }
 
 fn error(call: Call, kind: Kind) -> Error {
