@@ -13,6 +13,10 @@ use crate::gateway::{Call, Error, Kind, PollReply, QrIssued};
 use crate::model::{Dialect, Now, Record, Rung, Stamp, WId, WcId};
 use crate::qr::Code;
 
+mod ladder;
+mod token;
+mod world;
+
 const LIMIT: i64 = 150_000;
 
 fn at(ms: i64) -> Now {
@@ -76,7 +80,9 @@ fn question(outputs: &[Output]) -> Option<Generation> {
 #[derive(Clone, Debug)]
 enum Then {
     Start,
+    /// The account's wId in the list; an empty one stands for V1's list, which has none.
     List(Result<Option<&'static str>, Kind>),
+    Probe(Result<(&'static str, &'static str), Kind>),
     Second(Result<(&'static str, &'static str), Kind>),
     Issued(Result<&'static str, Kind>),
     Picture(bool),
@@ -87,6 +93,8 @@ enum Then {
     Verify(&'static str),
     PollFails(Kind),
     Token(bool),
+    NewToken,
+    NoToken,
     Tick,
     Type,
     Cancel,
@@ -122,6 +130,10 @@ impl Play {
                     })
                     .map_err(error),
             },
+            Then::Probe(result) => Input::Probed {
+                generation,
+                result: result.map(|(wc_id, w_id)| PollReply::LoggedIn(record(wc_id, w_id))).map_err(error),
+            },
             Then::Second(result) => Input::SecondAnswered {
                 generation,
                 result: result.map(|(wc_id, w_id)| record(wc_id, w_id)).map_err(error),
@@ -147,6 +159,8 @@ impl Play {
             }
             Then::PollFails(kind) => Input::Polled { generation, result: Err(error(kind)) },
             Then::Token(rejected) => Input::TokenChecked { generation, rejected, error: error(Kind::TokenSuspect) },
+            Then::NewToken => Input::NewToken,
+            Then::NoToken => Input::NoToken,
             Then::Tick => Input::Tick,
             Then::Type => Input::VerifyCode(SecretString::from("123456")),
             Then::Cancel => Input::Cancel,
@@ -783,6 +797,11 @@ fn any_then() -> impl Strategy<Value = Then> {
         Just(Then::Verify("http://x/1")),
         any_kind().prop_map(Then::PollFails),
         any::<bool>().prop_map(Then::Token),
+        Just(Then::NewToken),
+        Just(Then::NoToken),
+        any_kind().prop_map(|kind| Then::Probe(Err(kind))),
+        prop_oneof![Just("wxid_a"), Just("wxid_b")].prop_map(|wc_id| Then::Probe(Ok((wc_id, "w1")))),
+        Just(Then::List(Ok(Some("")))),
         Just(Then::Tick),
         Just(Then::Type),
         Just(Then::Cancel),
@@ -795,11 +814,17 @@ fn any_then() -> impl Strategy<Value = Then> {
 }
 
 fn any_machine() -> impl Strategy<Value = Machine> {
-    let way = prop_oneof![Just(Way::Ladder), Just(Way::Qr), Just(Way::Second)];
-    let dialect = prop_oneof![Just(Dialect::V1), Just(Dialect::V2)];
-    (way, dialect, 0_u8..6, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(way, dialect, renewals, resumed, with_w_id, visible)| {
-            let wish = wish(way, dialect, renewals);
+    let way = prop_oneof![Just(Way::Ladder), Just(Way::Qr), Just(Way::Second), Just(Way::Ring), Just(Way::OneCode)];
+    let dialect = prop_oneof![Just(Dialect::V1), Just(Dialect::V2), Just(Dialect::V3)];
+    let history = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), 0_u8..4, 0_u8..13);
+    (way, dialect, 0_u8..6, any::<bool>(), any::<bool>(), any::<bool>(), history).prop_map(
+        |(way, dialect, renewals, resumed, with_w_id, visible, history)| {
+            let (first_night, can_list, waits_for_token, forced, seconds, codes) = history;
+            let mut wish = Wish { first_night, waits_for_token, forced, ..wish(way, dialect, renewals) };
+            wish.can_list |= can_list;
+            wish.known_w_id = can_list.then(|| WId::from("w0"));
+            wish.budget.second_logins = vec![at(0).wall; seconds.into()];
+            wish.budget.codes = vec![at(0).wall; codes.into()];
             if resumed {
                 let rung = if with_w_id { Rung::QrLogin } else { Rung::SecondLogin };
                 Machine::resumed(wish, remains(rung, with_w_id.then_some("w1"), 60_000), visible)
@@ -813,15 +838,16 @@ fn any_machine() -> impl Strategy<Value = Machine> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 
-    /// Random, late, doubled and reordered messages: no panic, at most one secondLogin and 1 + renewals codes, a
-    /// success always goes to the store, an end is told at most once and the row is ended or handed over with it.
+    /// Random, late, doubled and reordered messages: no panic, at most one secondLogin and 1 + renewals codes (and once
+    /// more with another token, where the token was refused), a success always goes to the store, an end is told at
+    /// most once and the row is ended or handed over with it.
     #[test]
     fn whatever_happens_a_wish_stays_within_its_means(
         machine in any_machine(),
         script in proptest::collection::vec((any_then(), 0_i64..40_000, 0_u32..3), 0..60),
     ) {
         let mut play = Play::new(machine);
-        let (mut ms, mut seconds, mut codes, mut ends) = (0, 0, 0, 0);
+        let (mut ms, mut seconds, mut codes, mut ends, mut tokens, mut again) = (0, 0, 0, 0, 0, 0);
         for (then, pause, lag) in script {
             ms += pause;
             // Some answers carry the number of an older question.
@@ -830,13 +856,15 @@ proptest! {
             let was_over = play.machine.is_over();
             let success = matches!(then, Then::In(..) | Then::Second(Ok(_)));
             let stored = matches!(then, Then::Stored(..) | Then::AdoptedAs(_));
+            tokens += usize::from(matches!(then, Then::NewToken));
             let outputs = play.then(ms, &then);
             play.newest = play.newest.max(newest).max(question(&outputs).unwrap_or(0));
             prop_assert!(!success || outputs.iter().any(|output| matches!(output, Output::StoreLogin(_))));
             for output in &outputs {
                 match output {
-                    Output::SecondLogin { .. } => seconds += 1,
-                    Output::IPadLogin { .. } => codes += 1,
+                    Output::SecondLogin { again: false, .. } => seconds += 1,
+                    Output::IPadLogin { again: false, .. } => codes += 1,
+                    Output::SecondLogin { again: true, .. } | Output::IPadLogin { again: true, .. } => again += 1,
                     // What the store answered is told as often as it answers; every other end is told once.
                     Output::Tell(step) if step.ends() => ends += usize::from(!stored),
                     _ => {}
@@ -852,6 +880,7 @@ proptest! {
         }
         prop_assert!(seconds <= 1, "{seconds} second logins");
         prop_assert!(codes <= 6, "{codes} codes");
+        prop_assert!(again <= tokens, "{again} sent again with {tokens} tokens");
         prop_assert!(ends <= 1, "{ends} ends");
     }
 
@@ -867,6 +896,7 @@ proptest! {
             }
             let asked = outputs.iter().rev().find_map(|output| match output {
                 Output::AskList { .. } => Some((1_000, Then::List(Ok(None)))),
+                Output::Probe { limit, .. } => Some((limit.as_millis() as i64, Then::Probe(Err(Kind::TimedOut)))),
                 Output::SecondLogin { limit, .. } => Some((limit.as_millis() as i64, Then::Second(Err(Kind::TimedOut)))),
                 Output::IPadLogin { .. } => Some((100, Then::Issued(Ok("w1")))),
                 Output::Poll { limit, .. } => Some((limit.as_millis() as i64, Then::PollFails(Kind::TimedOut))),
