@@ -63,6 +63,8 @@ pub enum Command {
     Wid(WidArgs),
     /// Takes accounts off line.
     Offline(OfflineArgs),
+    /// What happened.
+    History(HistoryArgs),
     /// The simulated gateway alone.
     Simulate(SimulateArgs),
     /// What works and what does not.
@@ -353,6 +355,20 @@ pub struct OfflineArgs {
     pub yes: bool,
 }
 
+/// `saoma history`
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// Whose; nobody: of all.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// How far back the lines go.
+    #[arg(long, value_name = "DURATION", value_parser = long_duration)]
+    pub since: Option<std::time::Duration>,
+    /// How many lines at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: Option<u32>,
+}
+
 /// `saoma completions`
 #[derive(Clone, Debug, Args)]
 pub struct CompletionsArgs {
@@ -367,6 +383,16 @@ fn qr_layout(text: &str) -> Result<QrLayout, String> {
 
 fn dialect(text: &str) -> Result<Dialect, String> {
     text.parse()
+}
+
+/// A duration that may also be so many days.
+fn long_duration(text: &str) -> Result<std::time::Duration, String> {
+    let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u16>().ok()).filter(|days| *days > 0);
+    let parsed = match days {
+        Some(days) => Some(std::time::Duration::from_secs(u64::from(days) * 86_400)),
+        None => crate::config::duration::parse(text),
+    };
+    parsed.ok_or_else(|| "30m, 12h, 7d".to_owned())
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

@@ -24,10 +24,14 @@ use crate::store::Store;
 pub mod alerts;
 pub mod api;
 mod attempt;
+pub mod history;
+#[cfg(test)]
+mod history_tests;
 mod hub;
 pub mod login;
 #[cfg(test)]
 mod login_tests;
+pub mod past;
 pub mod presence;
 mod shared;
 

@@ -26,7 +26,7 @@ mod watch;
 use sqlite::Sqlite;
 pub use types::{
     Alert, Begun, Changes, Error, FirstAccounts, LogEntry, OutboxItem, PresenceChange, Result, Scope, Stored, Verdict,
-    Watchers,
+    WATCHED_GAP_MS, Watchers,
 };
 pub use watch::Watch;
 
@@ -224,17 +224,20 @@ impl Store {
         self.inner.set_outage(since, alert).await
     }
 
-    /// The phone said no to an account's second login: its budget notes it, it rests.
+    /// The phone said no to an account's second login: its budget notes it, it rests. The log gets a line
+    /// `second_login_failed`, reason refused, cause `phone`.
     pub async fn refused(&self, wc_id: &WcId, at: Stamp) -> Result<()> {
         self.inner.refused(wc_id, at).await
     }
 
-    /// Takes the right to ask `/offlineReason` for an account: false if somebody asked in the last 12 hours.
+    /// Takes the right to ask `/offlineReason` for an account: false if somebody asked in the last 12 hours, or if the
+    /// store has no such account.
     pub async fn ask_offline_reason(&self, wc_id: &WcId, at: Stamp) -> Result<bool> {
         self.inner.ask_offline_reason(wc_id, at).await
     }
 
-    /// What `/offlineReason` said: the account's gateway words while it is off line, and a line of the log.
+    /// What `/offlineReason` said: the account's gateway words while it is off line, and a line `offline_reason`, cause
+    /// `gateway`, of the log. Without words the account keeps those it has.
     pub async fn note_offline_reason(&self, wc_id: &WcId, words: Option<&str>, at: Stamp) -> Result<()> {
         self.inner.note_offline_reason(wc_id, words, at).await
     }
@@ -247,7 +250,23 @@ impl Store {
     /// The changes of belief since a moment, oldest first, and before them the last one of each account that is older.
     /// Kept for 31 days.
     pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<PresenceChange>> {
-        self.inner.presences(wc_id, since).await
+        self.inner.presences(wc_id.map(std::slice::from_ref), since).await
+    }
+
+    /// Like [`Store::presences`], of some accounts, at one query.
+    pub async fn presences_of(&self, wc_ids: &[WcId], since: Stamp) -> Result<Vec<PresenceChange>> {
+        self.inner.presences(Some(wc_ids), since).await
+    }
+
+    /// When accounts dropped since a moment, oldest first: of one account or of all. Our own `offline` is no drop.
+    pub async fn drops(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<Stamp>> {
+        self.inner.drops(wc_id, since).await
+    }
+
+    /// From when to when the fleet was looked at, by whatever process: spans of lists that followed each other within
+    /// [`WATCHED_GAP_MS`], oldest first, those that ended at `since` or later. Kept for 31 days.
+    pub async fn watched(&self, since: Stamp) -> Result<Vec<(Stamp, Stamp)>> {
+        self.inner.watched(since).await
     }
 
     /// The list carried exactly these wIds: those that are an account's current one, but not confirmed yet (imported,
@@ -269,8 +288,10 @@ impl Store {
     }
 
     /// Waits until another process may have written (a file watch on the WAL: no timer, no wake-up while nothing is
-    /// written), or one that holds the store may have ended (its lock file was closed). May wake up for nothing, also for this process's own writes; never misses a change that was committed
-    /// after the watch was made, if [`Store::changes`] is asked each time.
+    /// written), or one that holds the store may have ended (its lock file was closed:
+    /// Linux only; elsewhere the death of a process is noticed with the next change). May wake up for nothing, also for
+    /// this process's own writes; never misses a change that was committed after the watch was made, if
+    /// [`Store::changes`] is asked each time.
     pub fn watch(&self) -> Result<Watch> {
         Watch::new(self.inner.path())
     }

@@ -113,6 +113,10 @@ pub struct Watchers {
     pub outage_since: Option<Stamp>,
 }
 
+/// Lists that follow each other within this time, in milliseconds, are one unbroken look at the fleet; what was believed
+/// during a longer gap was believed without anybody looking. Well above the longest pause between lists that work.
+pub const WATCHED_GAP_MS: i64 = 15 * 60_000;
+
 /// A change of belief, for uptime figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresenceChange {

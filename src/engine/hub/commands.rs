@@ -18,11 +18,9 @@ impl Hub {
             Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
             Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
-            Command::Conveyor(_)
-            | Command::Edit { .. }
-            | Command::History { .. }
-            | Command::Strips { .. }
-            | Command::OfflineReason { .. } => {}
+            Command::Conveyor(_) | Command::Edit { .. } | Command::OfflineReason { .. } => {}
+            Command::History { wc_id } => self.history(wc_id),
+            Command::Strips { wc_ids } => self.strips(wc_ids).await,
             Command::Refresh => self.ask_list(true).await,
             Command::Offline { wc_ids } => self.take_offline(wc_ids),
             Command::AddAccount { wc_id } => self.add_account(wc_id).await,

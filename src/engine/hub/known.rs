@@ -8,6 +8,9 @@ use crate::model::{Account, WcId};
 impl Hub {
     pub(super) fn account_changed(&mut self, mut account: Account) {
         account.stale = self.stale(&account);
+        if self.accounts.get(&account.wc_id).is_none_or(|known| known.presence != account.presence) {
+            self.strips_may_differ(&account.wc_id);
+        }
         if self.accounts.get(&account.wc_id) != Some(&account) {
             self.accounts.insert(account.wc_id.clone(), account.clone());
             self.tell(Event::Account(Box::new(account)));
@@ -38,6 +41,7 @@ impl Hub {
                     account.stale = self.stale(account);
                 }
                 self.accounts = by_wc_id(accounts.clone());
+                self.strips_due = true;
                 self.tell(Event::Accounts(accounts));
             }
             Err(error) => self.store_failed(&error.to_string()),

@@ -23,6 +23,7 @@ use crate::model::{Account, AttemptId, Owner, Stamp, WId, WcId};
 
 mod commands;
 mod fleet;
+mod history;
 mod known;
 mod logins;
 mod token;
@@ -84,6 +85,9 @@ pub(super) struct Hub {
     next_list: Option<Instant>,
     failures: u32,
     last_fault: Option<String>,
+    /// Whose strips somebody looks at, and whether one of them is another one now.
+    strips_of: Vec<WcId>,
+    strips_due: bool,
 }
 
 impl Hub {
@@ -111,6 +115,8 @@ impl Hub {
             next_list: None,
             failures: 0,
             last_fault: None,
+            strips_of: Vec::new(),
+            strips_due: false,
         }
     }
 
@@ -142,6 +148,7 @@ impl Hub {
                 Some(news) = self.news.1.recv() => self.news(news).await,
                 () = sleep_until(next_list), if next_list.is_some() => self.ask_list(false).await,
             }
+            self.tell_due_strips().await;
         }
         self.stop(watch, alerts).await;
     }

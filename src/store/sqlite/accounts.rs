@@ -3,7 +3,7 @@
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{FirstAccounts, Result};
+use super::super::types::{FirstAccounts, LogEntry, Result};
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
 use crate::model::{Account, Edit, Source, Stamp, WId, WcId};
@@ -45,7 +45,7 @@ impl Sqlite {
     }
 
     /// All accounts, by wcId, some hundred at a time. Packed as JSON, since sqlx copies every value of every row on
-    /// its own: 17 columns of 10,000 rows cost several times what SQLite's and serde's JSON do.
+    /// its own: 19 columns of 10,000 rows cost several times what SQLite's and serde's JSON do.
     pub(super) async fn all(&self, tx: &mut SqliteConnection, last_list: Option<Stamp>) -> Result<Vec<Account>> {
         let mut accounts = Vec::new();
         let mut after = String::new();
@@ -99,12 +99,19 @@ impl Sqlite {
         if let Some(tags) = &edit.tags {
             account.tags.clone_from(tags);
         }
+        if let Some(device) = &edit.device {
+            account.device = (!device.is_empty()).then(|| Box::new(device.clone()));
+        }
         // What a login or a list said of the wId is worth more than a file.
         let w_id = edit.w_id.as_ref().filter(|w_id| !account.w_id_confirmed && account.w_id.as_ref() != Some(w_id));
         if let Some(w_id) = w_id {
             let previous = account.w_id.replace(w_id.clone());
             account.first_login_at.get_or_insert(at);
             self.keep_w_id(tx, wc_id, w_id, &HistoryEntry::new("import", false, at, previous.as_ref())).await?;
+            if previous.is_some() {
+                let w_id = Some(w_id.clone());
+                self.add_log(tx, &LogEntry { w_id, ..self.line(at, Some(wc_id), "w_id_changed") }).await?;
+            }
         }
         if before.as_ref().is_none_or(|before| before.account != row.account) {
             rows::save(tx, self.profile, &row).await?;
@@ -120,6 +127,8 @@ impl Sqlite {
         let query = sqlx::query(sql!("account_remove")).bind(self.profile).bind(wc_id.as_str());
         let removed = query.execute(&mut *tx).await?.rows_affected() > 0;
         if removed {
+            let query = sqlx::query(sql!("presences_remove")).bind(self.profile).bind(wc_id.as_str());
+            query.execute(&mut *tx).await?;
             self.changed(&mut tx, Subject::Account(wc_id)).await?;
         }
         tx.commit().await?;

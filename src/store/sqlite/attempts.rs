@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Begun, LogEntry, Result};
 use super::{Sqlite, Subject, new_attempt_id, rows, write};
-use crate::model::{Attempt, AttemptId, AttemptState, Reason, Rung, Stamp, WId, WcId};
+use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Presence, Reason, Rung, Stamp, WId, WcId};
 
 /// How long an ended attempt is remembered, for a success that is told again or late: far longer than any code lives.
 const KEPT_MS: i64 = 30 * 24 * 3_600_000;
@@ -94,6 +94,7 @@ impl Sqlite {
         let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
             return Ok(None);
         };
+        let wc_id = attempt.wc_id.clone();
         sqlx::query(sql!("attempt_requesting"))
             .bind(self.profile)
             .bind(id.as_str())
@@ -106,6 +107,14 @@ impl Sqlite {
             // The old code keeps its own place in the order of requests; nobody looks at its picture any more.
             let old = Attempt { id: twin.clone(), state: AttemptState::Abandoned, image_url: None, ..attempt };
             self.add_attempt(&mut tx, &old).await?;
+        }
+        let cost = match rung {
+            Rung::Adopt => None,
+            Rung::SecondLogin => Some(Cost::SecondLogin),
+            Rung::QrLogin => Some(Cost::Code),
+        };
+        if let (Some(wc_id), Some(cost)) = (&wc_id, cost) {
+            self.budget(&mut tx, wc_id, |budget| budget.spend(cost, at)).await?;
         }
         self.changed(&mut tx, Subject::Attempts).await?;
         tx.commit().await?;
@@ -161,17 +170,18 @@ impl Sqlite {
         };
         self.end(&mut tx, id).await?;
         let entry = LogEntry {
-            cause: None,
-            at,
-            wc_id: attempt.wc_id.clone(),
-            event: event.into(),
             reason,
             gateway_message: gateway_message.map(Into::into),
             w_id: attempt.w_id,
+            ..self.line(at, attempt.wc_id.as_ref(), event)
         };
         self.add_log(&mut tx, &entry).await?;
         if let (Some(wc_id), Some(reason)) = (&attempt.wc_id, reason) {
-            self.put_reason(&mut tx, wc_id, reason, gateway_message, attempt.requested_at).await?;
+            self.put_reason(&mut tx, wc_id, reason, gateway_message, attempt.requested_at, at).await?;
+        }
+        // Online under the wId that is stored already: nothing was swapped, but it is a login all the same.
+        if let Some(wc_id) = attempt.wc_id.as_ref().filter(|_| event == "adopted") {
+            self.budget(&mut tx, wc_id, Budget::succeeded).await?;
         }
         self.changed(&mut tx, Subject::Attempts).await?;
         Ok(tx.commit().await?)
@@ -186,9 +196,10 @@ impl Sqlite {
         reason: Reason,
         gateway_message: Option<&str>,
         requested_at: Stamp,
+        at: Stamp,
     ) -> Result<()> {
-        let statement =
-            if reason == Reason::LoginInterrupted { sql!("account_interrupted") } else { sql!("account_reason") };
+        let interrupted = reason == Reason::LoginInterrupted;
+        let statement = if interrupted { sql!("account_interrupted") } else { sql!("account_reason") };
         let query = sqlx::query(statement)
             .bind(self.profile)
             .bind(wc_id.as_str())
@@ -196,6 +207,9 @@ impl Sqlite {
             .bind(gateway_message)
             .bind(requested_at.0);
         if query.execute(&mut *tx).await?.rows_affected() > 0 {
+            if interrupted {
+                self.believe(tx, wc_id, Presence::Unknown, at).await?;
+            }
             self.changed(tx, Subject::Account(wc_id)).await?;
         }
         Ok(())

@@ -4,9 +4,22 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{LogEntry, Result};
 use super::{Sqlite, rows};
-use crate::model::{Reason, WId, WcId};
+use crate::model::{Reason, Stamp, WId, WcId};
 
 impl Sqlite {
+    /// A line about what people of this process did.
+    pub(super) fn line(&self, at: Stamp, wc_id: Option<&WcId>, event: &str) -> LogEntry {
+        LogEntry {
+            at,
+            wc_id: wc_id.cloned(),
+            event: event.into(),
+            reason: None,
+            gateway_message: None,
+            w_id: None,
+            cause: Some(self.scope.cause.into()),
+        }
+    }
+
     /// Writes a line.
     pub(super) async fn add_log(&self, tx: &mut SqliteConnection, entry: &LogEntry) -> Result<()> {
         sqlx::query(sql!("log_add"))
@@ -17,6 +30,7 @@ impl Sqlite {
             .bind(entry.reason.map(Reason::code))
             .bind(entry.gateway_message.as_deref())
             .bind(entry.w_id.as_ref().map(WId::as_str))
+            .bind(entry.cause.as_deref())
             .execute(tx)
             .await?;
         Ok(())

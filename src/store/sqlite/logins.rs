@@ -111,16 +111,16 @@ impl Sqlite {
             row.success = row.success.max(Some(key));
             take_record(&mut row.account, record, at);
         }
+        succeeded(&mut row.account);
         rows::save(tx, self.profile, &row).await?;
+        if current {
+            self.believe(tx, &record.wc_id, Presence::Online, at).await?;
+        }
         self.changed(tx, Subject::Account(&record.wc_id)).await?;
         let log = LogEntry {
-            cause: None,
-            at,
-            wc_id: Some(record.wc_id.clone()),
-            event: if current { "logged_in" } else { "superseded" }.into(),
             reason: (!current).then_some(Reason::Superseded),
-            gateway_message: None,
             w_id: Some(record.w_id.clone()),
+            ..self.line(at, Some(&record.wc_id), if current { "logged_in" } else { "superseded" })
         };
         self.add_log(tx, &log).await?;
         let account = row.account;
@@ -147,16 +147,13 @@ impl Sqlite {
         let Some(attempt) = attempt else { return Ok(()) };
         let Some(expected) = attempt.wc_id.as_ref().filter(|wc_id| **wc_id != record.wc_id) else { return Ok(()) };
         let log = LogEntry {
-            cause: None,
-            at,
-            wc_id: Some(expected.clone()),
-            event: "wrong_account".into(),
             reason: Some(Reason::WrongAccount),
-            gateway_message: None,
             w_id: Some(record.w_id.clone()),
+            cause: Some("phone".into()),
+            ..self.line(at, Some(expected), "wrong_account")
         };
         self.add_log(tx, &log).await?;
-        self.put_reason(tx, expected, Reason::WrongAccount, None, attempt.requested_at).await
+        self.put_reason(tx, expected, Reason::WrongAccount, None, attempt.requested_at, at).await
     }
 
     /// See [`super::super::Store::adopt`].
@@ -195,17 +192,16 @@ impl Sqlite {
         let recovered = attempt.is_none() && account.presence == Presence::Offline;
         account.w_id_confirmed = true;
         online(account, Source::List, at);
+        if attempt.is_some() {
+            succeeded(account);
+        }
         rows::save(&mut tx, self.profile, &row).await?;
+        self.believe(&mut tx, wc_id, Presence::Online, at).await?;
         self.changed(&mut tx, Subject::Account(wc_id)).await?;
-        let mut log = LogEntry {
-            cause: None,
-            at,
-            wc_id: Some(wc_id.clone()),
-            event: "w_id_changed".into(),
-            reason: None,
-            gateway_message: None,
-            w_id: Some(w_id.clone()),
-        };
+        let mut log = LogEntry { w_id: Some(w_id.clone()), ..self.line(at, Some(wc_id), "w_id_changed") };
+        if attempt.is_none() {
+            log.cause = Some(Source::List.name().into());
+        }
         self.add_log(&mut tx, &log).await?;
         if recovered {
             log.event = "recovered".into();
@@ -263,6 +259,13 @@ fn online(account: &mut Account, source: Source, at: Stamp) {
     account.observed_at = Some(at);
     account.reason = None;
     account.gateway_message = None;
+}
+
+/// A login ends the account's row of refusals, and its rest.
+fn succeeded(account: &mut Account) {
+    if let Some(budget) = &mut account.budget {
+        budget.succeeded();
+    }
 }
 
 /// Puts the attempt into an event that was made without one.

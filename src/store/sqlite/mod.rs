@@ -21,7 +21,9 @@ macro_rules! sql {
 
 mod accounts;
 mod attempts;
+mod device;
 mod feed;
+mod history;
 mod log;
 mod logins;
 mod open;

@@ -13,7 +13,7 @@ use super::write;
 use crate::model::ProfileId;
 
 /// The migrations in order; the n-th leads to `user_version` n.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_start.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_history.sql")];
 
 /// `application_id` in the file's header: "saom".
 const APPLICATION: i64 = 0x7361_6f6d;

@@ -1,6 +1,6 @@
 //! What the presence judge decided, written down where it is not older than a stored login.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use sqlx::sqlite::SqliteConnection;
 
@@ -13,6 +13,17 @@ use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
 /// Above this many verdicts all accounts are read at once instead of one by one.
 const FEW: usize = 32;
 
+/// What came of verdicts.
+#[derive(Debug, Default)]
+struct Judged {
+    /// The accounts that changed, as they are now.
+    changed: Vec<Account>,
+    /// Those of them of whom something else is believed now.
+    turned: HashSet<WcId>,
+    /// What the log says of whom.
+    logged: HashSet<(WcId, &'static str)>,
+}
+
 impl Sqlite {
     /// See [`super::super::Store::note_list`].
     pub(in super::super) async fn note_list(
@@ -20,13 +31,16 @@ impl Sqlite {
         at: Stamp,
         verdicts: &[Verdict],
         unknown: &[(WcId, Option<WId>)],
-        _alerts: &[Alert],
+        alerts: &[Alert],
     ) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
-        let mut changed = self.judge(&mut tx, verdicts).await?;
+        self.watched_on(&mut tx, at).await?;
+        let judged = self.judge(&mut tx, verdicts).await?;
+        self.tell_alerts(&mut tx, alerts, &judged).await?;
+        let mut changed = judged.changed;
         for (wc_id, w_id) in unknown {
             changed.extend(self.meet(&mut tx, wc_id, w_id.as_ref(), at).await?);
         }
@@ -35,22 +49,23 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::note`].
-    pub(in super::super) async fn note(&self, verdicts: &[Verdict], _alerts: &[Alert]) -> Result<Vec<Account>> {
+    pub(in super::super) async fn note(&self, verdicts: &[Verdict], alerts: &[Alert]) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        let changed = self.judge(&mut tx, verdicts).await?;
+        let judged = self.judge(&mut tx, verdicts).await?;
+        self.tell_alerts(&mut tx, alerts, &judged).await?;
         tx.commit().await?;
-        Ok(changed)
+        Ok(judged.changed)
     }
 
-    /// Applies verdicts; the accounts that changed.
-    async fn judge(&self, tx: &mut SqliteConnection, verdicts: &[Verdict]) -> Result<Vec<Account>> {
+    /// Applies verdicts.
+    async fn judge(&self, tx: &mut SqliteConnection, verdicts: &[Verdict]) -> Result<Judged> {
         let mut known: HashMap<WcId, Account> = HashMap::new();
         if verdicts.len() > FEW {
             let all = self.all(tx, None).await?;
             known = all.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
         }
-        let mut changed = Vec::new();
+        let mut judged = Judged::default();
         for verdict in verdicts {
             let account = if verdicts.len() > FEW {
                 known.get(&verdict.wc_id).cloned()
@@ -73,15 +88,53 @@ impl Sqlite {
                 .execute(&mut *tx)
                 .await?;
             self.changed(tx, Subject::Account(&account.wc_id)).await?;
+            if was != account.presence {
+                let since = account.observed_at.unwrap_or(verdict.at);
+                self.believe(tx, &account.wc_id, account.presence, since).await?;
+                judged.turned.insert(account.wc_id.clone());
+            }
             if let Some(event) = flip(was, account.presence, verdict.source) {
-                self.add_log(tx, &log_line(&account, event, verdict)).await?;
+                self.add_log(tx, &self.verdict_line(&account, event, verdict)).await?;
+                judged.logged.insert((account.wc_id.clone(), event));
             }
             if let Some(known) = known.get_mut(&verdict.wc_id) {
                 known.clone_from(&account);
             }
-            changed.push(account);
+            judged.changed.push(account);
         }
-        Ok(changed)
+        Ok(judged)
+    }
+
+    fn verdict_line(&self, account: &Account, event: &str, verdict: &Verdict) -> LogEntry {
+        let line = self.line(verdict.at, Some(&account.wc_id), event);
+        let cause = match verdict.source {
+            Source::List | Source::Check | Source::Notice => Some(verdict.source.name().into()),
+            Source::Refusal => Some("gateway".into()),
+            Source::Login | Source::Own | Source::Import => line.cause,
+        };
+        LogEntry { reason: verdict.reason, w_id: account.w_id.clone(), cause, ..line }
+    }
+
+    /// Tells the receivers what follows from a judgement, and logs what the judgement itself did not.
+    async fn tell_alerts(&self, tx: &mut SqliteConnection, alerts: &[Alert], judged: &Judged) -> Result<()> {
+        for alert in alerts {
+            let account = match &alert.wc_id {
+                None => None,
+                Some(wc_id) => {
+                    // Somebody else may have written down the same turn a moment before, and told it.
+                    let turn = matches!(alert.event, "dropped" | "recovered");
+                    let account = judged.changed.iter().find(|account| account.wc_id == *wc_id);
+                    let Some(account) = account.filter(|_| !turn || judged.turned.contains(wc_id)) else { continue };
+                    Some(account)
+                }
+            };
+            self.tell_alert(tx, alert, account).await?;
+            let logged = alert.wc_id.clone().is_some_and(|wc_id| judged.logged.contains(&(wc_id, alert.event)));
+            if !logged {
+                self.log_alert(tx, alert, account).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Creates an account that a list named first; `None` if it is there.
@@ -107,6 +160,7 @@ impl Sqlite {
             self.keep_w_id(tx, wc_id, w_id, &HistoryEntry::new("list", true, at, None)).await?;
         }
         rows::save(tx, self.profile, &AccountRow::new(account.clone())).await?;
+        self.believe(tx, wc_id, Presence::Online, at).await?;
         self.changed(tx, Subject::Account(wc_id)).await?;
         Ok(Some(account))
     }
@@ -156,18 +210,6 @@ const fn flip(from: Presence, to: Presence, source: Source) -> Option<&'static s
         (Presence::Online, Presence::Online | Presence::Unknown)
         | (Presence::Offline, Presence::Offline | Presence::Unknown)
         | (Presence::Unknown, _) => None,
-    }
-}
-
-fn log_line(account: &Account, event: &str, verdict: &Verdict) -> LogEntry {
-    LogEntry {
-        cause: None,
-        at: verdict.at,
-        wc_id: Some(account.wc_id.clone()),
-        event: event.into(),
-        reason: verdict.reason,
-        gateway_message: None,
-        w_id: account.w_id.clone(),
     }
 }
 

@@ -4,12 +4,14 @@ use std::borrow::Cow;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::super::types::{LogEntry, Result};
+use super::device;
 use crate::model::{
-    Account, Attempt, AttemptId, AttemptState, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId,
+    Account, Attempt, AttemptId, AttemptState, Budget, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId,
 };
 
 /// An account, and which success of which attempt its wId stands on.
@@ -73,6 +75,10 @@ struct Columns<'a> {
     #[serde(borrow)]
     reason: Option<Cow<'a, str>>,
     gateway_message: Option<Box<str>>,
+    #[serde(borrow)]
+    device: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    budget: Option<Cow<'a, str>>,
 }
 
 impl Columns<'_> {
@@ -100,10 +106,15 @@ impl Columns<'_> {
             note: self.note,
             reason: self.reason.and_then(|code| Reason::from_code(&code)),
             gateway_message: self.gateway_message,
-            device: None,
-            budget: None,
+            device: self.device.and_then(|json| device::read(&json)).map(Box::new),
+            budget: self.budget.and_then(|json| serde_json::from_str(&json).ok()).map(Box::new),
         }
     }
+}
+
+/// What a statement packed as JSON.
+pub(super) fn unjson<T: DeserializeOwned>(packed: &str) -> Result<T> {
+    Ok(serde_json::from_str(packed).map_err(|error| sqlx::Error::Decode(Box::new(error)))?)
 }
 
 /// Accounts from one row of `accounts.sql`.
@@ -134,6 +145,8 @@ pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result
         note: text(row, 14)?,
         reason: row.try_get::<Option<&str>, _>(15)?.map(Cow::Borrowed),
         gateway_message: optional(row, 16)?,
+        device: row.try_get::<Option<&str>, _>(17)?.map(Cow::Borrowed),
+        budget: row.try_get::<Option<&str>, _>(18)?.map(Cow::Borrowed),
     };
     Ok(columns.account(last_list))
 }
@@ -143,11 +156,17 @@ fn tags(json: &str) -> Vec<Box<str>> {
     if json == "[]" { Vec::new() } else { serde_json::from_str(json).unwrap_or_default() }
 }
 
+/// A budget as its column.
+pub(super) fn budget(budget: &Budget) -> String {
+    // Four plain fields: it cannot fail.
+    serde_json::to_string(budget).unwrap_or_default()
+}
+
 /// Reads one account for a change.
 pub(super) async fn load(tx: &mut SqliteConnection, profile: i64, wc_id: &WcId) -> Result<Option<AccountRow>> {
     let row = sqlx::query(sql!("account")).bind(profile).bind(wc_id.as_str()).fetch_optional(tx).await?;
     let Some(row) = row else { return Ok(None) };
-    let success = match (stamp(&row, 17)?, optional(&row, 18)?) {
+    let success = match (stamp(&row, 19)?, optional(&row, 20)?) {
         (Some(at), Some(attempt)) => Some((at, AttemptId::new(attempt))),
         _ => None,
     };
@@ -178,6 +197,8 @@ pub(super) async fn save(tx: &mut SqliteConnection, profile: i64, row: &AccountR
         .bind(account.gateway_message.as_deref())
         .bind(row.success.as_ref().map(|(at, _)| at.0))
         .bind(row.success.as_ref().map(|(_, attempt)| attempt.as_str()))
+        .bind(account.device.as_deref().map(device::json))
+        .bind(account.budget.as_deref().map(budget))
         .execute(tx)
         .await?;
     Ok(())
@@ -198,15 +219,15 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
     })
 }
 
-/// A line of the log from `log_recent.sql`.
+/// A line of the log from `log_recent.sql` and its like.
 pub(super) fn log_entry(row: &SqliteRow) -> sqlx::Result<LogEntry> {
     Ok(LogEntry {
-        cause: None,
         at: Stamp(row.try_get(0)?),
         wc_id: optional(row, 1)?.map(WcId::new),
         event: text(row, 2)?,
         reason: row.try_get::<Option<&str>, _>(3)?.and_then(Reason::from_code),
         gateway_message: optional(row, 4)?,
         w_id: optional(row, 5)?.map(WId::new),
+        cause: optional(row, 6)?,
     })
 }

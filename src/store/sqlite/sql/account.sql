@@ -1,5 +1,5 @@
 SELECT wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source, observed_at, last_login_at,
-       first_login_at, holder, tags, note, reason, gateway_message,
+       first_login_at, holder, tags, note, reason, gateway_message, device, budget,
        success_at, success_attempt
 FROM accounts
 WHERE profile = ?1 AND wc_id = ?2

@@ -1,4 +1,4 @@
-SELECT at, wc_id, event, reason, gateway_message, w_id
+SELECT at, wc_id, event, reason, gateway_message, w_id, cause
 FROM log
 WHERE profile = ?1
 ORDER BY id DESC

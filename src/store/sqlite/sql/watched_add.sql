@@ -1,0 +1,1 @@
+INSERT INTO watched (profile, since, until) VALUES (?1, ?2, ?2) ON CONFLICT (profile, since) DO NOTHING

@@ -1,0 +1,1 @@
+DELETE FROM watched WHERE profile = ?1 AND until < ?2
