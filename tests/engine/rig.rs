@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
-use saoma::engine::{Engine, Options, Renewal};
+use saoma::engine::{Engine, Options, Renewal, Renewer};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
 use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
@@ -43,11 +43,27 @@ pub(crate) struct How {
     pub(crate) show_resumed: bool,
     pub(crate) has_token: bool,
     pub(crate) password: bool,
+    /// Logins wait for a token that somebody gives.
+    pub(crate) waits: bool,
+    /// Gets tokens by itself.
+    pub(crate) renewer: Option<Renewer>,
+    /// Somebody has come back to this attempt.
+    pub(crate) revive: Option<AttemptId>,
 }
 
 impl Default for How {
     fn default() -> Self {
-        Self { interval: None, renewals: 0, hook: None, show_resumed: false, has_token: true, password: true }
+        Self {
+            interval: None,
+            renewals: 0,
+            hook: None,
+            show_resumed: false,
+            has_token: true,
+            password: true,
+            waits: false,
+            renewer: None,
+            revive: None,
+        }
     }
 }
 
@@ -151,7 +167,9 @@ impl Front {
             alert_command: how.hook,
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
-            revive: None,
+            waits_for_token: how.waits,
+            renewer: how.renewer,
+            revive: how.revive,
             lang: Lang::En,
             wall_offset_ms: 0,
             ..Options::default()
