@@ -27,6 +27,7 @@ const DOCUMENTS: &[&str] = &[
     "CHANGELOG.md",
     "docs/configuration.md",
     "docs/json.md",
+    "docs/login.md",
     "docs/simulator.md",
 ];
 
@@ -260,6 +261,11 @@ fn the_reasons_are_the_programs() {
         writeln!(table, "| `{code}` | {words} | {next} |").unwrap();
     }
     generated("docs/json.md", "reasons", &table);
+}
+
+#[test]
+fn the_login_machines_table_is_what_the_machine_does() {
+    generated("docs/login.md", "machine", &saoma::engine::login::table::markdown());
 }
 
 #[test]

@@ -122,6 +122,7 @@ async fn drive(
     let mut options = stage::engine_options(context, profile, true)?;
     options.interval = None;
     options.ring_at_once = belt.as_ref().map_or(0, Belt::at_once);
+    options.waits_for_token = false;
     options.renewal = Renewal::Times(plan.renew);
     options.show_resumed = plan.resume.is_some();
     options.revive.clone_from(&plan.resume);

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod conveyor;
+mod logins;
 mod presence;
 mod rig;
 
@@ -63,7 +64,7 @@ async fn a_second_login_rings_the_phone_once() {
     }
 }
 
-async fn wait_for_dialog(rig: &Rig, wc_id: &str) {
+pub(crate) async fn wait_for_dialog(rig: &Rig, wc_id: &str) {
     let wc_id = WcId::from(wc_id);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while rig.sim.dialogs(&wc_id) == 0 {

@@ -57,6 +57,7 @@ impl Hub {
             Err(error) => return self.store_failed(&error.to_string()),
         };
         self.seq = changes.seq;
+        self.look_for_orphans(changes.attempts).await;
         let before: HashMap<WcId, Before> = changes
             .wc_ids
             .iter()
