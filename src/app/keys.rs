@@ -11,7 +11,7 @@ use super::logins::Stage;
 use super::popup::{HELP_HEAD, Popup, help_lines};
 use super::sign_in::Outcome;
 use super::state::{Pane, Selected, State};
-use super::{DemoPhone, Effect, drawing};
+use super::{DemoPhone, Effect, conveyor, drawing, filter, marks, questions};
 use crate::action::{Action, Key, KeyCode, Scope};
 use crate::config::qr_layout::QrLayout;
 use crate::engine::api::{Command, Way};
@@ -47,6 +47,7 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     // In a field a letter is text, whatever the config binds it to.
     let letter = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
     let field = state.sign_in.is_some()
+        || state.typing.is_some()
         || state.verifying()
         || state.popup.as_ref().is_some_and(|shown| matches!(shown.popup, Popup::Add { .. }));
     match action.filter(|_| !(letter && field)) {
@@ -64,6 +65,9 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if state.sign_in.is_some() {
         return sign_in(state, key, now);
     }
+    if state.typing.is_some() {
+        return filter::key(state, key, action);
+    }
     if state.verifying() && !matches!(key.code, KeyCode::Tab | KeyCode::Esc) {
         return verify(state, key);
     }
@@ -77,6 +81,9 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
             | Action::NextLayout
             | Action::WritePng
             | Action::Cancel
+            | Action::Skip
+            | Action::DropFromQueue
+            | Action::Conveyor
             | Action::Quit
             | Action::Help
             | Action::DemoScan
@@ -104,10 +111,12 @@ pub(super) fn paste(state: &mut State, text: &str) {
         }
     } else if let Some(form) = &mut state.sign_in {
         state.dirty |= state.sign_in_drawn && form.paste(text);
+    } else if state.typing.is_some() {
+        filter::paste(state, text);
     } else if state.verifying()
         && let Some(number) = state.login().map(|login| login.number)
         && let Some(login) = state.logins.get_mut(number)
-        && let Stage::Verify { field, drawn: true } = &mut login.stage
+        && let Stage::Verify { field, drawn: true, .. } = &mut login.stage
     {
         field.paste(text);
         state.dirty = true;
@@ -171,7 +180,7 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                     state.popup = None;
                     state.focus = Pane::Accounts;
                     if state.accounts.get(&wc_id).is_some() && state.accounts.place(&wc_id).is_none() {
-                        state.accounts.set_filter(Filter::All);
+                        state.accounts.show_all();
                     }
                     state.awaited = Some(wc_id.clone());
                     return vec![Effect::Engine(Command::AddAccount { wc_id })];
@@ -221,6 +230,8 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                 state.popup = None;
             }
         }
+        Popup::Conveyor { .. } | Popup::Stop { .. } => return conveyor::answer(state, key, action, now),
+        Popup::Over(_) | Popup::Wrong { .. } => return questions::answer(state, key, now),
     }
     Vec::new()
 }
@@ -253,7 +264,7 @@ fn sign_in(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 fn verify(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(number) = state.login().map(|login| login.number) else { return Vec::new() };
     let Some(login) = state.logins.get_mut(number) else { return Vec::new() };
-    let Stage::Verify { field, drawn: true } = &mut login.stage else { return Vec::new() };
+    let Stage::Verify { field, drawn: true, .. } = &mut login.stage else { return Vec::new() };
     state.dirty = true;
     if key.code != KeyCode::Enter {
         field.key(key);
@@ -312,19 +323,22 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             Some((_, Presence::Offline)) => say(state, "ui.toast.is_offline", now),
             None => {}
         },
-        Action::ShowAll => filter(state, Filter::All),
-        Action::ShowOffline => filter(state, Filter::Offline),
-        Action::ShowUnknown => filter(state, Filter::Unknown),
-        Action::Mark
-        | Action::MarkAll
-        | Action::Unmark
-        | Action::Conveyor
-        | Action::Skip
-        | Action::DropFromQueue
-        | Action::Edit
-        | Action::Filter
-        | Action::History
-        | Action::OfflineReason => {}
+        Action::ShowAll => show(state, Filter::All),
+        Action::ShowOffline => show(state, Filter::Offline),
+        Action::ShowUnknown => show(state, Filter::Unknown),
+        Action::Mark => {
+            if is_sure(state) {
+                marks::toggle(state);
+                step(state, 1);
+            }
+        }
+        Action::MarkAll => marks::mark_all(state),
+        Action::Unmark => marks::clear(state),
+        Action::Filter => filter::open(state),
+        Action::Conveyor => return conveyor::wish(state, now),
+        Action::Skip => return conveyor::skip(state, now),
+        Action::DropFromQueue => return conveyor::drop(state, now),
+        Action::Edit | Action::History | Action::OfflineReason => {}
         Action::Refresh => return vec![Effect::Engine(Command::Refresh)],
         Action::CopyWId => return copy_w_id(state, now),
         Action::CopyWcId => {
@@ -354,7 +368,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
     Vec::new()
 }
 
-fn say(state: &mut State, key: &str, now: Now) {
+pub(super) fn say(state: &mut State, key: &str, now: Now) {
     let text = t(state.lang, key).into_owned();
     state.say(text, now);
 }
@@ -368,8 +382,8 @@ fn selected_wc_id(state: &State) -> Option<WcId> {
 
 fn page(state: &State) -> isize {
     let layout = state.layout();
-    let pane = if state.focus == Pane::Events { layout.events } else { layout.accounts };
-    isize::try_from(layout.rows_in(pane)).unwrap_or(1).max(1)
+    let rows = if state.focus == Pane::Events { layout.rows_in(layout.events) } else { state.list_rows() };
+    isize::try_from(rows).unwrap_or(1).max(1)
 }
 
 fn step(state: &mut State, by: isize) {
@@ -390,14 +404,25 @@ const fn focus(state: &mut State, forward: bool) {
     };
 }
 
-fn filter(state: &mut State, filter: Filter) {
+/// Moves the selection by a row or a page while something else has the keys.
+pub(super) fn scroll(state: &mut State, action: Option<Action>) {
+    match action {
+        Some(Action::Down) => step(state, 1),
+        Some(Action::Up) => step(state, -1),
+        Some(Action::PageDown) => step(state, page(state)),
+        Some(Action::PageUp) => step(state, -page(state)),
+        _ => {}
+    }
+}
+
+fn show(state: &mut State, filter: Filter) {
     state.accounts.set_filter(filter);
     state.focus = Pane::Accounts;
 }
 
 /// Whether the selection is what the person sees. A row that moved away by itself, or one that is still awaited, must
 /// not hand a key that was meant for it to its neighbour's phone.
-fn is_sure(state: &State) -> bool {
+pub(super) fn is_sure(state: &State) -> bool {
     state.seen == state.selected && state.awaited.is_none()
 }
 
@@ -435,14 +460,14 @@ fn login_new(state: &mut State, now: Now) -> Vec<Effect> {
 }
 
 /// Where only one pane is shown, a login that was wished for is the one to show.
-fn show_login(state: &mut State) {
+pub(super) fn show_login(state: &mut State) {
     if state.layout().single {
         state.focus = Pane::Login;
     }
 }
 
 fn cancel(state: &mut State, now: Now) -> Vec<Effect> {
-    if !is_sure(state) {
+    if !is_sure(state) || conveyor::asks_which(state) {
         return Vec::new();
     }
     match state.login().map(|login| login.attempt.clone()) {
@@ -502,6 +527,8 @@ fn close(state: &mut State) {
     } else if state.selected_login().is_some_and(|login| !login.is_open()) {
         let wc_id = selected_wc_id(state);
         state.logins.forget(wc_id.as_ref());
+    } else if !state.accounts.query().is_empty() {
+        state.accounts.set_query(filter::Query::default());
     } else if state.accounts.filter() != Filter::All {
         state.accounts.set_filter(Filter::All);
     }

@@ -2,23 +2,27 @@
 
 pub mod accounts;
 pub mod capabilities;
+pub mod conveyor;
 pub mod drawing;
 pub mod effect;
 pub mod events;
 pub mod field;
+pub mod filter;
 mod heard;
 mod keys;
 pub mod layout;
 pub mod logins;
+pub mod marks;
 pub mod msg;
 pub mod popup;
+pub mod questions;
 pub mod sign_in;
 pub mod state;
 pub mod update;
 
 // What the face needs to read the state, so that it has to know nobody behind the mind.
 pub use crate::action::Action;
-pub use crate::engine::api::{Code, Fleet, Token};
+pub use crate::engine::api::{Code, ConveyorView, Fleet, Item, Phase, Place, Token};
 pub use capabilities::{Capabilities, Multiplexer, Palette};
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;

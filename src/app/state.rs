@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::capabilities::Capabilities;
+use super::conveyor::Conveyor;
 use super::events::{EventLine, Events, Happening};
+use super::field::Field;
 use super::layout::Layout;
 use super::logins::{Login, LoginNumber, Logins, Stage};
+use super::marks::Marks;
 use super::popup::{Popup, Shown};
 use super::sign_in::SignIn;
 use crate::config::keymap::Keymap;
@@ -105,6 +108,10 @@ pub struct State {
     /// The codes that are in PNG files.
     pub(crate) pngs: Vec<(LoginNumber, Arc<Code>)>,
     pub(crate) accounts: Accounts,
+    pub(crate) marks: Marks,
+    /// The filter's line, while it is open.
+    pub(crate) typing: Option<Field>,
+    pub(crate) conveyor: Conveyor,
     pub(crate) logins: Logins,
     pub(crate) events: Events,
     pub(crate) fleet: Option<Fleet>,
@@ -197,7 +204,8 @@ impl State {
         let png = self.pngs.iter().filter_map(|(number, _)| self.logins.get(*number)?.deadline).min().map(|deadline| {
             Duration::from_millis(u64::try_from(deadline.ms_since(now.wall)).unwrap_or(0).clamp(1, 60_000))
         });
-        [toast, order, second, spin, png].into_iter().flatten().min()
+        let conveyor = self.conveyor_wake(now);
+        [toast, order, second, spin, png, conveyor].into_iter().flatten().min()
     }
 
     /// Whether a spinner is on the screen.
@@ -244,15 +252,22 @@ impl State {
 
     /// Whether the code has the whole screen: by wish.
     pub(crate) fn shows_full_screen(&self) -> bool {
-        self.full_screen && self.sign_in.is_none() && self.login().is_some()
+        self.full_screen && self.sign_in.is_none() && (self.login().is_some() || self.keeps_full_screen())
     }
 
     /// Whether the field of a verification code takes the keys.
     pub(crate) fn verifying(&self) -> bool {
         self.sign_in.is_none()
             && self.popup.is_none()
+            && self.typing.is_none()
             && self.focus == Pane::Login
             && self.login().is_some_and(|login| matches!(login.stage, Stage::Verify { .. }))
+    }
+
+    /// How many accounts the list shows at a time: the filter's line takes one.
+    pub(crate) fn list_rows(&self) -> usize {
+        let layout = self.layout();
+        layout.rows_in(layout.accounts).saturating_sub(usize::from(self.typing.is_some()))
     }
 
     /// How many rows the list has: open logins of new accounts, then accounts.
@@ -308,11 +323,11 @@ impl State {
         };
         self.last_row = row;
         let layout = self.layout();
-        let page = layout.rows_in(layout.accounts).max(1);
+        let page = self.list_rows().max(1);
         self.top = self.top.min(row).max((row + 1).saturating_sub(page)).min(rows.saturating_sub(page));
         let page = layout.rows_in(layout.events).max(1);
         self.events_top = self.events_top.min(self.events.len().saturating_sub(page));
-        if self.full_screen && self.login().is_none() {
+        if self.full_screen && self.login().is_none() && !self.keeps_full_screen() {
             self.full_screen = false;
         }
     }

@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{Look, clock, pen};
-use crate::app::logins::{Ending, Login};
+use super::{Look, clock, pen, rungs};
+use crate::app::logins::{Ending, Login, RungState};
 use crate::app::state::Pane;
 use crate::app::{Action, State};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, cut, fit, width, wrap};
-use crate::model::{Account, Presence};
+use crate::model::{Account, Presence, Reason, Rung};
 
 /// Draws the account pane.
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool) {
@@ -29,7 +29,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     let inner = pen::titled(buffer, area, theme, &name, &[], focused, boxed);
     let mut y = 0;
     if let Some(login) = state.selected_login() {
-        y = outcome(look, buffer, inner, login);
+        y = outcome(state, look, buffer, inner, login);
     }
     for (key, value, style) in lines(state, look, account) {
         y = row(look, buffer, inner, y, key, &value, style);
@@ -63,14 +63,19 @@ fn reason_words(look: &Look, code: &str, words: &str) -> String {
 }
 
 /// How the last login of this account ended, while that is news.
-fn outcome(look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) -> u16 {
+fn outcome(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) -> u16 {
     let theme = look.theme;
     let Some(ending) = login.ending() else { return 0 };
     let y = match ending {
         Ending::LoggedIn(_) => {
             let x = pen::write(buffer, area, 0, 0, "✓ ", theme.good());
             pen::write(buffer, area, x, 0, &t(look.lang, "ui.outcome.logged_in"), theme.strong());
-            1
+            if login.was_known {
+                let key = state.keymap.label(Action::Login).unwrap_or_default();
+                paragraph(buffer, area, 1, &tf(look.lang, "ui.outcome.was_known", &[("key", &key)]), theme.dim())
+            } else {
+                1
+            }
         }
         Ending::Adopted(_) => {
             let x = pen::write(buffer, area, 0, 0, "✓ ", theme.good());
@@ -83,9 +88,17 @@ fn outcome(look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) -> u16 {
             let x = pen::write(buffer, area, 0, 0, "– ", style);
             let rest = Rect::new(area.x + x.min(area.width), area.y, area.width.saturating_sub(x), area.height);
             let y = paragraph(buffer, rest, 0, &reason_words(look, reason.code(), words), theme.strong());
-            paragraph(buffer, rest, y, &t(look.lang, &format!("next.{}", reason.code())), theme.dim())
+            let next = if *reason == Reason::NobodyScanned && login.rung(Rung::QrLogin) != &RungState::Ahead {
+                let key = state.keymap.label(Action::LoginQr).unwrap_or_default();
+                tf(look.lang, "ui.outcome.again", &[("key", &key)])
+            } else {
+                t(look.lang, &format!("next.{}", reason.code())).into_owned()
+            };
+            paragraph(buffer, rest, y, &next, theme.dim())
         }
     };
+    // What became of each rung, where more than one was tried and the words above do not tell it.
+    let y = if area.height >= 12 { rungs::rows_after(look, buffer, area, y, login) } else { y };
     y + 1
 }
 

@@ -20,7 +20,7 @@ fn effects(screen: &mut Screen, keys: &[&str]) -> Vec<String> {
 }
 
 fn login(wc_id: &str, way: &str) -> String {
-    format!(r#"Engine(Login {{ wc_id: Some(WcId("{wc_id}")), way: {way} }})"#)
+    format!(r#"Engine(Login {{ wc_id: Some(WcId("{wc_id}")), way: {way}, force: false }})"#)
 }
 
 const THERE: &str = "Engine(SomebodyIsThere)";
@@ -32,7 +32,7 @@ fn keys_on_a_resting_screen() {
         (vec!["enter"], vec![login("wxid_dan", "Ladder")]),
         (vec!["r"], vec![login("wxid_dan", "Qr")]),
         (vec!["s"], vec![login("wxid_dan", "Second")]),
-        (vec!["n"], vec!["Engine(Login { wc_id: None, way: Qr })".into()]),
+        (vec!["n"], vec!["Engine(Login { wc_id: None, way: Qr, force: false })".into()]),
         (vec!["j", "enter"], vec![login("wxid_li", "Ladder")]),
         (vec!["down", "k", "enter"], vec![login("wxid_dan", "Ladder")]),
         (vec!["G", "g", "enter"], vec![login("wxid_dan", "Ladder")]),

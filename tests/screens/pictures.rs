@@ -10,7 +10,7 @@ use crate::kit::{NOON, Screen, at, start, started, usual};
 const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 20), (40, 12)];
 
 /// Takes the picture of a screen at every size and in both languages.
-fn everywhere(what: &str, make: impl Fn((u16, u16), Lang) -> Screen) {
+pub(crate) fn everywhere(what: &str, make: impl Fn((u16, u16), Lang) -> Screen) {
     for size in SIZES {
         for lang in [Lang::En, Lang::Zh] {
             let mut screen = make(size, lang);
