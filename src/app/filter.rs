@@ -2,7 +2,7 @@
 
 use super::Effect;
 use super::field::Field;
-use super::state::{Pane, State};
+use super::state::{Pane, Selected, State};
 use crate::action::{Action, Key, KeyCode};
 use crate::model::{Account, Presence, Stamp};
 
@@ -116,25 +116,39 @@ pub fn rests(account: &Account, now: Stamp) -> Option<Stamp> {
     account.budget.as_ref().and_then(|budget| budget.rests_until).filter(|until| now < *until)
 }
 
+/// The filter's line while it is open.
+#[derive(Clone, Debug)]
+pub struct Typing {
+    /// What is typed.
+    pub field: Field,
+    /// What was selected before: leaving the line goes back to it.
+    from: Selected,
+}
+
 /// Opens the filter's line on what it holds already.
 pub(super) fn open(state: &mut State) {
     state.focus = Pane::Accounts;
-    state.typing = Some(Field::new(state.accounts.query().text()));
+    let field = Field::new(state.accounts.query().text());
+    state.typing = Some(Typing { field, from: state.selected.clone() });
 }
 
 /// Takes a key while the line is open. It takes them before a frame showed it: whoever types on must not reach the
 /// keys behind it.
 pub(super) fn key(state: &mut State, key: Key, action: Option<Action>) -> Vec<Effect> {
-    let Some(field) = &mut state.typing else { return Vec::new() };
+    let Some(typing) = &mut state.typing else { return Vec::new() };
     state.dirty = true;
     match key.code {
         KeyCode::Enter => state.typing = None,
         KeyCode::Esc => {
+            let from = std::mem::take(&mut typing.from);
             state.typing = None;
             state.accounts.set_query(Query::default());
+            if matches!(&from, Selected::Account(wc_id) if state.accounts.place(wc_id).is_some()) {
+                state.selected = from;
+            }
         }
         _ => {
-            if field.key(key) {
+            if typing.field.key(key) {
                 apply(state);
             } else if let Some(Action::Up | Action::Down | Action::PageUp | Action::PageDown) = action {
                 super::keys::scroll(state, action);
@@ -146,15 +160,15 @@ pub(super) fn key(state: &mut State, key: Key, action: Option<Action>) -> Vec<Ef
 
 /// Takes a paste into the line.
 pub(super) fn paste(state: &mut State, text: &str) {
-    if let Some(field) = &mut state.typing {
-        field.paste(text);
+    if let Some(typing) = &mut state.typing {
+        typing.field.paste(text);
         apply(state);
         state.dirty = true;
     }
 }
 
 fn apply(state: &mut State) {
-    let Some(query) = state.typing.as_ref().map(|field| Query::parse(field.text())) else { return };
+    let Some(query) = state.typing.as_ref().map(|typing| Query::parse(typing.field.text())) else { return };
     if query.terms == state.accounts.query().terms {
         // A space more: the rows stay as they are.
         state.accounts.rename_query(query);

@@ -338,7 +338,6 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         Action::Conveyor => return conveyor::wish(state, now),
         Action::Skip => return conveyor::skip(state, now),
         Action::DropFromQueue => return conveyor::drop(state, now),
-        Action::Edit | Action::History | Action::OfflineReason => {}
         Action::Refresh => return vec![Effect::Engine(Command::Refresh)],
         Action::CopyWId => return copy_w_id(state, now),
         Action::CopyWcId => {
@@ -362,8 +361,13 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             return selected_wc_id(state).map(|wc_id| Effect::Demo(DemoPhone::Drop(wc_id))).into_iter().collect();
         }
         Action::DemoAuto => return vec![Effect::Demo(DemoPhone::Auto)],
-        // Taken before anything else, whatever lies on top.
-        Action::Interrupt | Action::Repaint | Action::Suspend => {}
+        // The last three are taken before anything else, whatever lies on top.
+        Action::Edit
+        | Action::History
+        | Action::OfflineReason
+        | Action::Interrupt
+        | Action::Repaint
+        | Action::Suspend => {}
     }
     Vec::new()
 }

@@ -57,7 +57,7 @@ pub enum Stage {
     /// It waits for another token; then it goes on where it was.
     Token {
         /// Where.
-        before: Box<Stage>,
+        before: Box<Self>,
     },
     /// The typed verification code is with the gateway.
     Checking,
@@ -96,6 +96,8 @@ pub struct Login {
     pub wc_id: Option<WcId>,
     /// Whether it is anybody's whose phone scans.
     any_phone: bool,
+    /// Whether it goes on where a login before it left the ladder.
+    goes_on: bool,
     /// How.
     pub way: Way,
     /// Whether a key of this screen wished it.
@@ -178,6 +180,7 @@ impl Login {
     /// The rungs this login may use.
     pub const fn ladder(&self) -> &'static [Rung] {
         match self.way {
+            _ if self.goes_on => &[Rung::Adopt, Rung::SecondLogin, Rung::QrLogin],
             Way::Ladder => &[Rung::Adopt, Rung::SecondLogin, Rung::QrLogin],
             Way::Second => &[Rung::SecondLogin],
             Way::Qr => &[Rung::QrLogin],
@@ -258,6 +261,8 @@ impl Login {
             LoginStep::Requesting { rung } => {
                 self.reach(rung);
                 self.cover();
+                // They were about the rung before, which keeps them.
+                self.words = None;
                 self.deadline = None;
                 self.stage = Stage::Requesting;
             }
@@ -275,6 +280,7 @@ impl Login {
             LoginStep::Qr { w_id: _, expires_at, code, payload } => {
                 self.reach(Rung::QrLogin);
                 self.cover();
+                self.words = None;
                 self.payload = Some(payload);
                 self.code = Some(code);
                 self.deadline = Some(expires_at);
@@ -394,6 +400,7 @@ impl Logins {
             number,
             attempt: None,
             any_phone: wc_id.is_none(),
+            goes_on: false,
             wc_id,
             way,
             ours,
@@ -423,11 +430,10 @@ impl Logins {
             Some(index) => index,
             None => {
                 let way = match &step {
-                    LoginStep::Started { way } => *way,
+                    // Beyond the budget is the only step of its attempt: it answers a wish, or nobody.
+                    LoginStep::Started { way } | LoginStep::OverBudget { way, .. } => *way,
                     LoginStep::Resumed { rung: Rung::SecondLogin, .. } => Way::Second,
                     LoginStep::Resumed { .. } => Way::Qr,
-                    // The only step of its attempt: it answers a wish, or nobody.
-                    LoginStep::OverBudget { way, .. } => *way,
                     step if step.ends() => return None,
                     _ => Way::Qr,
                 };
@@ -436,7 +442,11 @@ impl Logins {
                     .iter()
                     .position(|login| login.attempt.is_none() && login.is_open() && login.wc_id == wc_id);
                 let index = wished.unwrap_or_else(|| {
+                    let before = self.left_ladder(wc_id.as_ref(), way);
                     self.add(wc_id.clone(), way, false, now);
+                    if let (Some((rungs, words)), Some(login)) = (before, self.list.last_mut()) {
+                        (login.rungs, login.rung_words, login.goes_on) = (rungs, words, true);
+                    }
                     self.list.len().saturating_sub(1)
                 });
                 if let Some(login) = self.list.get_mut(index) {
@@ -455,6 +465,20 @@ impl Logins {
         }
         login.step(step, at);
         Some(login.number)
+    }
+
+    /// How an account's last login left the rungs before the QR login, where a login that nobody here wished is that
+    /// rung alone: the conveyor asks the phone first and shows the code when its turn comes, which is one ladder to
+    /// whoever looks.
+    fn left_ladder(&self, wc_id: Option<&WcId>, way: Way) -> Option<([RungState; 3], [Option<Box<str>>; 3])> {
+        let before = self.of(wc_id?).filter(|login| !login.is_open())?;
+        let fell = [Rung::Adopt, Rung::SecondLogin].map(|rung| before.rung(rung));
+        let fell = fell.into_iter().any(|state| matches!(state, RungState::Skipped(_) | RungState::Failed(_)));
+        if matches!(way, Way::Ladder | Way::Second) || !fell {
+            return None;
+        }
+        let ([adopt, second, _], [adopt_words, second_words, _]) = (before.rungs.clone(), before.rung_words.clone());
+        Some(([adopt, second, RungState::Ahead], [adopt_words, second_words, None]))
     }
 
     /// The engine did not take a wish up: forgets it. True if there was one.

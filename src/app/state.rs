@@ -7,7 +7,7 @@ use super::accounts::Accounts;
 use super::capabilities::Capabilities;
 use super::conveyor::Conveyor;
 use super::events::{EventLine, Events, Happening};
-use super::field::Field;
+use super::filter::Typing;
 use super::layout::Layout;
 use super::logins::{Login, LoginNumber, Logins, Stage};
 use super::marks::Marks;
@@ -110,7 +110,7 @@ pub struct State {
     pub(crate) accounts: Accounts,
     pub(crate) marks: Marks,
     /// The filter's line, while it is open.
-    pub(crate) typing: Option<Field>,
+    pub(crate) typing: Option<Typing>,
     pub(crate) conveyor: Conveyor,
     pub(crate) logins: Logins,
     pub(crate) events: Events,

@@ -98,7 +98,7 @@ fn outcome(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &
         }
     };
     // What became of each rung, where more than one was tried and the words above do not tell it.
-    let y = if area.height >= 12 { rungs::rows_after(look, buffer, area, y, login) } else { y };
+    let y = if area.height >= 9 { rungs::rows_after(look, buffer, area, y, login) } else { y };
     y + 1
 }
 

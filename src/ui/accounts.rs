@@ -46,7 +46,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     let theme = look.theme;
     let title = t(look.lang, "ui.pane.accounts");
     let focused = state.focus == Pane::Accounts;
-    let right = filter::heading(state, look, usize::from(area.width).saturating_sub(width(&title) + 8));
+    let right =
+        filter::heading(state, look, usize::from(area.width).saturating_sub(width(&title) + if boxed { 9 } else { 5 }));
     let right: Vec<_> = right.iter().map(|(text, style)| (text.as_str(), *style)).collect();
     let inner = pen::titled(buffer, area, theme, &title, &right, focused, boxed);
     let inner = filter::line(state, look, buffer, inner);

@@ -101,8 +101,9 @@ pub(super) fn sheet(state: &State, look: &Look, buffer: &mut Buffer, screen: Rec
     };
     let inner = popups::dialog(look, buffer, screen, &title, columns, rows.min(screen.height.saturating_sub(2)));
     let mut y = 0;
+    let digits = figures.iter().map(|(count, ..)| count.to_string().len()).max().unwrap_or(0);
     for (count, words, style) in &figures {
-        let text = format!("{count:>4} ");
+        let text = format!("{count:>digits$} ");
         let x = pen::write(buffer, inner, 0, y, &text, *style);
         pen::write(buffer, inner, x, y, words, theme.text());
         y += 1;
@@ -111,8 +112,14 @@ pub(super) fn sheet(state: &State, look: &Look, buffer: &mut Buffer, screen: Rec
     let bottom = inner.height.saturating_sub(2);
     let shown = usize::from(bottom.saturating_sub(y));
     let top = top.min(total.saturating_sub(shown));
-    for (item, y) in listed(view, sheet).skip(top).zip(y..bottom) {
-        line(state, look, buffer, Rect::new(inner.x, inner.y + y, inner.width, 1), item);
+    let lines: Vec<Line<'_>> =
+        listed(view, sheet).skip(top).take(shown).map(|item| Line::of(state, look, item)).collect();
+    // The words as far as they go, a third at least for the names.
+    let all = usize::from(inner.width).saturating_sub(4);
+    let words = lines.iter().map(|line| width(&line.words)).max().unwrap_or(0);
+    let room = all.saturating_sub(words).clamp(all / 3, 34.max(all / 3));
+    for (line, y) in lines.iter().zip(y..bottom) {
+        line.draw(state, look, buffer, Rect::new(inner.x, inner.y + y, inner.width, 1), room);
     }
     if total > shown && shown > 0 {
         let text = format!(" {}–{}/{total} ", top + 1, (top + shown).min(total));
@@ -159,39 +166,46 @@ fn figures(look: &Look, view: &ConveyorView, sheet: Sheet) -> Vec<(usize, String
     lines.into_iter().filter_map(told).collect()
 }
 
-/// One account: name, holder, where it is.
-fn line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, item: &Item) {
-    let theme = look.theme;
-    let word = |key: &str| t(look.lang, key).into_owned();
-    let (glyph, style, words) = match &item.place {
-        Place::WaitsToRing => ("·", theme.dim(), word("ui.place.waits_to_ring")),
-        Place::Ringing => ("▸", theme.accent(), word("ui.place.ringing")),
-        Place::WaitsForCode => ("·", theme.dim(), word("ui.place.waits_for_code")),
-        Place::Shown => ("▸", theme.accent(), word("ui.place.shown")),
-        Place::Done => ("✓", theme.good(), word("ui.presence.online")),
-        Place::Left(reason) => ("–", theme.bad(), word(&format!("reason.{}", reason.code()))),
-        Place::Resting { until } => {
-            let time = clock::long(*until, look.now, state.offset_seconds);
-            ("–", theme.doubt(), tf(look.lang, "ui.place.resting", &[("time", &time)]))
-        }
-    };
-    let planned = state.conveyor.view().is_some_and(|view| view.phase == Phase::Preview);
-    let words = match (&item.place, planned) {
-        (Place::WaitsToRing, true) => word("ui.place.rings"),
-        (Place::WaitsForCode, true) => word("ui.place.code"),
-        (Place::WaitsForCode | Place::Shown, false) if item.unscanned > 0 => {
-            let times = tf(look.lang, "ui.place.unscanned", &[("count", &item.unscanned.to_string())]);
-            format!("{words} {times}")
-        }
-        _ => words,
-    };
-    pen::write(buffer, area, 0, 0, glyph, style);
-    let all = usize::from(area.width).saturating_sub(2);
-    // Half a line each; the words are cut last on narrow screens.
-    let room = (all * 11 / 20).min(34);
-    pen::write(buffer, area, 2, 0, &phone(state, &item.wc_id, room), theme.text());
-    let x = pen::columns(2 + room + 2);
-    pen::write(buffer, area, x, 0, &words, theme.dim());
+/// One account of a sheet: whose phone, and where it is.
+struct Line<'a> {
+    wc_id: &'a WcId,
+    glyph: (&'static str, Style),
+    words: String,
+}
+
+impl<'a> Line<'a> {
+    fn of(state: &State, look: &Look, item: &'a Item) -> Self {
+        let theme = look.theme;
+        let word = |key: &str| t(look.lang, key).into_owned();
+        let planned = state.conveyor.view().is_some_and(|view| view.phase == Phase::Preview);
+        let (glyph, words) = match &item.place {
+            Place::WaitsToRing if planned => (("·", theme.dim()), word("ui.place.rings")),
+            Place::WaitsToRing => (("·", theme.dim()), word("ui.place.waits_to_ring")),
+            Place::Ringing => (("▸", theme.accent()), word("ui.place.ringing")),
+            Place::WaitsForCode if planned => (("·", theme.dim()), word("ui.place.code")),
+            Place::WaitsForCode if item.unscanned > 0 => {
+                let count = item.unscanned.to_string();
+                (("·", theme.dim()), tf(look.lang, "ui.place.unscanned", &[("count", &count)]))
+            }
+            Place::WaitsForCode => (("·", theme.dim()), word("ui.place.waits_for_code")),
+            Place::Shown => (("▸", theme.accent()), word("ui.place.shown")),
+            Place::Done => (("✓", theme.good()), word("ui.presence.online")),
+            Place::Left(reason) => (("–", theme.bad()), word(&format!("reason.{}", reason.code()))),
+            Place::Resting { until } => {
+                let time = clock::long(*until, look.now, state.offset_seconds);
+                (("–", theme.doubt()), tf(look.lang, "ui.place.resting", &[("time", &time)]))
+            }
+        };
+        Self { wc_id: &item.wc_id, glyph, words }
+    }
+
+    /// Draws it, with `room` columns for whose phone it is.
+    fn draw(&self, state: &State, look: &Look, buffer: &mut Buffer, area: Rect, room: usize) {
+        let (glyph, style) = self.glyph;
+        pen::write(buffer, area, 0, 0, glyph, style);
+        pen::write(buffer, area, 2, 0, &phone(state, self.wc_id, room), look.theme.text());
+        pen::write(buffer, area, pen::columns(2 + room + 2), 0, &self.words, look.theme.dim());
+    }
 }
 
 const _: () = assert!(SHEET_ROWS == 8, "the sheet is laid out for this many rows beside its accounts");

@@ -17,7 +17,7 @@ const BETWEEN: &str = " · ";
 const LEAST: usize = 6;
 
 /// The right end of the accounts' heading: how far the conveyor is, how many are marked, the filter, how many are
-/// listed. What does not fit gives way from the front, the filter's text first of all.
+/// listed. Where there is little room the filter's text is cut, then the marks go, then the conveyor.
 pub(super) fn heading(state: &State, look: &Look, room: usize) -> Vec<(String, Style)> {
     let theme = look.theme;
     let (total, listed) = (state.accounts.total(), state.accounts.len());
@@ -46,7 +46,8 @@ pub(super) fn heading(state: &State, look: &Look, room: usize) -> Vec<(String, S
         parts.iter().map(|(text, _)| width(text) + BETWEEN.len() - 1).sum::<usize>() + width(&last)
     };
     while !parts.is_empty() && used(&parts) + text.as_ref().map_or(0, |_| LEAST + 3) > room {
-        parts.remove(0);
+        // The marks stand last.
+        parts.pop();
     }
     if let Some(text) = text {
         let left = room.saturating_sub(used(&parts) + 3);
@@ -65,7 +66,7 @@ pub(super) fn heading(state: &State, look: &Look, room: usize) -> Vec<(String, S
 
 /// Draws the line while it is open; gives the rows above it.
 pub(super) fn line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) -> Rect {
-    let Some(field) = &state.typing else { return area };
+    let Some(field) = state.typing.as_ref().map(|typing| &typing.field) else { return area };
     let theme = look.theme;
     let Some(rows) = area.height.checked_sub(1) else { return area };
     let place = Rect::new(area.x, area.y + rows, area.width, 1);

@@ -42,7 +42,6 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
         if code {
             actions.push(Action::NextLayout);
         }
-        actions.dedup();
     } else if state.login().is_some() {
         if code {
             actions.push(Action::FullScreen);
@@ -54,14 +53,14 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
         }
         actions.push(Action::LoginNew);
     } else {
+        if let Selected::Account(_) = state.selected {
+            actions.push(Action::Login);
+        }
         if !state.marks.is_empty() || conveyor {
             actions.push(Action::Conveyor);
         }
         if !state.marks.is_empty() {
             actions.extend([Action::Mark, Action::Unmark]);
-        }
-        if let Selected::Account(_) = state.selected {
-            actions.push(Action::Login);
         }
         actions.push(Action::LoginNew);
         if let Some(account) = state.account() {
@@ -86,6 +85,13 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
     if state.demo && state.login().is_none() {
         actions.push(Action::DemoAuto);
     }
+    let mut seen = Vec::new();
+    actions.retain(|action| {
+        !seen.contains(action) && {
+            seen.push(*action);
+            true
+        }
+    });
     actions
 }
 
@@ -131,7 +137,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 fn typing(look: &Look, buffer: &mut Buffer, area: Rect) {
     let theme = look.theme;
     let mut x = 0;
-    for (key, word) in [("Enter", "ui.filter.keep"), ("Esc", "ui.filter.clear"), ("↑ ↓", "hint.down")] {
+    for (key, word) in [("Enter", "ui.filter.keep"), ("Esc", "ui.filter.clear"), ("↑ ↓", "ui.filter.move")] {
         x = pen::write(buffer, area, x, 0, key, theme.accent());
         x = pen::write(buffer, area, x + 1, 0, &t(look.lang, word), theme.dim()) + 2;
     }

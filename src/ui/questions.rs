@@ -55,7 +55,7 @@ pub(super) fn stop(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
     let columns = screen.width.saturating_sub(4).min(48);
     let wc_id = login.and_then(|number| state.logins.get(number)).and_then(|login| login.wc_id.clone());
     let note = wrap(&t(look.lang, "ui.stop_which.note"), usize::from(columns).max(2));
-    let rows = pen::columns(note.len()) + 4 + u16::from(wc_id.is_some());
+    let rows = pen::columns(note.len()) + 3 + u16::from(wc_id.is_some());
     let inner = popups::dialog(look, buffer, screen, &t(look.lang, "ui.stop_which.title"), columns, rows);
     let mut y = 0;
     let mut choice = |buffer: &mut Buffer, key: &str, words: &str| {
@@ -70,9 +70,7 @@ pub(super) fn stop(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
     let left = progress_words(state, look).unwrap_or_default();
     choice(buffer, "2", &tf(look.lang, "ui.stop_which.queue", &[("progress", &left)]));
     choice(buffer, "Esc", &t(look.lang, "ui.stop_which.neither"));
-    let mut y = y + 1;
-    for line in &note {
+    for (line, y) in note.iter().zip(y + 1..) {
         pen::write(buffer, inner, 0, y, line, theme.dim());
-        y += 1;
     }
 }

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use super::{Look, pen};
 use crate::app::logins::{Login, RungState};
 use crate::i18n::{t, tf};
-use crate::model::text::{clean, width};
+use crate::model::text::{clean, cut, width};
 use crate::model::{Reason, Rung};
 
 fn glyph(look: &Look, state: &RungState) -> (&'static str, Style, Style) {
@@ -92,5 +92,6 @@ pub(super) fn instead(look: &Look, login: &Login, room: usize) -> Option<String>
     };
     let frame = width(&tf(look.lang, key, &[("reason", "")]));
     let reason = why(look, login, rung, room.saturating_sub(frame))?;
+    let reason = cut(&reason, room.saturating_sub(frame));
     Some(tf(look.lang, key, &[("reason", &reason)]))
 }

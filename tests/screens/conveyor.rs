@@ -3,7 +3,7 @@
 use saoma::app::{Effect, Msg};
 use saoma::engine::api::{ConveyorView, Event, Item, LoginStep, Phase, Place, StepDown, Way};
 use saoma::i18n::Lang;
-use saoma::model::{Presence, Reason, Rung, Stamp, WId, WcId};
+use saoma::model::{Presence, Reason, Rung, Stamp, WId};
 
 use crate::kit::{NOON, Screen, account, started, usual};
 use crate::pictures::{everywhere, picture};
@@ -401,6 +401,24 @@ fn the_reasons_of_the_rungs_stay_above_the_code() {
 }
 
 #[test]
+fn why_the_phone_was_no_use_stays_above_the_code_that_follows() {
+    let mut screen = begun((80, 24), Lang::En);
+    screen.login("A1", Some("wxid_dan"), started(Way::Ladder));
+    screen.login("A1", Some("wxid_dan"), LoginStep::Requesting { rung: Rung::SecondLogin });
+    let reason = Reason::Refused;
+    screen.login("A1", Some("wxid_dan"), LoginStep::Failed { reason, gateway_message: None, detail: "".into() });
+    // Its code comes later, as a login of its own.
+    let mut items = places(std::array::from_fn(|_| Place::Done));
+    items[0].place = Place::Shown;
+    tell(&mut screen, view(Phase::Running, items));
+    screen.login("A9", Some("wxid_dan"), started(Way::Qr));
+    let code = screen.code(29);
+    screen.login("A9", Some("wxid_dan"), code);
+    let text = screen.text();
+    assert!(text.contains("✗ second login  ▸ QR login") && text.contains("refused: scan instead"), "{text}");
+}
+
+#[test]
 fn a_dead_token_holds_the_code_back_and_the_next_poll_brings_it_again() {
     let mut screen = with_code((80, 24), Lang::En);
     screen.login("A7", Some("wxid_zhang"), LoginStep::WaitingForToken);
@@ -421,5 +439,4 @@ fn a_thousand_accounts_on_the_conveyor_scroll() {
     assert!(screen.text().contains("wxid_0999"), "{}", screen.text());
     screen.keys(&["pgup", "k", "g", "j"]);
     assert!(screen.text().contains("wxid_0001") && !screen.text().contains("wxid_0000"), "{}", screen.text());
-    let _: Option<WcId> = None;
 }

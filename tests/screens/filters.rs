@@ -179,10 +179,10 @@ fn a_filter_is_typed_live_kept_by_enter_and_cleared_by_escape() {
     // The digits work within it.
     screen.keys(&["2"]);
     assert!(screen.text().contains("The filter takes none"), "{}", screen.text());
-    screen.keys(&["1", "/", "x"]);
+    screen.keys(&["1", "esc", "g", "/", "x"]);
     assert!(screen.text().contains("0/10"), "{}", screen.text());
     screen.keys(&["esc"]);
-    assert!(screen.text().contains("Dan") && !screen.text().contains("/10"), "{}", screen.text());
+    assert!(screen.text().contains("▸ Dan") && !screen.text().contains("/10"), "{}", screen.text());
     // Esc clears a kept one too, before the digits' filter.
     screen.keys(&["2", "/", "d", "enter", "esc"]);
     assert!(screen.text().contains("offline 4/10"), "{}", screen.text());
