@@ -4,6 +4,7 @@
 //! Nobody has to press a key between two scans: the selection follows the account whose code is shown. A move by hand
 //! lets go, so that the list can be looked at; it comes back with the next code once the hand rests, or at a wish.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Effect;
@@ -33,8 +34,10 @@ pub enum Sheet {
 #[derive(Debug, Default)]
 pub struct Conveyor {
     view: Option<Box<ConveyorView>>,
-    /// When a preview was asked for that has not come.
-    asked: Option<Duration>,
+    /// When a preview was asked for that has not come, and of whom.
+    asked: Option<(Duration, HashSet<WcId>)>,
+    /// Whether it was started and has not told so.
+    begun: bool,
     /// Whether the selection goes along with the codes.
     follows: bool,
     /// The account whose code was the last to come.
@@ -86,8 +89,18 @@ impl Conveyor {
     }
 
     /// A wish was refused: it may be made again.
-    pub(super) const fn refused(&mut self) {
+    pub(super) fn refused(&mut self) {
         self.asked = None;
+    }
+
+    /// Whether a preview is on its way: what is typed on is meant for it.
+    pub(super) const fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// A preview that has not come by now is not waited for any more.
+    pub(super) fn give_up(&mut self, now: Duration) {
+        self.asked.take_if(|(asked, _)| *asked + ASKED <= now);
     }
 
     fn phase(&self) -> Option<Phase> {
@@ -169,7 +182,7 @@ fn busy(state: &State) -> bool {
 /// Takes in what the engine tells.
 pub(super) fn heard(state: &mut State, view: Option<Box<ConveyorView>>, now: Now, effects: &mut Vec<Effect>) {
     let before = state.conveyor.phase();
-    let ran = matches!(before, Some(Phase::Running | Phase::Paused));
+    let ran = state.conveyor.begun || matches!(before, Some(Phase::Running | Phase::Paused));
     let Some(view) = view else {
         if ran {
             say(state, "ui.toast.conveyor_over", now);
@@ -181,7 +194,7 @@ pub(super) fn heard(state: &mut State, view: Option<Box<ConveyorView>>, now: Now
     match view.phase {
         Phase::Preview => return previewed(state, view, now),
         Phase::Running | Phase::Paused => {
-            if !ran {
+            if !matches!(before, Some(Phase::Running | Phase::Paused)) {
                 state.conveyor.follows = true;
                 state.conveyor.target = None;
             }
@@ -203,6 +216,7 @@ pub(super) fn heard(state: &mut State, view: Option<Box<ConveyorView>>, now: Now
         }
     }
     let over = view.phase == Phase::Done;
+    state.conveyor.begun = false;
     state.conveyor.view = Some(view);
     // What lies over the panes was about another phase.
     let stale = state.popup.as_ref().is_some_and(|shown| match &shown.popup {
@@ -216,7 +230,9 @@ pub(super) fn heard(state: &mut State, view: Option<Box<ConveyorView>>, now: Now
 }
 
 fn previewed(state: &mut State, view: Box<ConveyorView>, now: Now) {
-    let asked = state.conveyor.asked.take().is_some();
+    // An older plan that changed meanwhile is not the one that was asked for.
+    let whole = |(_, asked): &mut (Duration, HashSet<WcId>)| view.items.iter().all(|item| asked.contains(&item.wc_id));
+    let asked = state.conveyor.asked.take_if(whole).is_some();
     let open =
         state.popup.as_mut().filter(|shown| matches!(shown.popup, Popup::Conveyor { sheet: Sheet::Preview, .. }));
     if let Some(shown) = open {
@@ -254,10 +270,10 @@ pub(super) fn wish(state: &mut State, now: Now) -> Vec<Effect> {
 }
 
 fn preview(state: &mut State, now: Now) -> Vec<Effect> {
-    if state.conveyor.asked.is_some_and(|asked| now.mono < asked + ASKED) {
+    if state.conveyor.is_asked() {
         return Vec::new();
     }
-    let wc_ids = if state.marks.is_empty() {
+    let wc_ids: Vec<WcId> = if state.marks.is_empty() {
         let shown = (0..state.accounts.len()).filter_map(|place| state.accounts.at(place));
         shown.filter(|account| account.presence == Presence::Offline).map(|account| account.wc_id.clone()).collect()
     } else {
@@ -267,7 +283,7 @@ fn preview(state: &mut State, now: Now) -> Vec<Effect> {
         say(state, "ui.toast.none_to_log_in", now);
         return Vec::new();
     }
-    state.conveyor.asked = Some(now.mono);
+    state.conveyor.asked = Some((now.mono, wc_ids.iter().cloned().collect()));
     vec![Effect::Engine(Command::Conveyor(ConveyorWish::Preview { wc_ids, force: false }))]
 }
 
@@ -379,7 +395,7 @@ fn enter(state: &mut State, sheet: Sheet) -> Vec<Effect> {
                 return Vec::new();
             }
             state.popup = None;
-            state.conveyor.follows = true;
+            (state.conveyor.follows, state.conveyor.begun) = (true, true);
             show_login(state);
             vec![Effect::Engine(Command::Conveyor(ConveyorWish::Start))]
         }

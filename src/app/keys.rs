@@ -27,6 +27,7 @@ const TWICE: Duration = Duration::from_secs(2);
 /// Takes a key.
 pub(super) fn key(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     state.last_key = Some(now.mono);
+    state.conveyor.give_up(now.mono);
     if state.toast.as_ref().is_some_and(|toast| toast.until.is_none()) {
         state.toast = None;
         state.dirty = true;
@@ -425,9 +426,9 @@ fn show(state: &mut State, filter: Filter) {
 }
 
 /// Whether the selection is what the person sees. A row that moved away by itself, or one that is still awaited, must
-/// not hand a key that was meant for it to its neighbour's phone.
+/// not hand a key that was meant for it to its neighbour's phone; nor may a key that was meant for a preview.
 pub(super) fn is_sure(state: &State) -> bool {
-    state.seen == state.selected && state.awaited.is_none()
+    state.seen == state.selected && state.awaited.is_none() && !state.conveyor.is_asked()
 }
 
 /// A wish for the selected account. With an open login on it, the wish only shows that login.

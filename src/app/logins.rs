@@ -442,9 +442,10 @@ impl Logins {
                     .iter()
                     .position(|login| login.attempt.is_none() && login.is_open() && login.wc_id == wc_id);
                 let index = wished.unwrap_or_else(|| {
-                    let before = self.left_ladder(wc_id.as_ref(), way);
+                    let before = self.left_ladder(wc_id.as_ref());
                     self.add(wc_id.clone(), way, false, now);
-                    if let (Some((rungs, words)), Some(login)) = (before, self.list.last_mut()) {
+                    let last = self.list.last_mut().filter(|login| *login.ladder() == [Rung::QrLogin]);
+                    if let (Some((rungs, words)), Some(login)) = (before, last) {
                         (login.rungs, login.rung_words, login.goes_on) = (rungs, words, true);
                     }
                     self.list.len().saturating_sub(1)
@@ -470,11 +471,11 @@ impl Logins {
     /// How an account's last login left the rungs before the QR login, where a login that nobody here wished is that
     /// rung alone: the conveyor asks the phone first and shows the code when its turn comes, which is one ladder to
     /// whoever looks.
-    fn left_ladder(&self, wc_id: Option<&WcId>, way: Way) -> Option<([RungState; 3], [Option<Box<str>>; 3])> {
+    fn left_ladder(&self, wc_id: Option<&WcId>) -> Option<([RungState; 3], [Option<Box<str>>; 3])> {
         let before = self.of(wc_id?).filter(|login| !login.is_open())?;
         let fell = [Rung::Adopt, Rung::SecondLogin].map(|rung| before.rung(rung));
         let fell = fell.into_iter().any(|state| matches!(state, RungState::Skipped(_) | RungState::Failed(_)));
-        if matches!(way, Way::Ladder | Way::Second) || !fell {
+        if !fell {
             return None;
         }
         let ([adopt, second, _], [adopt_words, second_words, _]) = (before.rungs.clone(), before.rung_words.clone());

@@ -98,7 +98,8 @@ fn outcome(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &
         }
     };
     // What became of each rung, where more than one was tried and the words above do not tell it.
-    let y = if area.height >= 9 { rungs::rows_after(look, buffer, area, y, login) } else { y };
+    let gap = u16::from(area.height >= 16 && rungs::count(login) > 0);
+    let y = if area.height >= 9 { rungs::whole(look, buffer, area, y + gap, login) } else { y };
     y + 1
 }
 

@@ -86,7 +86,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
         return;
     }
     let y = if rungs::count(login) > 0 && inner.height >= 9 {
-        rungs::rows(look, buffer, inner, 0, login) + 1
+        rungs::whole(look, buffer, inner, 0, login) + 1
     } else {
         rungs::row(look, buffer, inner, 0, login);
         let why = rungs::instead(look, login, usize::from(inner.width));

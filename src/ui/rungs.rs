@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use super::account::paragraph;
 use super::{Look, pen};
 use crate::app::logins::{Login, RungState};
 use crate::i18n::{t, tf};
@@ -60,9 +61,29 @@ pub(super) fn rows(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: 
     y
 }
 
-/// The rungs of a login that has ended, where they say more than its end does. Gives the row behind them.
-pub(super) fn rows_after(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) -> u16 {
-    if count(login) > 0 { rows(look, buffer, area, y, login) } else { y }
+/// The rungs with everything that is known of them, over as many rows as it takes; none where there is nothing to say
+/// beside their names. Gives the row behind them.
+pub(super) fn whole(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) -> u16 {
+    if count(login) == 0 {
+        return y;
+    }
+    let mut y = y;
+    for rung in login.ladder() {
+        let (glyph, style, word_style) = glyph(look, login.rung(*rung));
+        let x = pen::write(buffer, area, 0, y, glyph, style) + 1;
+        let rest = Rect::new(area.x + x.min(area.width), area.y, area.width.saturating_sub(x), area.height);
+        let name = t(look.lang, &format!("ui.rung.{}", rung.name()));
+        let Some(why) = why(look, login, *rung, usize::MAX) else {
+            pen::write(buffer, rest, 0, y, &name, word_style);
+            y += 1;
+            continue;
+        };
+        let text = format!("{name}{}{why}", t(look.lang, "ui.colon"));
+        let next = paragraph(buffer, rest, y, &text, look.theme.dim());
+        pen::write(buffer, rest, 0, y, &name, word_style);
+        y = next;
+    }
+    y
 }
 
 /// Why a rung led nowhere, with the gateway's words where there is room for them.

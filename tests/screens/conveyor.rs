@@ -37,6 +37,9 @@ fn people(size: (u16, u16), lang: Lang) -> Screen {
         let account = account(wc_id, name, Presence::Offline);
         screen.engine(Event::Account(Box::new(saoma::model::Account { holder: holder.into(), ..account })));
     }
+    for (wc_id, name) in [("wxid_eve", "Eve"), ("wxid_new", "")] {
+        screen.engine(Event::Account(Box::new(account(wc_id, name, Presence::Offline))));
+    }
     screen.wait(4_000);
     screen.send(Msg::Drawn);
     screen
@@ -135,6 +138,18 @@ fn ended() -> ConveyorView {
     )
 }
 
+/// Each of the conveyor's faces once.
+pub(crate) fn every_face() -> Vec<Screen> {
+    let (size, lang) = ((80, 24), Lang::Zh);
+    let mut queue = ringing(size, lang);
+    queue.keys(&["S"]);
+    let mut stop = with_code(size, lang);
+    stop.keys(&["c"]);
+    let mut done = with_code(size, lang);
+    tell(&mut done, ended());
+    vec![previewed(size, lang), with_code(size, lang), ringing(size, lang), queue, stop, done]
+}
+
 #[test]
 fn pictures() {
     everywhere("conveyor_preview", previewed);
@@ -213,6 +228,8 @@ fn the_preview_is_asked_for_the_marked_else_the_offline_ones_shown() {
 fn a_preview_is_started_by_enter_only_after_it_was_seen_and_left_by_escape_without_a_word() {
     let mut screen = people((80, 24), Lang::En);
     screen.keys(&["S"]);
+    // It is not there yet: the key must not ring the selected account's phone instead.
+    assert_eq!(effects(&mut screen, &["enter", "s", "r"]), Vec::<String>::new());
     tell(&mut screen, plan());
     assert!(screen.send(Msg::Key("enter".parse().unwrap())).is_empty(), "nobody saw it");
     screen.send(Msg::Drawn);
@@ -223,7 +240,7 @@ fn a_preview_is_started_by_enter_only_after_it_was_seen_and_left_by_escape_witho
     assert!(screen.send(Msg::Key("enter".parse().unwrap())).is_empty());
     screen.send(Msg::Drawn);
     assert_eq!(effects(&mut screen, &["esc"]), Vec::<String>::new());
-    assert!(!screen.text().contains("Log in"), "{}", screen.text());
+    assert!(!screen.text().contains("To log in"), "{}", screen.text());
     // It was ours to start; one that nobody asked for opens nothing.
     tell(&mut screen, plan());
     assert!(!screen.text().contains("second logins"), "{}", screen.text());
@@ -291,6 +308,23 @@ fn full_screen_and_the_small_screens_pane_stay_over_the_codes() {
         let text = screen.text();
         assert!(text.contains('▄') && text.starts_with("6/8 wxid_new"), "{text}");
     }
+}
+
+#[test]
+fn a_conveyor_that_ends_at_once_is_told_too() {
+    let mut screen = begun((80, 24), Lang::En);
+    tell(&mut screen, ended());
+    assert!(screen.text().contains("Conveyor: done"), "{}", screen.text());
+}
+
+#[test]
+fn a_preview_of_others_than_were_asked_for_opens_nothing() {
+    let mut screen = people((80, 24), Lang::En);
+    screen.keys(&["g", "space", "S"]);
+    tell(&mut screen, plan());
+    assert!(!screen.text().contains("To log in"), "{}", screen.text());
+    tell(&mut screen, view(Phase::Preview, vec![item("wxid_a1", Place::WaitsForCode)]));
+    assert!(screen.text().contains("To log in: 1"), "{}", screen.text());
 }
 
 #[test]
@@ -431,7 +465,9 @@ fn a_dead_token_holds_the_code_back_and_the_next_poll_brings_it_again() {
 #[test]
 fn a_thousand_accounts_on_the_conveyor_scroll() {
     let many: Vec<Item> = (0..1_000).map(|n| item(&format!("wxid_{n:04}"), Place::WaitsToRing)).collect();
+    let all = many.iter().map(|item| account(item.wc_id.as_str(), "", Presence::Offline)).collect();
     let mut screen = people((80, 24), Lang::En);
+    screen.engine(Event::Accounts(all));
     screen.keys(&["S"]);
     tell(&mut screen, view(Phase::Preview, many));
     screen.send(Msg::Drawn);

@@ -56,6 +56,21 @@ fn scanned_by_another(size: (u16, u16), lang: Lang) -> Screen {
     screen
 }
 
+/// Each face of the marks, the filter and the questions once.
+pub(crate) fn every_face() -> Vec<Screen> {
+    let (size, lang) = ((80, 24), Lang::Zh);
+    let mut typing = usual(size, lang);
+    typing.keys(&["*", "/", "a"]);
+    let mut kept = usual(size, lang);
+    kept.keys(&["*", "2", "/", "a", "enter"]);
+    let mut rungs = usual(size, lang);
+    down_the_ladder(&mut rungs);
+    let mut after = usual(size, lang);
+    down_the_ladder(&mut after);
+    after.login("A1", Some("wxid_zhang"), LoginStep::Expired { renewing: false });
+    vec![typing, kept, asked(size, lang, spent()), scanned_by_another(size, lang), rungs, after]
+}
+
 #[test]
 fn pictures() {
     everywhere("marks", |size, lang| {

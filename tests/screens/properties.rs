@@ -372,6 +372,8 @@ fn every_size_can_be_drawn() {
         }
         screens.push(screen);
     }
+    screens.extend(crate::conveyor::every_face());
+    screens.extend(crate::filters::every_face());
     for screen in &mut screens {
         for (columns, rows) in (1..=300)
             .step_by(23)
