@@ -85,6 +85,9 @@ pub enum Ending {
     Not(Reason),
 }
 
+/// How the rungs fared, and the gateway's words for each.
+type Climbed = ([RungState; 3], [Option<Box<str>>; 3]);
+
 /// One login.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -471,7 +474,7 @@ impl Logins {
     /// How an account's last login left the rungs before the QR login, where a login that nobody here wished is that
     /// rung alone: the conveyor asks the phone first and shows the code when its turn comes, which is one ladder to
     /// whoever looks.
-    fn left_ladder(&self, wc_id: Option<&WcId>) -> Option<([RungState; 3], [Option<Box<str>>; 3])> {
+    fn left_ladder(&self, wc_id: Option<&WcId>) -> Option<Climbed> {
         let before = self.of(wc_id?).filter(|login| !login.is_open())?;
         let fell = [Rung::Adopt, Rung::SecondLogin].map(|rung| before.rung(rung));
         let fell = fell.into_iter().any(|state| matches!(state, RungState::Skipped(_) | RungState::Failed(_)));
