@@ -8,6 +8,10 @@
     reason = "a test that cannot be set up has failed"
 )]
 
+#[path = "screens/conveyor.rs"]
+mod conveyor;
+#[path = "screens/filters.rs"]
+mod filters;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/kit.rs"]

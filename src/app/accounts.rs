@@ -4,7 +4,8 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use crate::model::{Account, Presence, WcId};
+use super::filter::Query;
+use crate::model::{Account, Presence, Stamp, WcId};
 
 /// Which accounts are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,11 +34,18 @@ impl Filter {
 pub struct Accounts {
     all: Vec<Account>,
     index: HashMap<WcId, usize>,
+    /// All accounts as places in `all`, in their right order as it was last renewed: a filter needs no sorting.
+    ranked: Vec<usize>,
+    /// Whether `ranked` may be wrong.
+    unranked: bool,
     /// Listed accounts as places in `all`, in their order.
     order: Vec<usize>,
     /// Where in `order` an account stands; parallel to `all`, `usize::MAX` when it is not listed.
     place: Vec<usize>,
     filter: Filter,
+    query: Query,
+    /// What the clock said last: a rest ends by it.
+    clock: Stamp,
     counts: [usize; 3],
     due: bool,
 }
@@ -84,6 +92,7 @@ impl Accounts {
                 *count += 1;
             }
         }
+        self.unranked = true;
         self.sort();
     }
 
@@ -99,12 +108,14 @@ impl Accounts {
         if let Some(at) = self.index.get(&account.wc_id).copied() {
             let Some(there) = self.all.get_mut(at) else { return };
             let old = std::mem::replace(there, account);
+            self.unranked |= compare(&old, there).is_ne();
             self.count(old.presence, -1);
             self.due |= self.is_misplaced(at);
         } else {
             let at = self.all.len();
             self.index.insert(account.wc_id.clone(), at);
-            let listed = self.filter.takes(account.presence);
+            let listed = self.takes(&account);
+            self.unranked = true;
             self.all.push(account);
             self.place.push(if listed { self.order.len() } else { NOWHERE });
             if listed {
@@ -123,10 +134,12 @@ impl Accounts {
         if let Some(moved) = self.all.get(at) {
             self.index.insert(moved.wc_id.clone(), at);
         }
-        self.order.retain(|other| *other != at);
-        for other in &mut self.order {
-            if *other == moved_from {
-                *other = at;
+        for places in [&mut self.order, &mut self.ranked] {
+            places.retain(|other| *other != at);
+            for other in places {
+                if *other == moved_from {
+                    *other = at;
+                }
             }
         }
         self.number();
@@ -143,6 +156,37 @@ impl Accounts {
         self.filter
     }
 
+    /// Lists those that a query takes, in their right order, at once.
+    pub fn set_query(&mut self, query: Query) {
+        self.query = query;
+        self.sort();
+    }
+
+    /// Another spelling of the query: it takes the same.
+    pub(super) fn rename_query(&mut self, query: Query) {
+        self.query = query;
+    }
+
+    /// Who is listed, beside [`Accounts::filter`].
+    pub const fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// Takes both filters away.
+    pub fn show_all(&mut self) {
+        self.filter = Filter::All;
+        self.set_query(Query::default());
+    }
+
+    /// What the clock says: nothing moves for it, but what is listed next knows who rests.
+    pub const fn set_clock(&mut self, now: Stamp) {
+        self.clock = now;
+    }
+
+    fn takes(&self, account: &Account) -> bool {
+        self.filter.takes(account.presence) && self.query.takes(account, self.clock)
+    }
+
     /// Whether the rows stand differently from how they should.
     pub const fn is_due(&self) -> bool {
         self.due
@@ -150,13 +194,21 @@ impl Accounts {
 
     /// Renews the order.
     pub fn sort(&mut self) {
-        let Self { all, order, filter, .. } = self;
+        let Self { all, ranked, order, filter, query, clock, .. } = self;
+        if self.unranked || ranked.len() != all.len() {
+            ranked.clear();
+            ranked.extend(0..all.len());
+            ranked.sort_unstable_by(|a, b| match (all.get(*a), all.get(*b)) {
+                (Some(a), Some(b)) => compare(a, b),
+                _ => Ordering::Equal,
+            });
+        }
         order.clear();
-        order.extend(all.iter().enumerate().filter(|(_, account)| filter.takes(account.presence)).map(|(at, _)| at));
-        order.sort_unstable_by(|a, b| match (all.get(*a), all.get(*b)) {
-            (Some(a), Some(b)) => compare(a, b),
-            _ => Ordering::Equal,
-        });
+        let taken = |at: &&usize| {
+            all.get(**at).is_some_and(|account| filter.takes(account.presence) && query.takes(account, *clock))
+        };
+        order.extend(ranked.iter().filter(taken));
+        self.unranked = false;
         self.number();
         self.due = false;
     }
@@ -218,9 +270,9 @@ impl Accounts {
         let Some(account) = self.all.get(at) else { return false };
         let place = self.place.get(at).copied().unwrap_or(NOWHERE);
         if place == NOWHERE {
-            return self.filter.takes(account.presence);
+            return self.takes(account);
         }
-        !self.filter.takes(account.presence)
+        !self.takes(account)
             || place.checked_sub(1).and_then(|p| self.at(p)).is_some_and(|above| compare(above, account).is_gt())
             || self.at(place + 1).is_some_and(|below| compare(account, below).is_gt())
     }
@@ -284,6 +336,7 @@ mod tests {
                 match what {
                     0 | 1 => list.put(account(id, presence)),
                     2 => list.remove(&account(id, presence).wc_id),
+                    _ if id < 4 => list.set_query(Query::parse(["", "1", "offline", "_00"][usize::from(id)])),
                     _ => list.set_filter([Filter::All, Filter::Offline, Filter::Unknown][slot(presence)]),
                 }
                 prop_assert_eq!(list.all.len(), list.total());
@@ -292,7 +345,8 @@ mod tests {
                 }
                 let before = ids(&list);
                 let due = list.is_due();
-                let mut sorted = Accounts { filter: list.filter(), ..Accounts::default() };
+                let query = list.query().clone();
+                let mut sorted = Accounts { filter: list.filter(), query, ..Accounts::default() };
                 sorted.replace(list.all.clone());
                 // Not due means in order; a row may also be due and come back by itself.
                 if !due {

@@ -7,12 +7,6 @@ use crate::i18n::{t, tf};
 use crate::model::{Now, Presence, Stamp, WcId};
 
 impl State {
-    /// How many rows the list of accounts has: one less while something is said above it.
-    pub(crate) fn list_rows(&self) -> usize {
-        let layout = self.layout();
-        layout.rows_in(layout.accounts).saturating_sub(usize::from(self.outage.is_some()))
-    }
-
     /// One line for all that dropped, and what helps.
     pub(super) fn mass_dropped(&mut self, count: usize, at: Stamp) {
         self.note(at, Happening::MassDrop(u32::try_from(count).unwrap_or(u32::MAX)), "", None);

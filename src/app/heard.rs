@@ -4,7 +4,7 @@ use super::events::{EventLine, Happening};
 use super::logins::{Ending, Stage};
 use super::sign_in::SignIn;
 use super::state::{Pane, Selected, State};
-use super::{Effect, accounts, notify};
+use super::{Effect, conveyor, notify, questions};
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
@@ -14,7 +14,10 @@ use crate::model::{Account, Now, Reason, Stamp};
 pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let mut effects: Vec<Effect> = notify::of(state, &event).into_iter().collect();
     match event {
-        Event::Accounts(accounts) => state.accounts.replace(accounts),
+        Event::Accounts(accounts) => {
+            state.accounts.replace(accounts);
+            state.marks.keep(&state.accounts);
+        }
         Event::Account(account) => {
             let awaited = state.awaited.as_ref() == Some(&account.wc_id);
             if state.edited.take_if(|wc_id| *wc_id == account.wc_id).is_some() {
@@ -26,11 +29,14 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
                 // Somebody wants to see this one: a filter that hides it gives way.
                 let hidden = state.awaited.as_ref().is_some_and(|wc_id| state.accounts.place(wc_id).is_none());
                 if hidden {
-                    state.accounts.set_filter(accounts::Filter::All);
+                    state.accounts.show_all();
                 }
             }
         }
-        Event::AccountRemoved(wc_id) => state.accounts.remove(&wc_id),
+        Event::AccountRemoved(wc_id) => {
+            state.accounts.remove(&wc_id);
+            state.marks.remove(&wc_id);
+        }
         Event::Login(event) => login(state, event, now, &mut effects),
         Event::Busy { wc_id, attempt } => {
             state.logins.unwish(wc_id.as_ref());
@@ -41,6 +47,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Rejected { wc_id, reason, gateway_message } => {
             state.logins.unwish(wc_id.as_ref());
             state.awaited = None;
+            state.conveyor.refused();
             let name = state.name_of("", wc_id.as_ref());
             let text = reason_text(state.lang, &name, reason, gateway_message.as_deref());
             state.complain(text);
@@ -72,6 +79,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
                 state.say(text, now);
             }
         }
+        Event::Conveyor(view) => conveyor::heard(state, view, now, &mut effects),
         Event::Fleet(fleet) => self::fleet(state, fleet, now),
         Event::Token(token) => self::token(state, token, now),
         Event::Fault { message } => {
@@ -85,7 +93,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::OfflineReason { wc_id, words, at } => state.told_why(wc_id, words, at, now),
         Event::History(history) => state.take_history(history),
         Event::Strips(strips) => state.strips.take(strips),
-        Event::Conveyor(_) | Event::Stopped => {}
+        Event::Stopped => {}
     }
     effects
 }
@@ -190,6 +198,7 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     };
     let cancelled = matches!(event.step, LoginStep::Cancelled);
     let wc_id = event.wc_id.clone();
+    let question = questions::of(state, &event);
     let asks = matches!(event.step, LoginStep::VerifyCodeRequired { .. } | LoginStep::DeviceVerification { .. });
     let number = state.logins.event(event, now);
     if let Some((what, reason)) = noted {
@@ -211,15 +220,18 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     if asks && mine {
         // The code is used up, and what is asked for needs the pane.
         state.full_screen = false;
-        if state.popup.is_none() {
+        if state.popup.is_none() && state.typing.is_none() {
             state.focus = Pane::Login;
         }
     }
     if !ends {
         return;
     }
-    if mine && state.layout().single {
+    if mine && state.layout().single && !state.conveyor.follows() {
         state.focus = Pane::Accounts;
+    }
+    if question.is_some_and(|question| questions::ask(state, number, question, now)) {
+        return effects.push(Effect::Bell);
     }
     let Some(login) = state.logins.get(number) else { return };
     let ending = match &login.stage {
@@ -230,7 +242,8 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     let gone = login.wc_id.is_none();
     match ending {
         Ending::LoggedIn(_) => {
-            let text = tf(state.lang, "ui.toast.logged_in", &[("account", &clean(&came))]);
+            let key = if login.was_known { "ui.toast.was_known" } else { "ui.toast.logged_in" };
+            let text = tf(state.lang, key, &[("account", &clean(&came))]);
             state.say(text, now);
         }
         Ending::Adopted(_) => {
@@ -247,7 +260,12 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
                 state.say(text, now);
             } else if gone || !mine || state.layout().single {
                 let text = reason_text(state.lang, &name, reason, words.as_deref());
-                state.complain(text);
+                if wc_id.as_ref().is_some_and(|wc_id| state.conveyor.has(wc_id)) {
+                    // The conveyor goes on: nobody has to press a key for that to be read and gone.
+                    state.say(text, now);
+                } else {
+                    state.complain(text);
+                }
             }
         }
     }
@@ -265,8 +283,8 @@ const fn happening(step: &LoginStep) -> Option<(Happening, Option<Reason>)> {
         | LoginStep::PollBroken { .. }
         | LoginStep::SteppedDown { .. }
         | LoginStep::WaitingForToken
+        | LoginStep::OverBudget { .. }
         | LoginStep::Expired { renewing: true } => return None,
-        LoginStep::OverBudget { .. } => (Happening::Ended, Some(Reason::Resting)),
         LoginStep::Resumed { .. } => (Happening::Resumed, None),
         LoginStep::SecondLoginSent { .. } => (Happening::Dialog, None),
         LoginStep::SecondLoginFailed { reason, .. } => (Happening::SecondLoginFailed, Some(*reason)),

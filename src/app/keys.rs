@@ -12,7 +12,7 @@ use super::logins::Stage;
 use super::popup::{HELP_HEAD, Popup, help_lines};
 use super::sign_in::Outcome;
 use super::state::{Pane, Selected, State};
-use super::{DemoPhone, Effect, drawing};
+use super::{DemoPhone, Effect, conveyor, drawing, filter, marks, questions};
 use crate::action::{Action, Key, KeyCode, Scope};
 use crate::config::qr_layout::QrLayout;
 use crate::engine::api::{Command, Way};
@@ -28,6 +28,7 @@ const TWICE: Duration = Duration::from_secs(2);
 /// Takes a key.
 pub(super) fn key(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     state.last_key = Some(now.mono);
+    state.conveyor.give_up(now.mono);
     if state.toast.as_ref().is_some_and(|toast| toast.until.is_none()) {
         state.toast = None;
         state.dirty = true;
@@ -48,6 +49,7 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     // In a field a letter is text, whatever the config binds it to.
     let letter = matches!(key.code, KeyCode::Char(_)) && !key.ctrl && !key.alt;
     let field = state.sign_in.is_some()
+        || state.typing.is_some()
         || state.verifying()
         || state.popup.as_ref().is_some_and(|shown| matches!(shown.popup, Popup::Add { .. } | Popup::Edit(_)));
     match action.filter(|_| !(letter && field)) {
@@ -65,6 +67,9 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
     if state.sign_in.is_some() {
         return sign_in(state, key, now);
     }
+    if state.typing.is_some() {
+        return filter::key(state, key, action);
+    }
     if state.verifying() && !matches!(key.code, KeyCode::Tab | KeyCode::Esc) {
         return verify(state, key);
     }
@@ -78,6 +83,9 @@ fn top(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
             | Action::NextLayout
             | Action::WritePng
             | Action::Cancel
+            | Action::Skip
+            | Action::DropFromQueue
+            | Action::Conveyor
             | Action::Quit
             | Action::Help
             | Action::DemoScan
@@ -110,10 +118,12 @@ pub(super) fn paste(state: &mut State, text: &str) {
         }
     } else if let Some(form) = &mut state.sign_in {
         state.dirty |= state.sign_in_drawn && form.paste(text);
+    } else if state.typing.is_some() {
+        filter::paste(state, text);
     } else if state.verifying()
         && let Some(number) = state.login().map(|login| login.number)
         && let Some(login) = state.logins.get_mut(number)
-        && let Stage::Verify { field, drawn: true } = &mut login.stage
+        && let Stage::Verify { field, drawn: true, .. } = &mut login.stage
     {
         field.paste(text);
         state.dirty = true;
@@ -177,7 +187,7 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                     state.popup = None;
                     state.focus = Pane::Accounts;
                     if state.accounts.get(&wc_id).is_some() && state.accounts.place(&wc_id).is_none() {
-                        state.accounts.set_filter(Filter::All);
+                        state.accounts.show_all();
                     }
                     state.awaited = Some(wc_id.clone());
                     return vec![Effect::Engine(Command::AddAccount { wc_id })];
@@ -229,6 +239,8 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                 state.popup = None;
             }
         }
+        Popup::Conveyor { .. } | Popup::Stop { .. } => return conveyor::answer(state, key, action, now),
+        Popup::Over(_) | Popup::Wrong { .. } => return questions::answer(state, key, now),
     }
     Vec::new()
 }
@@ -261,7 +273,7 @@ fn sign_in(state: &mut State, key: Key, now: Now) -> Vec<Effect> {
 fn verify(state: &mut State, key: Key) -> Vec<Effect> {
     let Some(number) = state.login().map(|login| login.number) else { return Vec::new() };
     let Some(login) = state.logins.get_mut(number) else { return Vec::new() };
-    let Stage::Verify { field, drawn: true } = &mut login.stage else { return Vec::new() };
+    let Stage::Verify { field, drawn: true, .. } = &mut login.stage else { return Vec::new() };
     state.dirty = true;
     if key.code != KeyCode::Enter {
         field.key(key);
@@ -320,16 +332,21 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             Some((_, Presence::Offline)) => say(state, "ui.toast.is_offline", now),
             None => {}
         },
-        Action::ShowAll => filter(state, Filter::All),
-        Action::ShowOffline => filter(state, Filter::Offline),
-        Action::ShowUnknown => filter(state, Filter::Unknown),
-        Action::Mark
-        | Action::MarkAll
-        | Action::Unmark
-        | Action::Conveyor
-        | Action::Skip
-        | Action::DropFromQueue
-        | Action::Filter => {}
+        Action::ShowAll => show(state, Filter::All),
+        Action::ShowOffline => show(state, Filter::Offline),
+        Action::ShowUnknown => show(state, Filter::Unknown),
+        Action::Mark => {
+            if is_sure(state) {
+                marks::toggle(state);
+                step(state, 1);
+            }
+        }
+        Action::MarkAll => marks::mark_all(state),
+        Action::Unmark => marks::clear(state),
+        Action::Filter => filter::open(state),
+        Action::Conveyor => return conveyor::wish(state, now),
+        Action::Skip => return conveyor::skip(state, now),
+        Action::DropFromQueue => return conveyor::drop(state, now),
         Action::Edit => {
             if let Some(account) = state.account().filter(|_| is_sure(state)) {
                 let form = EditForm::new(account, state.dialect == Dialect::V3);
@@ -361,8 +378,10 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
             return selected_wc_id(state).map(|wc_id| Effect::Demo(DemoPhone::Drop(wc_id))).into_iter().collect();
         }
         Action::DemoAuto => return vec![Effect::Demo(DemoPhone::Auto)],
-        // Taken before anything else, whatever lies on top.
-        Action::Interrupt | Action::Repaint | Action::Suspend => {}
+        // The last three are taken before anything else, whatever lies on top.
+        Action::Interrupt
+        | Action::Repaint
+        | Action::Suspend => {}
     }
     Vec::new()
 }
@@ -382,7 +401,7 @@ fn offline_reason(state: &mut State, now: Now) -> Vec<Effect> {
     Vec::new()
 }
 
-fn say(state: &mut State, key: &str, now: Now) {
+pub(super) fn say(state: &mut State, key: &str, now: Now) {
     let text = t(state.lang, key).into_owned();
     state.say(text, now);
 }
@@ -418,15 +437,26 @@ const fn focus(state: &mut State, forward: bool) {
     };
 }
 
-fn filter(state: &mut State, filter: Filter) {
+/// Moves the selection by a row or a page while something else has the keys.
+pub(super) fn scroll(state: &mut State, action: Option<Action>) {
+    match action {
+        Some(Action::Down) => step(state, 1),
+        Some(Action::Up) => step(state, -1),
+        Some(Action::PageDown) => step(state, page(state)),
+        Some(Action::PageUp) => step(state, -page(state)),
+        _ => {}
+    }
+}
+
+fn show(state: &mut State, filter: Filter) {
     state.accounts.set_filter(filter);
     state.focus = Pane::Accounts;
 }
 
 /// Whether the selection is what the person sees. A row that moved away by itself, or one that is still awaited, must
-/// not hand a key that was meant for it to its neighbour's phone.
-fn is_sure(state: &State) -> bool {
-    state.seen == state.selected && state.awaited.is_none()
+/// not hand a key that was meant for it to its neighbour's phone; nor may a key that was meant for a preview.
+pub(super) fn is_sure(state: &State) -> bool {
+    state.seen == state.selected && state.awaited.is_none() && !state.conveyor.is_asked()
 }
 
 /// A wish for the selected account. With an open login on it, the wish only shows that login.
@@ -463,14 +493,14 @@ fn login_new(state: &mut State, now: Now) -> Vec<Effect> {
 }
 
 /// Where only one pane is shown, a login that was wished for is the one to show.
-fn show_login(state: &mut State) {
+pub(super) fn show_login(state: &mut State) {
     if state.layout().single {
         state.focus = Pane::Login;
     }
 }
 
 fn cancel(state: &mut State, now: Now) -> Vec<Effect> {
-    if !is_sure(state) {
+    if !is_sure(state) || conveyor::asks_which(state) {
         return Vec::new();
     }
     match state.login().map(|login| login.attempt.clone()) {
@@ -530,6 +560,8 @@ fn close(state: &mut State) {
     } else if state.selected_login().is_some_and(|login| !login.is_open()) {
         let wc_id = selected_wc_id(state);
         state.logins.forget(wc_id.as_ref());
+    } else if !state.accounts.query().is_empty() {
+        state.accounts.set_query(filter::Query::default());
     } else if state.accounts.filter() != Filter::All {
         state.accounts.set_filter(Filter::All);
     }

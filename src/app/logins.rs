@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::field::Field;
-use crate::engine::api::{Code, LoginEvent, LoginStep, Way};
+use crate::engine::api::{Code, LoginEvent, LoginStep, StepDown, Way};
 use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
 
 /// This process's own number for a login: there before the engine gave it an [`AttemptId`].
@@ -22,8 +22,12 @@ pub enum RungState {
     Running,
     /// It was not needed or not possible.
     Passed,
+    /// It was left without a phone being asked.
+    Skipped(StepDown),
     /// It did not work.
     Failed(Reason),
+    /// It brought the account on line.
+    Done,
 }
 
 /// What the login waits for.
@@ -47,6 +51,13 @@ pub enum Stage {
         field: Field,
         /// Whether a frame showed the field, so that it takes keys.
         drawn: bool,
+        /// Whether the code typed before was refused.
+        again: bool,
+    },
+    /// It waits for another token; then it goes on where it was.
+    Token {
+        /// Where.
+        before: Box<Self>,
     },
     /// The typed verification code is with the gateway.
     Checking,
@@ -74,6 +85,9 @@ pub enum Ending {
     Not(Reason),
 }
 
+/// How the rungs fared, and the gateway's words for each.
+type Climbed = ([RungState; 3], [Option<Box<str>>; 3]);
+
 /// One login.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -83,10 +97,18 @@ pub struct Login {
     pub attempt: Option<AttemptId>,
     /// Whom; `None` for a new account.
     pub wc_id: Option<WcId>,
+    /// Whether it is anybody's whose phone scans.
+    any_phone: bool,
+    /// Whether it goes on where a login before it left the ladder.
+    goes_on: bool,
     /// How.
     pub way: Way,
+    /// Whether a key of this screen wished it.
+    pub ours: bool,
     /// The rungs adopt, second login, QR login.
     pub rungs: [RungState; 3],
+    /// The gateway's words for how each rung ended, uncleaned.
+    rung_words: [Option<Box<str>>; 3],
     /// What it waits for.
     pub stage: Stage,
     /// The code, while one can be scanned; see [`Login::code`].
@@ -99,6 +121,10 @@ pub struct Login {
     pub deadline: Option<Stamp>,
     /// The gateway's words for the last thing that went wrong, uncleaned.
     pub words: Option<Box<str>>,
+    /// Who came, where another account scanned: its wcId and its nickname, uncleaned.
+    pub came: Option<(WcId, Box<str>)>,
+    /// Whether a code for any phone was scanned by an account that was known already.
+    pub was_known: bool,
     /// The poll's line is broken until then.
     pub broken: Option<Stamp>,
     /// When the last step came (both clocks are the wish's until then).
@@ -157,6 +183,7 @@ impl Login {
     /// The rungs this login may use.
     pub const fn ladder(&self) -> &'static [Rung] {
         match self.way {
+            _ if self.goes_on => &[Rung::Adopt, Rung::SecondLogin, Rung::QrLogin],
             Way::Ladder => &[Rung::Adopt, Rung::SecondLogin, Rung::QrLogin],
             Way::Ring => &[Rung::Adopt, Rung::SecondLogin],
             Way::Second => &[Rung::SecondLogin],
@@ -167,6 +194,41 @@ impl Login {
     /// How one rung fares.
     pub fn rung(&self, rung: Rung) -> &RungState {
         self.rungs.get(rung_index(rung)).unwrap_or(&RungState::Ahead)
+    }
+
+    /// The gateway's words for how a rung ended, uncleaned.
+    pub fn rung_words(&self, rung: Rung) -> Option<&str> {
+        self.rung_words.get(rung_index(rung)).and_then(Option::as_deref).filter(|words| !words.trim().is_empty())
+    }
+
+    /// The last rung that was left without success.
+    pub fn last_left(&self) -> Option<Rung> {
+        let left = |rung: &&Rung| matches!(self.rung(**rung), RungState::Skipped(_) | RungState::Failed(_));
+        self.ladder().iter().rev().find(left).copied()
+    }
+
+    /// A rung is over; those before it that were not tried are passed.
+    fn leave(&mut self, rung: Rung, how: RungState, words: Option<Box<str>>) {
+        self.reach(rung);
+        let here = rung_index(rung);
+        if let Some(state) = self.rungs.get_mut(here) {
+            *state = how;
+        }
+        if let Some(kept) = self.rung_words.get_mut(here) {
+            *kept = words;
+        }
+    }
+
+    /// The login is over: so is the rung it was on.
+    fn close_rung(&mut self, ending: &Ending) {
+        let mut how = match ending {
+            Ending::LoggedIn(_) | Ending::Adopted(_) => RungState::Done,
+            Ending::Not(Reason::Cancelled | Reason::Superseded) => RungState::Passed,
+            Ending::Not(reason) => RungState::Failed(*reason),
+        };
+        for state in self.rungs.iter_mut().filter(|state| **state == RungState::Running) {
+            *state = std::mem::replace(&mut how, RungState::Passed);
+        }
     }
 
     fn reach(&mut self, rung: Rung) {
@@ -203,6 +265,8 @@ impl Login {
             LoginStep::Requesting { rung } => {
                 self.reach(rung);
                 self.cover();
+                // They were about the rung before, which keeps them.
+                self.words = None;
                 self.deadline = None;
                 self.stage = Stage::Requesting;
             }
@@ -212,9 +276,7 @@ impl Login {
                 self.stage = Stage::Dialog;
             }
             LoginStep::SecondLoginFailed { reason, gateway_message } => {
-                if let Some(state) = self.rungs.get_mut(rung_index(Rung::SecondLogin)) {
-                    *state = RungState::Failed(reason);
-                }
+                self.leave(Rung::SecondLogin, RungState::Failed(reason), gateway_message.clone());
                 self.words = gateway_message;
                 self.deadline = None;
                 self.stage = Stage::Requesting;
@@ -222,6 +284,7 @@ impl Login {
             LoginStep::Qr { w_id: _, expires_at, code, payload } => {
                 self.reach(Rung::QrLogin);
                 self.cover();
+                self.words = None;
                 self.payload = Some(payload);
                 self.code = Some(code);
                 self.deadline = Some(expires_at);
@@ -233,10 +296,25 @@ impl Login {
                 self.deadline = Some(expires_at);
                 self.stage = Stage::NoPicture;
             }
-            LoginStep::SteppedDown { rung, .. } => self.reach(rung),
-            LoginStep::WaitingForToken => self.cover(),
+            LoginStep::SteppedDown { rung, why, gateway_message } => {
+                self.leave(rung, RungState::Skipped(why), gateway_message);
+                self.cover();
+                self.deadline = None;
+                self.stage = Stage::Requesting;
+            }
+            LoginStep::WaitingForToken => {
+                if !matches!(self.stage, Stage::Token { .. }) {
+                    let before = Box::new(std::mem::replace(&mut self.stage, Stage::Wished));
+                    self.stage = Stage::Token { before };
+                }
+            }
             LoginStep::OverBudget { .. } => self.end(Ending::Not(Reason::Resting)),
-            LoginStep::Waiting => self.broken = None,
+            LoginStep::Waiting => {
+                self.broken = None;
+                if let Stage::Token { before } = &mut self.stage {
+                    self.stage = std::mem::replace(before, Stage::Wished);
+                }
+            }
             LoginStep::PollBroken { retry_at, detail: _ } => self.broken = Some(retry_at),
             LoginStep::Scanned => {
                 self.cover();
@@ -245,7 +323,11 @@ impl Login {
             LoginStep::VerifyCodeRequired { gateway_message } => {
                 self.cover();
                 self.words = Some(gateway_message);
-                self.stage = Stage::Verify { field: Field::default(), drawn: false };
+                // Asked again while somebody types, the field stays as it is.
+                if !matches!(self.stage, Stage::Verify { .. }) {
+                    let again = matches!(self.stage, Stage::Checking);
+                    self.stage = Stage::Verify { field: Field::default(), drawn: false, again };
+                }
             }
             LoginStep::DeviceVerification { url } => {
                 self.cover();
@@ -256,10 +338,17 @@ impl Login {
                 self.deadline = None;
                 self.stage = Stage::Renewing;
             }
-            LoginStep::LoggedIn { w_id, .. } => self.end(Ending::LoggedIn(w_id)),
-            LoginStep::Adopted { w_id, .. } => self.end(Ending::Adopted(w_id)),
-            LoginStep::WrongAccount { nick_name, .. } => {
-                self.words = Some(nick_name);
+            LoginStep::LoggedIn { w_id, previous_w_id, .. } => {
+                self.was_known = self.any_phone && previous_w_id.is_some();
+                self.end(Ending::LoggedIn(w_id));
+            }
+            LoginStep::Adopted { w_id, .. } => {
+                self.reach(Rung::Adopt);
+                self.end(Ending::Adopted(w_id));
+            }
+            LoginStep::WrongAccount { nick_name, wc_id, .. } => {
+                self.words = Some(nick_name.clone());
+                self.came = Some((wc_id, nick_name));
                 self.end(Ending::Not(Reason::WrongAccount));
             }
             LoginStep::Expired { renewing: false } => self.end(Ending::Not(Reason::NobodyScanned)),
@@ -269,6 +358,10 @@ impl Login {
                 // A gateway that talks nonsense has no words; what it sent instead tells where to look.
                 let tells = reason == Reason::GatewayDown && !detail.trim().is_empty();
                 self.words = gateway_message.or_else(|| tells.then_some(detail));
+                let running = self.rungs.iter().position(|state| *state == RungState::Running);
+                if let Some(kept) = running.and_then(|at| self.rung_words.get_mut(at)) {
+                    kept.clone_from(&self.words);
+                }
                 self.end(Ending::Not(reason));
             }
         }
@@ -277,6 +370,7 @@ impl Login {
     fn end(&mut self, ending: Ending) {
         self.cover();
         self.deadline = None;
+        self.close_rung(&ending);
         self.stage = Stage::Ended(ending);
     }
 }
@@ -295,10 +389,10 @@ impl Logins {
     /// Notes a wish that was put to the engine, so that the screen shows it at once.
     pub fn wish(&mut self, wc_id: Option<WcId>, way: Way, now: Now) -> LoginNumber {
         self.forget(wc_id.as_ref());
-        self.add(None, wc_id, way, now)
+        self.add(wc_id, way, true, now)
     }
 
-    fn add(&mut self, attempt: Option<AttemptId>, wc_id: Option<WcId>, way: Way, now: Now) -> LoginNumber {
+    fn add(&mut self, wc_id: Option<WcId>, way: Way, ours: bool, now: Now) -> LoginNumber {
         if self.list.len() > REMEMBERED
             && let Some(oldest) = self.list.iter().position(|login| !login.is_open())
         {
@@ -308,16 +402,22 @@ impl Logins {
         let number = LoginNumber(self.next);
         self.list.push(Login {
             number,
-            attempt,
+            attempt: None,
+            any_phone: wc_id.is_none(),
+            goes_on: false,
             wc_id,
             way,
+            ours,
             rungs: [RungState::Ahead, RungState::Ahead, RungState::Ahead],
+            rung_words: [None, None, None],
             stage: Stage::Wished,
             code: None,
             payload: None,
             as_text: false,
             deadline: None,
             words: None,
+            came: None,
+            was_known: false,
             broken: None,
             at: now.wall,
             since: now.mono,
@@ -334,7 +434,8 @@ impl Logins {
             Some(index) => index,
             None => {
                 let way = match &step {
-                    LoginStep::Started { way } => *way,
+                    // Beyond the budget is the only step of its attempt: it answers a wish, or nobody.
+                    LoginStep::Started { way } | LoginStep::OverBudget { way, .. } => *way,
                     LoginStep::Resumed { rung: Rung::SecondLogin, .. } => Way::Second,
                     LoginStep::Resumed { .. } => Way::Qr,
                     step if step.ends() => return None,
@@ -345,7 +446,12 @@ impl Logins {
                     .iter()
                     .position(|login| login.attempt.is_none() && login.is_open() && login.wc_id == wc_id);
                 let index = wished.unwrap_or_else(|| {
-                    self.add(None, wc_id.clone(), way, now);
+                    let before = self.left_ladder(wc_id.as_ref());
+                    self.add(wc_id.clone(), way, false, now);
+                    let last = self.list.last_mut().filter(|login| *login.ladder() == [Rung::QrLogin]);
+                    if let (Some((rungs, words)), Some(login)) = (before, last) {
+                        (login.rungs, login.rung_words, login.goes_on) = (rungs, words, true);
+                    }
                     self.list.len().saturating_sub(1)
                 });
                 if let Some(login) = self.list.get_mut(index) {
@@ -364,6 +470,20 @@ impl Logins {
         }
         login.step(step, at);
         Some(login.number)
+    }
+
+    /// How an account's last login left the rungs before the QR login, where a login that nobody here wished is that
+    /// rung alone: the conveyor asks the phone first and shows the code when its turn comes, which is one ladder to
+    /// whoever looks.
+    fn left_ladder(&self, wc_id: Option<&WcId>) -> Option<Climbed> {
+        let before = self.of(wc_id?).filter(|login| !login.is_open())?;
+        let fell = [Rung::Adopt, Rung::SecondLogin].map(|rung| before.rung(rung));
+        let fell = fell.into_iter().any(|state| matches!(state, RungState::Skipped(_) | RungState::Failed(_)));
+        if !fell {
+            return None;
+        }
+        let ([adopt, second, _], [adopt_words, second_words, _]) = (before.rungs.clone(), before.rung_words.clone());
+        Some(([adopt, second, RungState::Ahead], [adopt_words, second_words, None]))
     }
 
     /// The engine did not take a wish up: forgets it. True if there was one.

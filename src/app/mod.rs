@@ -2,20 +2,24 @@
 
 pub mod accounts;
 pub mod capabilities;
+pub mod conveyor;
 pub mod drawing;
 pub mod edit;
 pub mod effect;
 pub mod events;
 pub mod field;
+pub mod filter;
 mod gateway_news;
 mod heard;
 pub mod history;
 mod keys;
 pub mod layout;
 pub mod logins;
+pub mod marks;
 pub mod msg;
 mod notify;
 pub mod popup;
+pub mod questions;
 pub mod sign_in;
 pub mod state;
 pub mod strips;
@@ -23,7 +27,9 @@ pub mod update;
 
 // What the face needs to read the state, so that it has to know nobody behind the mind.
 pub use crate::action::Action;
-pub use crate::engine::api::{Code, Figures, Fleet, History, HistoryLine, Strip, Token};
+pub use crate::engine::api::{
+    Code, ConveyorView, Figures, Fleet, History, HistoryLine, Item, Phase, Place, Strip, Token,
+};
 pub use capabilities::{Capabilities, Multiplexer, Palette};
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;

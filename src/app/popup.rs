@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
+use super::conveyor::Sheet;
 use super::edit::EditForm;
 use super::field::Field;
 use super::history::HistoryView;
 use super::logins::LoginNumber;
+use super::questions::Question;
 use crate::action::{Info, Scope, TABLE};
 use crate::engine::api::Code;
 use crate::model::WcId;
@@ -44,6 +46,29 @@ pub enum Popup {
     },
     /// Whether to leave although codes wait.
     Quit,
+    /// The conveyor's accounts.
+    Conveyor {
+        /// Why they are shown.
+        sheet: Sheet,
+        /// First account shown.
+        top: usize,
+    },
+    /// Which logins to cancel while the conveyor runs.
+    Stop {
+        /// The selected account's, if it has one.
+        login: Option<LoginNumber>,
+    },
+    /// Whether to ask a phone although the account's budget is spent or it rests.
+    Over(Question),
+    /// Whether to take the account off line that another one's code was scanned by.
+    Wrong {
+        /// Who was asked for, uncleaned.
+        expected: Box<str>,
+        /// Who came.
+        wc_id: WcId,
+        /// Its name, uncleaned.
+        name: Box<str>,
+    },
 }
 
 /// A popup and whether it was seen.

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use super::accounts::Accounts;
 use super::capabilities::Capabilities;
+use super::conveyor::Conveyor;
 use super::events::{EventLine, Events, Happening};
+use super::filter::Typing;
 use super::history::Day;
 use super::layout::Layout;
 use super::logins::{Login, LoginNumber, Logins, Stage};
+use super::marks::Marks;
 use super::popup::{Popup, Shown};
 use super::sign_in::SignIn;
 use super::strips::Strips;
@@ -110,6 +113,10 @@ pub struct State {
     /// The codes that are in PNG files.
     pub(crate) pngs: Vec<(LoginNumber, Arc<Code>)>,
     pub(crate) accounts: Accounts,
+    pub(crate) marks: Marks,
+    /// The filter's line, while it is open.
+    pub(crate) typing: Option<Typing>,
+    pub(crate) conveyor: Conveyor,
     pub(crate) logins: Logins,
     pub(crate) events: Events,
     pub(crate) fleet: Option<Fleet>,
@@ -214,7 +221,8 @@ impl State {
         });
         let strips = self.strips.due().map(until);
         let history = self.history_wake(now);
-        [toast, order, second, spin, png, strips, history].into_iter().flatten().min()
+        let conveyor = self.conveyor_wake(now);
+        [toast, order, second, spin, png, strips, history, conveyor].into_iter().flatten().min()
     }
 
     /// Whether a spinner is on the screen.
@@ -266,15 +274,24 @@ impl State {
 
     /// Whether the code has the whole screen: by wish.
     pub(crate) fn shows_full_screen(&self) -> bool {
-        self.full_screen && self.sign_in.is_none() && self.login().is_some()
+        self.full_screen && self.sign_in.is_none() && (self.login().is_some() || self.keeps_full_screen())
     }
 
     /// Whether the field of a verification code takes the keys.
     pub(crate) fn verifying(&self) -> bool {
         self.sign_in.is_none()
             && self.popup.is_none()
+            && self.typing.is_none()
             && self.focus == Pane::Login
             && self.login().is_some_and(|login| matches!(login.stage, Stage::Verify { .. }))
+    }
+
+    /// How many accounts the list shows at a time: the filter's line takes one, and so does what is said above it.
+    pub(crate) fn list_rows(&self) -> usize {
+        let layout = self.layout();
+        layout
+            .rows_in(layout.accounts)
+            .saturating_sub(usize::from(self.typing.is_some()) + usize::from(self.outage.is_some()))
     }
 
     /// How many rows the list has: open logins of new accounts, then accounts.
@@ -334,7 +351,7 @@ impl State {
         self.top = self.top.min(row).max((row + 1).saturating_sub(page)).min(rows.saturating_sub(page));
         let page = layout.rows_in(layout.events).max(1);
         self.events_top = self.events_top.min(self.events.len().saturating_sub(page));
-        if self.full_screen && self.login().is_none() {
+        if self.full_screen && self.login().is_none() && !self.keeps_full_screen() {
             self.full_screen = false;
         }
     }

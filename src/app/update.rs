@@ -7,9 +7,10 @@ use super::heard::heard;
 use super::history::Day;
 use super::keys::{key, paste};
 use super::logins::{LoginNumber, Logins, Stage};
+use super::marks::Marks;
 use super::state::{HAND, State};
 use super::strips::Strips;
-use super::{Effect, Msg};
+use super::{Effect, Msg, conveyor};
 use crate::engine::api::Code;
 use crate::i18n::t;
 use crate::model::Now;
@@ -17,14 +18,18 @@ use crate::model::text::clean;
 
 /// Takes what happened, changes the state, says what is to be done. Never panics, whatever comes in whatever order.
 pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
+    state.accounts.set_clock(now.wall);
     let mut effects = match msg {
         Msg::Key(pressed) => {
-            let seen = state.seen == state.selected;
+            // What a filter selects, nobody knows before it is drawn.
+            let seen = state.seen == state.selected && state.typing.is_none();
+            let before = state.selected.clone();
             let effects = key(state, pressed, now);
             state.settle();
             if seen {
                 state.seen = state.selected.clone();
             }
+            conveyor::moved(state, &before);
             effects
         }
         Msg::Paste(text) => {
@@ -91,6 +96,7 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
         state.accounts.sort();
         state.dirty = true;
     }
+    conveyor::follow(state, now);
     state.settle();
     effects.extend(state.follow_strips(now));
     effects.extend(state.follow_day(now));
@@ -113,6 +119,7 @@ fn drawn(state: &mut State) {
     if let Some(shown) = &mut state.popup {
         shown.drawn = true;
     }
+    conveyor::drawn(state);
     state.sign_in_drawn = state.sign_in.is_some();
     state.seen = state.selected.clone();
     if state.verifying()
@@ -131,7 +138,9 @@ fn tick(state: &mut State, now: Now) {
     }
     // A countdown's second, its end, or a spinner's frame.
     state.dirty |= state.history().is_some_and(|view| view.spins(now));
-    state.dirty |= state.spins() || state.visible_login().is_some_and(|login| login.deadline.is_some());
+    state.dirty |= state.spins()
+        || state.visible_login().is_some_and(|login| login.deadline.is_some())
+        || state.conveyor_counts_down();
 }
 
 fn signed_in(state: &mut State, profile: String, now: Now) {
@@ -140,6 +149,9 @@ fn signed_in(state: &mut State, profile: String, now: Now) {
         if state.profile.is_some() && (gateway != state.gateway || account != state.platform_account) {
             // Another platform account has other accounts; the engine will tell which.
             state.accounts.replace(Vec::new());
+            state.accounts.show_all();
+            state.marks = Marks::default();
+            state.conveyor = conveyor::Conveyor::default();
             state.logins = Logins::default();
             state.events = Events::default();
             state.fleet = None;

@@ -137,12 +137,39 @@ pub fn fit(text: &str, columns: usize) -> String {
     out
 }
 
+/// What may not begin a line: it belongs to what stands before it.
+const CLOSING: &str = ".,;:!?)]}…”’%。，、；：！？）】》」』";
+/// What may not end one.
+const OPENING: &str = "([{“‘（【《「『";
+
+/// Text cut where a line may end: at spaces, beside wide characters, behind a dash or slash; never before a full stop
+/// or behind an opening bracket, so that `14:00.` stays whole.
+fn pieces(text: &str) -> Vec<&str> {
+    let wide = |piece: &str| width(piece) > piece.chars().count();
+    let ends = |before: &str, after: &str| {
+        let blank = before.trim().is_empty() || after.trim().is_empty();
+        let glued = after.starts_with(|c| CLOSING.contains(c)) || before.ends_with(|c| OPENING.contains(c));
+        blank || (!glued && (wide(before) || wide(after) || before.ends_with(['-', '/'])))
+    };
+    let mut out = Vec::new();
+    let (mut start, mut end, mut last) = (0, 0, "");
+    for (at, word) in text.split_word_bound_indices() {
+        if at > start && ends(last, word) {
+            out.extend(text.get(start..at));
+            start = at;
+        }
+        (end, last) = (at + word.len(), word);
+    }
+    out.extend(text.get(start..end).filter(|rest| !rest.is_empty()));
+    out
+}
+
 /// Breaks text into lines of at most `columns`, at spaces where there are any (CJK text breaks anywhere).
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(2);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_word_bounds() {
+    for word in pieces(text) {
         if width(&line) + width(word) <= columns {
             if !(line.is_empty() && word.trim().is_empty()) {
                 line.push_str(word);
@@ -224,6 +251,10 @@ mod tests {
     fn wrapping_keeps_every_word() {
         assert_eq!(wrap("the gateway said no", 11), ["the gateway", "said no"]);
         assert_eq!(wrap("二次登录失败请重新扫码", 8), ["二次登录", "失败请重", "新扫码"]);
+        assert_eq!(wrap("room at 14:00.", 13), ["room at", "14:00."]);
+        assert_eq!(wrap("上限 3 次。14:00 恢复", 14), ["上限 3 次。", "14:00 恢复"]);
+        assert_eq!(wrap("0000016e-63ef-3a9c", 12), ["0000016e-", "63ef-3a9c"]);
+        assert_eq!(wrap("scanned (“李四”)", 13), ["scanned (“李", "四”)"]);
     }
 
     proptest! {

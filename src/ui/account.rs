@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use super::{Look, clock, pen, strip};
-use crate::app::logins::{Ending, Login};
+use super::{Look, clock, pen, rungs, strip};
+use crate::app::logins::{Ending, Login, RungState};
 use crate::app::state::Pane;
 use crate::app::{Action, State, Strip};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, fit, width, wrap};
-use crate::model::{Account, Cost, Dialect, Presence};
+use crate::model::{Account, Cost, Dialect, Presence, Reason, Rung};
 
 /// Something on the pane that is shown whole or not at all; where there is little room the lightest give way.
 struct Part {
@@ -91,7 +91,14 @@ fn parts(state: &State, look: &Look, account: &Account, columns: usize, label: u
     let mut parts = Vec::new();
     let told = state.selected_login().filter(|login| login.ending().is_some());
     if let Some(login) = told {
-        parts.push(Part { weight: 0, gap: false, rows: outcome(look, login, columns) });
+        parts.push(Part { weight: 0, gap: false, rows: outcome(state, look, login, columns) });
+        // What became of each rung, where the words above do not tell it.
+        let ladder = rungs::lines(look, login, columns.saturating_sub(2).max(2));
+        let rows: Vec<Row> =
+            ladder.into_iter().map(|(glyph, style, line, text)| Row::Marked(glyph, style, line, text)).collect();
+        if !rows.is_empty() {
+            parts.push(Part { weight: 4, gap: true, rows });
+        }
     }
     let mut gap = told.is_some();
     for (weight, lines) in facts(state, look, account, room) {
@@ -213,20 +220,34 @@ fn reason_words(look: &Look, code: &str, words: &str) -> String {
 }
 
 /// How the last login of this account ended, while that is news.
-fn outcome(look: &Look, login: &Login, columns: usize) -> Vec<Row> {
+fn outcome(state: &State, look: &Look, login: &Login, columns: usize) -> Vec<Row> {
     let theme = look.theme;
+    let label = |action| state.keymap.label(action).unwrap_or_default();
     let good = |key: &str| vec![Row::Marked("✓", theme.good(), t(look.lang, key).into_owned(), theme.strong())];
+    let behind = columns.saturating_sub(2).max(2);
     match login.ending() {
         None => Vec::new(),
-        Some(Ending::LoggedIn(_)) => good("ui.outcome.logged_in"),
+        Some(Ending::LoggedIn(_)) => {
+            let mut told = good("ui.outcome.logged_in");
+            if login.was_known {
+                let words = tf(look.lang, "ui.outcome.was_known", &[("key", &label(Action::Login))]);
+                told.extend(wrap(&words, columns.max(2)).into_iter().map(|line| Row::Words(line, theme.dim())));
+            }
+            told
+        }
         Some(Ending::Adopted(_)) => good("ui.outcome.adopted"),
         Some(Ending::Not(reason)) => {
             let words = login.words.as_deref().unwrap_or_default();
-            let said = wrap(&reason_words(look, reason.code(), words), columns.saturating_sub(2).max(2));
-            let next = wrap(&t(look.lang, &format!("next.{}", reason.code())), columns.saturating_sub(2).max(2));
+            let said = wrap(&reason_words(look, reason.code(), words), behind);
+            let next = if *reason == Reason::NobodyScanned && login.rung(Rung::QrLogin) != &RungState::Ahead {
+                tf(look.lang, "ui.outcome.again", &[("key", &label(Action::LoginQr))])
+            } else {
+                t(look.lang, &format!("next.{}", reason.code())).into_owned()
+            };
             let said = said.into_iter().map(|line| (line, theme.strong()));
-            let rows = said.chain(next.into_iter().map(|line| (line, theme.dim()))).enumerate();
-            rows.map(|(at, (line, style))| Row::Marked(if at == 0 { "–" } else { " " }, theme.doubt(), line, style))
+            let lines = said.chain(wrap(&next, behind).into_iter().map(|line| (line, theme.dim()))).enumerate();
+            lines
+                .map(|(at, (line, style))| Row::Marked(if at == 0 { "–" } else { " " }, theme.doubt(), line, style))
                 .collect()
         }
     }

@@ -3,8 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, clock, pen, strip};
-use crate::app::accounts::Filter;
+use super::{Look, clock, filter, pen, strip};
 use crate::app::logins::{Login, Stage};
 use crate::app::state::{Pane, Selected};
 use crate::app::strips;
@@ -55,21 +54,20 @@ impl Columns {
 /// Draws the accounts pane.
 pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool) {
     let theme = look.theme;
-    let total = state.accounts.total();
-    let listed = state.accounts.len();
-    let right = match state.accounts.filter() {
-        Filter::All => format!("{total}"),
-        Filter::Offline => format!("{} {listed}/{total}", t(look.lang, "ui.presence.offline")),
-        Filter::Unknown => format!("{} {listed}/{total}", t(look.lang, "ui.presence.unknown")),
-    };
     let title = t(look.lang, "ui.pane.accounts");
     let focused = state.focus == Pane::Accounts;
-    let day = day(state, area.width, width(&title) + width(&right));
-    let label = format!("{} ", t(look.lang, "ui.history.day"));
-    let (label, gap) = if day.is_empty() { ("", "") } else { (&*label, "  ") };
-    let right = [(label, theme.dim()), (&*day, theme.good()), (gap, theme.dim()), (&*right, theme.dim())];
+    let mut right =
+        filter::heading(state, look, usize::from(area.width).saturating_sub(width(&title) + if boxed { 9 } else { 5 }));
+    let used: usize = right.iter().map(|(text, _)| width(text)).sum();
+    let day = day(state, area.width, width(&title) + used);
+    if !day.is_empty() {
+        let label = format!("{} ", t(look.lang, "ui.history.day"));
+        right.splice(0..0, [(label, theme.dim()), (day, theme.good()), ("  ".to_owned(), theme.dim())]);
+    }
+    let right: Vec<_> = right.iter().map(|(text, style)| (text.as_str(), *style)).collect();
     let inner = pen::titled(buffer, area, theme, &title, &right, focused, boxed);
     let inner = outage(state, look, buffer, inner);
+    let inner = filter::line(state, look, buffer, inner);
     if state.rows() == 0 {
         empty(state, look, buffer, inner);
         return;
@@ -156,6 +154,9 @@ fn draw_account(
 ) {
     let theme = look.theme;
     draw_name(look, buffer, area, columns, &clean(account.name()), selected);
+    if state.marks.has(&account.wc_id) {
+        pen::write(buffer, area, 1, 0, "•", theme.accent());
+    }
     let x = pen::columns(2 + columns.name + 1);
     let (glyph, style) = look.presence(account.presence);
     let stale = account.stale || state.outage.is_some();
@@ -197,6 +198,7 @@ fn flag(
         (Some(Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking | Stage::Resumed), _) => {
             ("ui.flag.busy", theme.dim())
         }
+        (Some(Stage::Token { .. }), _) => ("ui.flag.token", theme.doubt()),
         (Some(Stage::Dialog | Stage::Scanned), _) => ("ui.flag.phone", theme.accent()),
         (Some(Stage::Scan | Stage::NoPicture), _) => ("ui.flag.code", theme.accent()),
         (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),
@@ -219,13 +221,23 @@ fn flag(
 
 fn empty(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) {
     let theme = look.theme;
-    let filtered = state.accounts.total() > 0;
-    let key = if filtered { "ui.empty.filtered" } else { "ui.empty.accounts" };
+    let key = if state.accounts.total() == 0 {
+        "ui.empty.accounts"
+    } else if state.accounts.query().is_empty() {
+        "ui.empty.filtered"
+    } else {
+        "ui.empty.no_match"
+    };
     let label = |action| state.keymap.label(action).unwrap_or_default();
     let words = tf(
         look.lang,
         key,
-        &[("new", &label(Action::LoginNew)), ("add", &label(Action::Add)), ("all", &label(Action::ShowAll))],
+        &[
+            ("new", &label(Action::LoginNew)),
+            ("add", &label(Action::Add)),
+            ("all", &label(Action::ShowAll)),
+            ("close", &label(Action::Close)),
+        ],
     );
     let lines = crate::model::text::wrap(&words, usize::from(area.width));
     for (line, y) in lines.iter().zip(1..) {

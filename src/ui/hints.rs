@@ -15,6 +15,10 @@ use crate::model::{Dialect, Presence};
 fn useful(state: &State, look: &Look) -> Vec<Action> {
     let code = state.login().is_some_and(|login| login.code(look.now.wall).is_some());
     let mut actions = Vec::new();
+    let conveyor = state.conveyor.active().is_some();
+    if state.conveyor.pauses() {
+        actions.push(Action::Conveyor);
+    }
     if state.demo {
         if state.login().is_some() {
             actions.extend([Action::DemoScan, Action::DemoConfirm, Action::DemoCancel, Action::DemoAuto]);
@@ -27,6 +31,17 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
     }
     if state.focus == Pane::Events {
         actions.extend([Action::Close, Action::Down, Action::Up]);
+    } else if conveyor && state.conveyor.follows() {
+        if state.conveyor.shown().is_some() {
+            actions.extend([Action::Skip, Action::DropFromQueue]);
+        }
+        if code {
+            actions.push(Action::FullScreen);
+        }
+        actions.extend([Action::Cancel, Action::Conveyor]);
+        if code {
+            actions.push(Action::NextLayout);
+        }
     } else if state.login().is_some() {
         if code {
             actions.push(Action::FullScreen);
@@ -40,6 +55,12 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
     } else {
         if let Selected::Account(_) = state.selected {
             actions.push(Action::Login);
+        }
+        if !state.marks.is_empty() || conveyor {
+            actions.push(Action::Conveyor);
+        }
+        if !state.marks.is_empty() {
+            actions.extend([Action::Mark, Action::Unmark]);
         }
         actions.push(Action::LoginNew);
         if let Some(account) = state.account() {
@@ -62,12 +83,19 @@ fn useful(state: &State, look: &Look) -> Vec<Action> {
     }
     match state.accounts.filter() {
         Filter::All if state.login().is_some() || state.accounts.is_empty() => {}
-        Filter::All => actions.push(Action::ShowOffline),
+        Filter::All => actions.extend([Action::ShowOffline, Action::Filter]),
         Filter::Offline | Filter::Unknown => actions.push(Action::ShowAll),
     }
     if state.demo && state.login().is_none() {
         actions.push(Action::DemoAuto);
     }
+    let mut seen = Vec::new();
+    actions.retain(|action| {
+        !seen.contains(action) && {
+            seen.push(*action);
+            true
+        }
+    });
     actions
 }
 
@@ -80,6 +108,9 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
         actions.iter().filter_map(pair).collect()
     };
     let wide = |(key, word): &(String, String)| width(key) + 1 + width(word) + 2;
+    if state.typing.is_some() {
+        return typing(look, buffer, area);
+    }
     // In a field the letters are text.
     let (now, always): (Vec<Action>, &[Action]) = if state.verifying() {
         (vec![Action::Close, Action::NextPane], &[])
@@ -125,15 +156,29 @@ pub(super) fn draw_keys<'a>(
     }
 }
 
+/// The keys of the filter's line: fixed ones, since letters are text there.
+fn typing(look: &Look, buffer: &mut Buffer, area: Rect) {
+    let theme = look.theme;
+    let mut x = 0;
+    for (key, word) in [("Enter", "ui.filter.keep"), ("Esc", "ui.filter.clear"), ("↑ ↓", "ui.filter.move")] {
+        x = pen::write(buffer, area, x, 0, key, theme.accent());
+        x = pen::write(buffer, area, x + 1, 0, &t(look.lang, word), theme.dim()) + 2;
+    }
+}
+
 /// What stands above the hints: a message, or that the token is no good.
 pub(super) fn message(state: &State, look: &Look) -> Option<(String, bool)> {
     if let Some(toast) = &state.toast {
         return Some((toast.text.clone(), toast.until.is_none()));
     }
-    let key = match state.token? {
-        Token::Ok => return None,
-        Token::Missing => "ui.banner.token_missing",
-        Token::Rejected => "ui.banner.token_rejected",
+    let key = match state.token {
+        Some(Token::Missing) => "ui.banner.token_missing",
+        Some(Token::Rejected) => "ui.banner.token_rejected",
+        Some(Token::Ok) | None if state.conveyor.pauses() && !state.shows_conveyor() => {
+            let key = state.keymap.label(Action::Conveyor).unwrap_or_default();
+            return Some((tf(look.lang, "ui.conveyor.paused", &[("key", &key)]), true));
+        }
+        Some(Token::Ok) | None => return None,
     };
     Some((tf(look.lang, key, &[("key", &state.keymap.label(Action::SignIn).unwrap_or_default())]), true))
 }

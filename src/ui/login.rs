@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::account::paragraph;
-use super::{Look, clock, code, pen, spinner};
+use super::{Look, clock, code, conveyor, pen, rungs, spinner};
 use crate::app::drawing::Drawing;
 use crate::app::logins::{Login, RungState, Stage};
 use crate::app::state::Pane;
@@ -20,15 +20,21 @@ use crate::qr::render::{Layout, Missing};
 const ROWS_ABOVE: u16 = 3;
 
 /// Whose phone it is about: the account, and its holder where one is known.
-fn whose(state: &State, look: &Look, login: &Login) -> String {
-    let Some(wc_id) = &login.wc_id else { return t(look.lang, "ui.login.any_phone").into_owned() };
-    let Some(account) = state.accounts.get(wc_id) else { return clean(wc_id.as_str()).into_owned() };
-    let holder = clean(&account.holder);
-    if holder.trim().is_empty() {
-        clean(account.name()).into_owned()
-    } else {
-        format!("{} · {holder}", clean(account.name()))
+fn whose(state: &State, look: &Look, login: &Login, room: usize) -> String {
+    match &login.wc_id {
+        Some(wc_id) => conveyor::phone(state, wc_id, room),
+        None => t(look.lang, "ui.login.any_phone").into_owned(),
     }
+}
+
+/// How far the conveyor is, if the login is one of its.
+fn progress(state: &State, login: &Login) -> String {
+    login
+        .wc_id
+        .as_ref()
+        .filter(|wc_id| state.conveyor.has(wc_id))
+        .and_then(|_| conveyor::progress(state))
+        .unwrap_or_default()
 }
 
 fn time_left(look: &Look, login: &Login) -> Option<String> {
@@ -40,18 +46,37 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     let theme = look.theme;
     let left = time_left(look, login).unwrap_or_default();
     let focused = state.focus == Pane::Login;
-    let inner =
-        pen::titled(buffer, area, theme, &whose(state, look, login), &[(&left, theme.strong())], focused, boxed);
+    let progress = progress(state, login);
+    let gap = if progress.is_empty() || left.is_empty() { "" } else { "  " };
+    let right = [(progress.as_str(), theme.dim()), (gap, theme.text()), (left.as_str(), theme.strong())];
+    let room = usize::from(area.width.saturating_sub(pen::spans_width(&right) + if boxed { 7 } else { 4 }));
+    let inner = pen::titled(buffer, area, theme, &whose(state, look, login, room), &right, focused, boxed);
     if let Some(shown) = login.code(look.now.wall) {
         let Some(layout) = picture(state, look, buffer, inner, login, shown) else { return };
-        // Title and rule are the first of the rows above; the others give way to a larger code.
-        match code::fit_below(shown, inner, ROWS_ABOVE - 1, layout) {
+        // Title and rule are the first of the rows above; the others give way to a larger code. Where there is room,
+        // each rung has a row and its reason.
+        let rungs = rungs::count(login);
+        let roomy = code::fit_below(shown, inner, rungs + 1, layout).ok().filter(|(_, above)| *above == rungs + 1);
+        let fitted = match roomy {
+            Some(fitted) if rungs > 0 => Ok(fitted),
+            _ => code::fit_below(shown, inner, ROWS_ABOVE - 1, layout),
+        };
+        match fitted {
             Ok((placement, above)) => {
-                if above >= 2 {
-                    ladder(look, buffer, inner, 0, login);
+                if above > 2 {
+                    rungs::rows(look, buffer, inner, 0, login);
+                } else if above == 2 {
+                    rungs::row(look, buffer, inner, 0, login);
                 }
                 if above >= 1 {
-                    pen::write(buffer, inner, 0, above - 1, &one_line(state, look, login), theme.text());
+                    pen::write(
+                        buffer,
+                        inner,
+                        0,
+                        above - 1,
+                        &one_line(state, look, login, inner.width, above > 2),
+                        theme.text(),
+                    );
                 }
                 let rest = Rect::new(inner.x, inner.y + above, inner.width, inner.height - above);
                 code::draw(state, buffer, rest, shown, placement);
@@ -60,47 +85,19 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
         }
         return;
     }
-    ladder(look, buffer, inner, 0, login);
-    let mut y = 2;
-    if let Some(failed) = failed_rung(look, login) {
-        y = paragraph(buffer, inner, y, &failed, theme.doubt()) + 1;
-    }
+    let y = if rungs::count(login) > 0 && inner.height >= 9 {
+        rungs::whole(look, buffer, inner, 0, login) + 1
+    } else {
+        rungs::row(look, buffer, inner, 0, login);
+        let why = rungs::instead(look, login, usize::from(inner.width));
+        let y = why.map_or(1, |why| paragraph(buffer, inner, 1, &why, theme.dim()));
+        y + u16::from(inner.height >= 6)
+    };
     waiting(state, look, buffer, inner, y, login);
 }
 
-/// The rungs in one row: what was tried, what is under way, what is ahead.
-fn ladder(look: &Look, buffer: &mut Buffer, area: Rect, y: u16, login: &Login) {
-    let theme = look.theme;
-    // Short words where the long ones do not fit.
-    let words = |short: &str| -> Vec<_> {
-        let key = |rung: &Rung| format!("ui.rung{short}.{}", rung.name());
-        login.ladder().iter().map(|rung| t(look.lang, &key(rung))).collect()
-    };
-    let long = words("");
-    let needed = long.iter().map(|word| width(word) + 4).sum::<usize>().saturating_sub(2);
-    let words = if needed <= usize::from(area.width) { long } else { words("_short") };
-    let mut x = 0;
-    for (rung, word) in login.ladder().iter().zip(&words) {
-        let (glyph, style, word_style) = match login.rung(*rung) {
-            RungState::Ahead => ("·", theme.dim(), theme.dim()),
-            RungState::Passed => ("–", theme.dim(), theme.dim()),
-            RungState::Running => ("▸", theme.accent(), theme.strong()),
-            RungState::Failed(_) => ("✗", theme.bad(), theme.text()),
-        };
-        x = pen::write(buffer, area, x, y, glyph, style);
-        x = pen::write(buffer, area, x + 1, y, word, word_style) + 2;
-    }
-}
-
-/// That the second login did not work, why, and what to do now. The gateway's words are among the events.
-fn failed_rung(look: &Look, login: &Login) -> Option<String> {
-    let RungState::Failed(reason) = login.rung(Rung::SecondLogin) else { return None };
-    let reason = t(look.lang, &format!("reason.{}", reason.code()));
-    Some(tf(look.lang, "ui.login.scan_instead", &[("reason", &reason)]))
-}
-
 /// The one row between the rungs and the code: a broken line, else why the last rung failed, else what to do.
-fn one_line(state: &State, look: &Look, login: &Login) -> String {
+fn one_line(state: &State, look: &Look, login: &Login, columns: u16, told: bool) -> String {
     if let Some(retry) = login.broken {
         let time = clock::seconds(retry, state.offset_seconds);
         return tf(look.lang, "ui.login.broken", &[("time", &time)]);
@@ -108,7 +105,7 @@ fn one_line(state: &State, look: &Look, login: &Login) -> String {
     if state.invert {
         return t(look.lang, "ui.login.inverted").into_owned();
     }
-    if let Some(failed) = failed_rung(look, login) {
+    if let Some(failed) = rungs::instead(look, login, usize::from(columns)).filter(|_| !told) {
         return failed;
     }
     t(look.lang, "ui.login.scan").into_owned()
@@ -134,6 +131,11 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
                 Rect::new(area.x + (x + 1).min(area.width), area.y, area.width.saturating_sub(x + 1), area.height);
             paragraph(buffer, rest, y, &say(key), theme.text());
         }
+        Stage::Token { .. } => {
+            let y = paragraph(buffer, area, y, &say("ui.login.token"), theme.doubt());
+            let key = state.keymap.label(Action::SignIn).unwrap_or_default();
+            paragraph(buffer, area, y, &tf(look.lang, "ui.login.token_more", &[("key", &key)]), theme.dim());
+        }
         Stage::Resumed => {
             let y = paragraph(buffer, area, y, &say("ui.login.resumed"), theme.strong());
             paragraph(buffer, area, y, &say("ui.login.resumed_more"), theme.dim());
@@ -153,7 +155,8 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
             let y = paragraph(buffer, area, y, &say("ui.login.scanned"), theme.strong());
             paragraph(buffer, area, y, &say("ui.login.scanned_more"), theme.dim());
         }
-        Stage::Verify { field, .. } => {
+        Stage::Verify { field, again, .. } => {
+            let y = if *again { paragraph(buffer, area, y, &say("ui.login.verify_again"), theme.doubt()) } else { y };
             let y = paragraph(buffer, area, y, &say("ui.login.verify"), theme.strong());
             let y = paragraph(buffer, area, y, &words, theme.dim()) + 1;
             let x = pen::write(buffer, area, 0, y, &say("ui.login.verify_field"), theme.dim()) + 1;
@@ -285,7 +288,9 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
     let right = pen::columns(width(&left));
     let x = area.width.saturating_sub(right);
     pen::write(buffer, area, x, 0, &left, theme.strong());
-    if let Some((message, error)) = super::hints::message(state, look) {
+    // On the conveyor nobody looks for what is said in passing: whose phone is wanted comes first.
+    let in_passing = |error: bool| !error && state.conveyor.follows();
+    if let Some((message, error)) = super::hints::message(state, look).filter(|(_, error)| !in_passing(*error)) {
         // The one line that is no code's: what has to be said goes before whose code it is.
         let message = crate::model::text::cut(&message, usize::from(x.saturating_sub(1))).into_owned();
         pen::write(buffer, area, 0, 0, &message, if error { theme.doubt() } else { theme.strong() });
@@ -293,9 +298,11 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
     }
     let key = if state.full_screen { Action::FullScreen } else { Action::Close };
     let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), t(look.lang, &Action::Close.hint_key()));
-    let whose = whose(state, look, login);
-    let whose = crate::model::text::cut(&whose, usize::from(x.saturating_sub(1)));
-    let end = pen::write(buffer, area, 0, 0, &whose, theme.strong());
+    let progress = progress(state, login);
+    let start = pen::write(buffer, area, 0, 0, &progress, theme.text());
+    let start = if start > 0 { start + 1 } else { 0 };
+    let whose = whose(state, look, login, usize::from(x.saturating_sub(start + 1)));
+    let end = pen::write(buffer, area, start, 0, &whose, theme.strong());
     if usize::from(end) + 2 + width(&back) + 2 <= usize::from(x) {
         pen::write(buffer, area, end + 2, 0, &back, theme.dim());
     }

@@ -4,14 +4,18 @@ mod account;
 mod accounts;
 mod clock;
 mod code;
+mod conveyor;
 mod edit;
 mod events;
+mod filter;
 mod glyphs;
 mod hints;
 mod history;
 mod login;
 mod pen;
 mod popups;
+mod questions;
+mod rungs;
 mod sign_in;
 mod status;
 mod strip;
@@ -93,8 +97,12 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
         || (layout.single
             && layout.login != Rect::default()
             && login.is_some_and(|login| login.code(look.now.wall).is_some()));
-    if whole && let Some(login) = login {
+    if whole && let Some(login) = login.filter(|_| !state.shows_conveyor()) {
         login::full_screen(state, look, buffer, screen, login);
+        return;
+    }
+    if whole && state.shows_conveyor() {
+        conveyor::pane(state, look, buffer, screen, false);
         return;
     }
     status::draw(state, look, buffer, layout.status);
@@ -105,8 +113,9 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
         events::draw(state, look, buffer, layout.events, layout.boxed);
     }
     if layout.login.height > 0 {
-        match login {
+        match login.filter(|_| !state.shows_conveyor()) {
             Some(login) => login::draw(state, look, buffer, layout.login, layout.boxed, login),
+            None if state.shows_conveyor() => conveyor::pane(state, look, buffer, layout.login, layout.boxed),
             None => account::draw(state, look, buffer, layout.login, layout.boxed),
         }
     }
@@ -116,7 +125,8 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
         let (x, right, bottom) = if layout.boxed {
             (layout.events.x + 2, layout.events.right().saturating_sub(2), layout.events.bottom().saturating_sub(1))
         } else if layout.single {
-            (0, screen.width, layout.hints.y)
+            // The filter's line stays in sight.
+            (0, screen.width, layout.hints.y.saturating_sub(u16::from(state.typing.is_some())))
         } else {
             (0, layout.events.right(), layout.hints.y)
         };

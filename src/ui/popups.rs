@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, edit, history, pen};
+use super::{Look, conveyor, edit, history, pen, questions};
 use crate::app::popup::{HELP_HEAD, Popup, help_lines};
 use crate::app::{Multiplexer, Palette, State};
 use crate::config::qr_layout::QrLayout;
@@ -40,10 +40,15 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect
             let words = tf(look.lang, "ui.quit.words", &[("count", &count)]);
             question(look, buffer, screen, &t(look.lang, "ui.quit.title"), &words);
         }
+        Popup::Conveyor { sheet, top } => conveyor::sheet(state, look, buffer, screen, *sheet, *top),
+        Popup::Stop { login } => questions::stop(state, look, buffer, screen, *login),
+        Popup::Over(question) => questions::over(state, look, buffer, screen, question),
+        Popup::Wrong { expected, wc_id, name } => questions::wrong(look, buffer, screen, expected, wc_id, name),
     }
 }
 
-fn question(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, words: &str) {
+/// Draws a question that takes yes or no.
+pub(super) fn question(look: &Look, buffer: &mut Buffer, screen: Rect, title: &str, words: &str) {
     let columns = usize::from(screen.width.saturating_sub(6)).min(44);
     let lines = wrap(words, columns);
     let rows = pen::columns(lines.len());

@@ -4,18 +4,27 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use ratatui::style::Color;
-use saoma::action::{Key, TABLE};
+use saoma::action::{Key, KeyCode, TABLE};
 use saoma::app::{Effect, Msg, Start};
-use saoma::engine::api::{Command, Event, Figures, Fleet, History, HistoryLine, LoginStep, Strip, Token, Way};
+use saoma::engine::api::{
+    Command, ConveyorWish, Event, Figures, Fleet, History, HistoryLine, Item, LoginStep, Phase, Place, StepDown, Strip,
+    Token, Way,
+};
 use saoma::i18n::Lang;
-use saoma::model::{Device, Dialect, OwnProxy, Presence, Reason, Rung, Stamp, WId, WcId};
+use saoma::model::{Cost, Device, Dialect, Over, OwnProxy, Presence, Reason, Rung, Stamp, WId, WcId};
 
 use crate::kit::{Screen, account, code, start};
 
 #[derive(Clone, Debug)]
 enum Do {
     Send(Msg),
-    Login { attempt: u8, wc_id: Option<u8>, step: Step },
+    Login {
+        attempt: u8,
+        wc_id: Option<u8>,
+        step: Step,
+    },
+    /// Phase, where each account is, who is on.
+    Conveyor(u8, Vec<(u8, u8)>),
     Wait(i64),
     Look,
 }
@@ -42,6 +51,9 @@ enum Step {
     Cancelled,
     Superseded,
     Failed(usize),
+    Skipped(bool),
+    Token,
+    Over(bool),
 }
 
 impl Step {
@@ -76,6 +88,20 @@ impl Step {
                 nick_name: "other".into(),
             },
             Self::Expired(renewing) => LoginStep::Expired { renewing },
+            Self::Skipped(adopt) => LoginStep::SteppedDown {
+                rung: if adopt { Rung::Adopt } else { Rung::SecondLogin },
+                why: StepDown::NoAnswer,
+                gateway_message: Some("\u{1b}[2J".into()),
+            },
+            Self::Token => LoginStep::WaitingForToken,
+            Self::Over(rests) => LoginStep::OverBudget {
+                over: if rests {
+                    Over::Resting { until: expires_at }
+                } else {
+                    Over::Spent { cost: Cost::Code, next: 13, limit: 12, free_at: expires_at }
+                },
+                way: Way::Ladder,
+            },
             Self::Cancelled => LoginStep::Cancelled,
             Self::Superseded => LoginStep::Superseded,
             Self::Failed(reason) => LoginStep::Failed {
@@ -108,6 +134,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Cancelled),
         1 => Just(Step::Superseded),
         1 => (0usize..40).prop_map(Step::Failed),
+        1 => any::<bool>().prop_map(Step::Skipped),
+        1 => Just(Step::Token),
+        2 => any::<bool>().prop_map(Step::Over),
     ]
 }
 
@@ -212,12 +241,64 @@ fn act() -> impl Strategy<Value = Do> {
         4 => event().prop_map(|event| Do::Send(Msg::Engine(event))),
         8 => (0u8..6, proptest::option::of(0u8..30), step())
             .prop_map(|(attempt, wc_id, step)| Do::Login { attempt, wc_id, step }),
+        3 => (0u8..5, proptest::collection::vec((0u8..30, 0u8..7), 0..12))
+            .prop_map(|(phase, items)| Do::Conveyor(phase, items)),
         1 => "\\PC{0,40}".prop_map(|message| Do::Send(Msg::SignInFailed { message })),
         1 => "\\PC{0,40}".prop_map(|message| Do::Send(Msg::Notice { message })),
         1 => Just(Do::Send(Msg::SignedIn { profile: "default".into() })),
         3 => (0i64..40_000).prop_map(Do::Wait),
         4 => Just(Do::Look),
     ]
+}
+
+/// What the engine could say of the conveyor, and what it could not.
+fn conveyor(phase: u8, items: Vec<(u8, u8)>, now: Stamp) -> Event {
+    let phase = match phase {
+        0 => Phase::Preview,
+        1 | 2 => Phase::Running,
+        3 => Phase::Paused,
+        _ => Phase::Done,
+    };
+    let place = |place: u8| match place {
+        0 => Place::WaitsToRing,
+        1 => Place::Ringing,
+        2 => Place::WaitsForCode,
+        3 => Place::Shown,
+        4 => Place::Done,
+        5 => Place::Left(Reason::Refused),
+        _ => Place::Resting { until: now.plus_ms(60_000) },
+    };
+    let items: Vec<Item> = items
+        .into_iter()
+        .map(|(id, at)| Item { wc_id: format!("wxid_{id}").into(), place: place(at), unscanned: at })
+        .collect();
+    Event::Conveyor((!items.is_empty()).then(|| Box::new(crate::conveyor::view(phase, items))))
+}
+
+/// What reaches a phone, or a login under way.
+fn reaches_a_phone(effect: &Effect) -> bool {
+    match effect {
+        Effect::Engine(command) => match command {
+            Command::Login { .. } | Command::Cancel { .. } | Command::VerifyCode { .. } | Command::Offline { .. } => {
+                true
+            }
+            Command::Conveyor(wish) => !matches!(wish, ConveyorWish::Preview { .. }),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// What only a popup's answer can send.
+fn answers_a_popup(effect: &Effect) -> bool {
+    matches!(
+        effect,
+        Effect::Engine(
+            Command::Login { force: true, .. }
+                | Command::Offline { .. }
+                | Command::Conveyor(ConveyorWish::Start | ConveyorWish::Stop)
+        )
+    )
 }
 
 /// Whether any cell has the code's own colours.
@@ -241,7 +322,12 @@ proptest! {
         let mut strips_asked = None;
         // The wishes the engine was asked for, and the codes that are alive.
         let mut alive: Vec<(u8, Stamp)> = Vec::new();
+        let conveyed = acts.iter().any(|act| matches!(act, Do::Conveyor(..)));
         for act in acts {
+            let key = match &act {
+                Do::Send(Msg::Key(key)) => Some(*key),
+                _ => None,
+            };
             let effects = match act {
                 Do::Send(Msg::Resize { columns, rows }) => {
                     screen.resize(columns, rows);
@@ -251,12 +337,16 @@ proptest! {
                 Do::Login { attempt, wc_id, step } => {
                     match step {
                         Step::Code(_, ms) => alive.push((attempt, screen.now.wall.plus_ms(ms))),
-                        Step::Waiting | Step::Broken => {}
+                        Step::Waiting | Step::Broken | Step::Token => {}
                         _ => alive.retain(|(other, _)| *other != attempt),
                     }
                     let made = step.make(screen.now.wall);
                     let wc_id = wc_id.map(|id| format!("wxid_{id}"));
                     screen.login(&format!("A{attempt}"), wc_id.as_deref(), made)
+                }
+                Do::Conveyor(phase, items) => {
+                    let event = conveyor(phase, items, screen.now.wall);
+                    screen.engine(event)
                 }
                 Do::Wait(ms) => {
                     screen.wait(ms);
@@ -270,11 +360,9 @@ proptest! {
                     Vec::new()
                 }
             };
-            let phones = effects
-                .iter()
-                .filter(|effect| matches!(effect, Effect::Engine(Command::Login { .. } | Command::Offline { .. })))
-                .count();
-            prop_assert!(phones <= 1);
+            let phones = effects.iter().filter(|effect| reaches_a_phone(effect)).count();
+            prop_assert!(phones <= usize::from(key.is_some()), "one key, one wish; no key, none: {effects:?}");
+            prop_assert!(phones == 0 || key != Some(Key::code(KeyCode::Esc)), "Esc reached a phone: {effects:?}");
             let asked = effects.iter().filter(|effect| matches!(effect, Effect::Engine(Command::Strips { .. }))).count();
             prop_assert!(asked <= 1);
             if asked == 1 {
@@ -287,7 +375,34 @@ proptest! {
         // Selection and screen agree: one marker at most, and one where there are rows.
         let text = screen.text();
         let markers = text.lines().filter(|line| line.trim_start_matches('│').trim_start().starts_with('▸')).count();
-        prop_assert!(markers <= 2, "{}", text);
+        // The conveyor's own rows have them too.
+        prop_assert!(conveyed || markers <= 2, "{}", text);
+    }
+
+    #[test]
+    fn what_no_frame_showed_takes_no_key(acts in proptest::collection::vec(act(), 1..80)) {
+        let mut screen = Screen::new(start((80, 24), Lang::En));
+        screen.send(Msg::Drawn);
+        for act in acts {
+            let effects = match act {
+                // From here on nobody sees anything.
+                Do::Send(Msg::Drawn) | Do::Look => Vec::new(),
+                Do::Send(msg) => screen.send(msg),
+                Do::Login { attempt, wc_id, step } => {
+                    let made = step.make(screen.now.wall);
+                    screen.login(&format!("A{attempt}"), wc_id.map(|id| format!("wxid_{id}")).as_deref(), made)
+                }
+                Do::Conveyor(phase, items) => {
+                    let event = conveyor(phase, items, screen.now.wall);
+                    screen.engine(event)
+                }
+                Do::Wait(ms) => {
+                    screen.wait(ms);
+                    Vec::new()
+                }
+            };
+            prop_assert!(!effects.iter().any(answers_a_popup), "{effects:?}");
+        }
     }
 
     #[test]
@@ -347,6 +462,8 @@ fn every_size_can_be_drawn() {
         }
         screens.push(screen);
     }
+    screens.extend(crate::conveyor::every_face());
+    screens.extend(crate::filters::every_face());
     for screen in &mut screens {
         for (columns, rows) in (1..=300)
             .step_by(23)
