@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(map.action(Key::char('s')), Some(Action::SecondLogin));
         assert_eq!(map.action(Key::code(KeyCode::F(5))), Some(Action::Refresh));
         assert_eq!(map.labels(Action::Refresh), "R F5");
-        assert_eq!(map.action(Key::char('X')), None);
+        assert_eq!(map.action(Key::char('Q')), None);
     }
 
     #[test]
