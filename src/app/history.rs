@@ -202,3 +202,23 @@ pub(super) fn key(state: &mut State, key: Key, action: Option<Action>, now: Now)
     view.top = view.top.min(most);
     Vec::new()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn head_and_lines_fill_the_screen_and_never_more() {
+        for columns in [20, 40, 60, 80, 120] {
+            for rows in 0..60 {
+                for fleet in [false, true] {
+                    let division = Division::of((columns, rows), fleet);
+                    let frame = u16::from(rows >= 3) + if division.boxed { 2 } else { 1 };
+                    let used = division.head + division.lines + frame;
+                    assert!(used <= rows.max(frame), "{columns}x{rows} {division:?}");
+                    assert!(rows < 12 || division.lines >= 3, "{columns}x{rows} {division:?}");
+                }
+            }
+        }
+    }
+}

@@ -156,6 +156,7 @@ fn signed_in(state: &mut State, profile: String, now: Now) {
             state.events = Events::default();
             state.fleet = None;
             state.stale_since = None;
+            state.outage = None;
             state.offline_words.clear();
         }
         (state.gateway, state.dialect, state.platform_account) = (gateway, dialect, account);
@@ -163,7 +164,6 @@ fn signed_in(state: &mut State, profile: String, now: Now) {
     // Another engine: it knows nothing of what was asked.
     state.strips = Strips::default();
     state.day = Day::default();
-    state.outage = None;
     state.profile = Some(profile);
     state.token = None;
     state.sign_in_offered = false;

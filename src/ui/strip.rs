@@ -126,6 +126,27 @@ fn level(eighths: u32, ground: bool) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::theme::Theme;
+    use crate::i18n::Lang;
+    use crate::model::Now;
+
+    #[test]
+    fn two_hours_in_a_cell_show_the_worse_one() {
+        let mut strip = Strip([Presence::Online; 24]);
+        strip.0[3] = Presence::Offline;
+        strip.0[6] = Presence::Unknown;
+        let look = Look { theme: Theme::new(false), lang: Lang::En, now: Now::default() };
+        for (cells, shown) in [
+            (24, "━━━×━━·━━━━━━━━━━━━━━━━━"),
+            (12, "━×━·━━━━━━━━"),
+            (48, "━━━━━━××━━━━··━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━"),
+        ] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, cells, 1));
+            let area = buffer.area;
+            assert_eq!(draw(&look, &mut buffer, area, 0, 0, &strip, cells), cells);
+            assert_eq!(buffer.content.iter().map(ratatui::buffer::Cell::symbol).collect::<String>(), shown);
+        }
+    }
 
     #[test]
     fn a_dip_stays_however_few_the_cells() {
