@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use super::api::{Figures, History, HistoryLine, Strip};
 use super::past::Past;
 use crate::model::{Presence, Stamp, WcId};
-use crate::store::{LogEntry, PresenceChange, WATCHED_GAP_MS};
+use crate::store::{LogEntry, PresenceChange};
 
 const HOUR_MS: i64 = 3_600_000;
 /// The spans that figures are told for: 24 hours, 7 and 30 days.
@@ -22,7 +22,7 @@ pub const POINTS: usize = 48;
 /// Between two of them.
 const STEP_MS: i64 = HOUR_MS / 2;
 
-/// When the fleet was looked at, up to a moment, in a form that answers quickly for how much of a stretch.
+/// When the fleet was looked at, in a form that answers quickly for how much of a stretch.
 #[derive(Clone, Debug)]
 pub struct Watched {
     /// Begin, end, and how much there was before it; in order, apart from each other.
@@ -30,13 +30,12 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// From the store's spans. A last list not longer than [`WATCHED_GAP_MS`] ago vouches until now.
-    pub fn new(spans: &[(Stamp, Stamp)], now: Stamp) -> Self {
+    /// From the store's spans, in whatever order.
+    pub fn new(spans: &[(Stamp, Stamp)]) -> Self {
         let mut sorted: Vec<(i64, i64)> = spans.iter().map(|(since, until)| (since.0, until.0)).collect();
         sorted.sort_unstable();
         let mut apart: Vec<(i64, i64)> = Vec::new();
         for (since, until) in sorted {
-            let until = if now.0.saturating_sub(until) <= WATCHED_GAP_MS { now.0 } else { until };
             match apart.last_mut() {
                 Some(last) if since <= last.1 => last.1 = last.1.max(until),
                 _ => apart.push((since, until)),
@@ -179,7 +178,7 @@ pub fn lines(entries: Vec<LogEntry>, name: impl Fn(&WcId) -> Option<Box<str>>) -
 
 /// The whole history of one account, or of the fleet.
 pub fn history(wc_id: Option<WcId>, past: Past, name: impl Fn(&WcId) -> Option<Box<str>>, now: Stamp) -> History {
-    let watched = Watched::new(&past.watched, now);
+    let watched = Watched::new(&past.watched);
     let figures = figures(&past.changes, &watched, &past.drops, now);
     let (strip, online) = match &wc_id {
         Some(_) => (strip(&past.changes.iter().collect::<Vec<_>>(), &watched, now), Vec::new()),

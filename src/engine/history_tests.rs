@@ -7,7 +7,7 @@ use super::history::{POINTS, SPANS_MS, Watched, figures, history, online, strip,
 use super::past::Past;
 use crate::model::Presence::{self, Offline, Online, Unknown};
 use crate::model::{Stamp, WcId};
-use crate::store::{LogEntry, PresenceChange, WATCHED_GAP_MS};
+use crate::store::{LogEntry, PresenceChange};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -30,7 +30,7 @@ fn of_a(changes: &[(i64, Presence)]) -> Vec<PresenceChange> {
 
 fn looked(spans: &[(i64, i64)]) -> Watched {
     let spans: Vec<(Stamp, Stamp)> = spans.iter().map(|(since, until)| (ago(*since), ago(*until))).collect();
-    Watched::new(&spans, NOW)
+    Watched::new(&spans)
 }
 
 /// Online and known hours of the last day, and drops.
@@ -87,12 +87,6 @@ fn only_watched_time_is_known() {
         ("nobody ever looked", looked(&[]), (0, 0)),
         ("one list at one moment", looked(&[(5 * HOUR, 5 * HOUR)]), (0, 0)),
         ("an outage of four hours", looked(&[(DAY, 8 * HOUR), (4 * HOUR, 0)]), (14 * HOUR + 2 * HOUR, 20 * HOUR)),
-        ("the last list is a moment old", looked(&[(3 * HOUR, WATCHED_GAP_MS)]), (2 * HOUR, 3 * HOUR)),
-        (
-            "the last list is too old",
-            looked(&[(3 * HOUR, WATCHED_GAP_MS + 1)]),
-            (2 * HOUR - WATCHED_GAP_MS - 1, 3 * HOUR - WATCHED_GAP_MS - 1),
-        ),
         ("spans that touch and overlap", looked(&[(3 * HOUR, HOUR), (2 * HOUR, 0), (HOUR, 0)]), (2 * HOUR, 3 * HOUR)),
     ] {
         let (online, known, _) = day(&changes, &watched, &[]);
@@ -247,8 +241,7 @@ proptest! {
         if edges.len() % 2 == 1 {
             edges.pop_last();
         }
-        // The last span ends long enough before now not to vouch until now: a spreadsheet knows nothing of that rule.
-        let edges: Vec<usize> = edges.into_iter().map(|edge| edge.min(MINUTES - 20)).collect();
+        let edges: Vec<usize> = edges.into_iter().collect();
         let spans: Vec<(usize, usize)> = edges.chunks(2).map(|pair| (pair[0], pair[1])).collect();
         let mut rows: Vec<PresenceChange> = before.map(|presence| change("a", begin.plus_ms(-DAY), presence)).into_iter().collect();
         rows.extend(changes.iter().map(|(minute, presence)| change("a", at(*minute), *presence)));
@@ -259,7 +252,7 @@ proptest! {
         let sheet_drops: Vec<usize> = drops.iter().copied().collect();
         let sheet = Sheet::new(&changes, &spans, &sheet_drops);
         let watched: Vec<(Stamp, Stamp)> = spans.iter().map(|(since, until)| (at(*since), at(*until))).collect();
-        let watched = Watched::new(&watched, NOW);
+        let watched = Watched::new(&watched);
         // A drop within its minute, not on its edge.
         let drops: Vec<Stamp> = drops.iter().map(|minute| at(*minute).plus_ms(1)).collect();
         let figures = figures(&rows, &watched, &drops, NOW);

@@ -26,7 +26,7 @@ impl Past {
             entries: store.history(wc_id, since, limit).await?,
             changes: store.presences(wc_id, from).await?,
             drops: store.drops(wc_id, from).await?,
-            watched: store.watched(from).await?,
+            watched: store.watched(from, now).await?,
         })
     }
 }

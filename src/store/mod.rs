@@ -264,9 +264,10 @@ impl Store {
     }
 
     /// From when to when the fleet was looked at, by whatever process: spans of lists that followed each other within
-    /// [`WATCHED_GAP_MS`], oldest first, those that ended at `since` or later. Kept for 31 days.
-    pub async fn watched(&self, since: Stamp) -> Result<Vec<(Stamp, Stamp)>> {
-        self.inner.watched(since).await
+    /// [`WATCHED_GAP_MS`] without an outage between them, oldest first, those that ended at `since` or later. For as long
+    /// the last list vouches until `now`, too. Kept for 31 days.
+    pub async fn watched(&self, since: Stamp, now: Stamp) -> Result<Vec<(Stamp, Stamp)>> {
+        self.inner.watched(since, now).await
     }
 
     /// The list carried exactly these wIds: those that are an account's current one, but not confirmed yet (imported,

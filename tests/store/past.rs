@@ -180,7 +180,7 @@ async fn every_turn_of_a_belief_is_kept_and_nothing_else() {
 #[tokio::test]
 async fn what_is_older_than_a_month_goes_but_for_the_last_of_it() {
     use Presence::{Offline, Online};
-    let (_folder, store) = store().await;
+    let (folder, store) = store().await;
     store.put_account(&id("wxid_a"), &Edit::default(), Stamp(1)).await.unwrap();
     for (day, presence) in [(1, Online), (2, Offline), (3, Online), (20, Offline), (35, Online)] {
         store
@@ -189,20 +189,61 @@ async fn what_is_older_than_a_month_goes_but_for_the_last_of_it() {
             .unwrap();
     }
     assert_eq!(believed(&store, "wxid_a").await, [(3 * DAY, Online), (20 * DAY, Offline), (35 * DAY, Online)]);
-    let watched = store.watched(Stamp(0)).await.unwrap();
-    assert_eq!(watched, [(Stamp(20 * DAY), Stamp(20 * DAY)), (Stamp(35 * DAY), Stamp(35 * DAY))]);
+    let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM watched")
+        .fetch_one(&mut raw(&folder.path().join("saoma.db")).await)
+        .await
+        .unwrap();
+    assert_eq!(rows, 2, "those of the last 31 days");
 }
 
 #[tokio::test]
 async fn lists_that_follow_each_other_are_one_look() {
     let (_folder, store) = store().await;
-    for at in [0, 30_000, 60_000, 60_000 + WATCHED_GAP_MS, 60_001 + 2 * WATCHED_GAP_MS, 50_000] {
-        store.note_list(Stamp(DAY + at), &[], &[], &[]).await.unwrap();
+    let list = async |at: i64| drop(store.note_list(Stamp(DAY + at), &[], &[], &[]).await.unwrap());
+    let watched = async |since: i64, now: i64| {
+        let spans = store.watched(Stamp(DAY + since), Stamp(DAY + now)).await.unwrap();
+        spans.into_iter().map(|(since, until)| (since.0 - DAY, until.0 - DAY)).collect::<Vec<_>>()
+    };
+    let end = 60_000 + WATCHED_GAP_MS;
+    for at in [0, 30_000, 60_000, end, 50_000] {
+        list(at).await;
     }
-    let late = DAY + 60_001 + 2 * WATCHED_GAP_MS;
-    let spans = [(Stamp(DAY), Stamp(DAY + 60_000 + WATCHED_GAP_MS)), (Stamp(late), Stamp(late))];
-    assert_eq!(store.watched(Stamp(0)).await.unwrap(), spans);
-    assert_eq!(store.watched(Stamp(late)).await.unwrap(), spans[1..]);
+    // The last list vouches for a while, and for nothing after it.
+    assert_eq!(watched(0, end + WATCHED_GAP_MS).await, [(0, end + WATCHED_GAP_MS)]);
+    assert_eq!(watched(0, end + WATCHED_GAP_MS + 1).await, [(0, end)]);
+    assert_eq!(watched(end + 1, end + 10 * WATCHED_GAP_MS).await, []);
+    assert_eq!(watched(0, 10_000).await, [(0, 10_000)]);
+    let late = end + WATCHED_GAP_MS + 1;
+    list(late).await;
+    list(late + 500).await;
+    let later = late + 10 * WATCHED_GAP_MS;
+    assert_eq!(watched(0, later).await, [(0, end), (late, late + 500)]);
+    assert_eq!(watched(late, later).await, [(late, late + 500)]);
+}
+
+#[tokio::test]
+async fn what_was_during_an_outage_is_not_known_however_short_it_was() {
+    let span = |since: i64, until: i64| (Stamp(DAY + since), Stamp(DAY + until));
+    // Whichever comes first: the list after the outage, or the word that it is over.
+    for list_first in [true, false] {
+        let (_folder, store) = store().await;
+        let watched = async |now: i64| store.watched(Stamp(0), Stamp(DAY + now)).await.unwrap();
+        let list = async |at: i64| drop(store.note_list(Stamp(DAY + at), &[], &[], &[]).await.unwrap());
+        list(0).await;
+        list(30_000).await;
+        store.set_outage(Some(Stamp(DAY + 30_000)), &alert("outage", None, DAY + 60_000)).await.unwrap();
+        assert_eq!(watched(100_000).await, [span(0, 30_000)], "the last list vouches no longer");
+        let over = alert("outage_over", None, DAY + 120_000);
+        if list_first {
+            list(120_000).await;
+            store.set_outage(None, &over).await.unwrap();
+        } else {
+            store.set_outage(None, &over).await.unwrap();
+            list(120_000).await;
+        }
+        list(150_000).await;
+        assert_eq!(watched(160_000).await, [span(0, 30_000), span(120_000, 160_000)], "{list_first}");
+    }
 }
 
 #[tokio::test]

@@ -64,11 +64,11 @@ impl Hub {
         }
         let (now, store) = (self.shared.now().wall, &self.shared.store);
         let from = now.plus_ms(-SPANS_MS[0]);
-        let read = async { Ok((store.presences_of(&self.strips_of, from).await?, store.watched(from).await?)) };
+        let read = async { Ok((store.presences_of(&self.strips_of, from).await?, store.watched(from, now).await?)) };
         let read: crate::store::Result<_> = read.await;
         match read {
             Ok((changes, watched)) => {
-                let watched = Watched::new(&watched, now);
+                let watched = Watched::new(&watched);
                 self.tell(Event::Strips(history::strips(&self.strips_of, &changes, &watched, now)));
             }
             Err(error) => self.store_failed(&error.to_string()),

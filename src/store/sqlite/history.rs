@@ -6,14 +6,14 @@ use super::super::types::{LogEntry, PresenceChange, Result, WATCHED_GAP_MS};
 use super::{Sqlite, Subject, rows, write};
 use crate::model::{Budget, Presence, Reason, Stamp, WcId};
 
-/// How long changes of belief are kept: a month's figures need a little more than thirty days.
+/// How long it is known when somebody looked: as long as what was believed then.
 const KEPT_MS: i64 = 31 * 24 * 3_600_000;
 /// Between two questions for an account's offline reason (protocol.md §3.12).
 const ASK_AGAIN_MS: i64 = 12 * 3_600_000;
 
 impl Sqlite {
     /// Notes what is believed of an account from `at` on, if it is something else than before; belongs into the
-    /// transaction that changes the account. What is older than a month goes, but for the last of it.
+    /// transaction that changes the account. What is older than 31 days goes, but for the last of it (a trigger).
     pub(super) async fn believe(
         &self,
         tx: &mut SqliteConnection,
@@ -21,26 +21,34 @@ impl Sqlite {
         presence: Presence,
         at: Stamp,
     ) -> Result<()> {
-        let add =
-            sqlx::query(sql!("presence_add")).bind(self.profile).bind(wc_id.as_str()).bind(at.0).bind(presence.name());
-        if add.execute(&mut *tx).await?.rows_affected() > 0 {
-            let prune = sqlx::query(sql!("presences_prune"))
-                .bind(self.profile)
-                .bind(wc_id.as_str())
-                .bind(at.plus_ms(-KEPT_MS).0);
-            prune.execute(tx).await?;
-        }
+        sqlx::query(sql!("presence_add"))
+            .bind(self.profile)
+            .bind(wc_id.as_str())
+            .bind(at.0)
+            .bind(presence.name())
+            .execute(tx)
+            .await?;
         Ok(())
     }
 
     /// Notes that the fleet was looked at.
     pub(super) async fn watched_on(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
+        let (_, outage_since) = self.watchers_of(tx).await?;
+        if outage_since.is_some() {
+            return self.watched_anew(tx, at).await;
+        }
         let on = sqlx::query(sql!("watched_on")).bind(self.profile).bind(at.0).bind(at.plus_ms(-WATCHED_GAP_MS).0);
         if on.execute(&mut *tx).await?.rows_affected() == 0 {
-            sqlx::query(sql!("watched_add")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
-            let prune = sqlx::query(sql!("watched_prune")).bind(self.profile).bind(at.plus_ms(-KEPT_MS).0);
-            prune.execute(tx).await?;
+            self.watched_anew(tx, at).await?;
         }
+        Ok(())
+    }
+
+    /// Notes that the fleet is looked at again after a time in which it was not, or in which there was nothing to see.
+    pub(super) async fn watched_anew(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
+        sqlx::query(sql!("watched_add")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
+        let prune = sqlx::query(sql!("watched_prune")).bind(self.profile).bind(at.plus_ms(-KEPT_MS).0);
+        prune.execute(tx).await?;
         Ok(())
     }
 
@@ -161,10 +169,20 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::watched`].
-    pub(in super::super) async fn watched(&self, since: Stamp) -> Result<Vec<(Stamp, Stamp)>> {
+    pub(in super::super) async fn watched(&self, since: Stamp, now: Stamp) -> Result<Vec<(Stamp, Stamp)>> {
         let mut connection = self.lock().await?;
-        let query = sqlx::query_as(sql!("watched")).bind(self.profile).bind(since.0);
+        let vouches_from = now.plus_ms(-WATCHED_GAP_MS);
+        // What is to come vouches for nothing, the last list for a while.
+        let query = sqlx::query_as(sql!("watched")).bind(self.profile).bind(since.0.min(vouches_from.0));
         let rows: Vec<(i64, i64)> = query.fetch_all(&mut *connection).await?;
-        Ok(rows.into_iter().map(|(since, until)| (Stamp(since), Stamp(until))).collect())
+        let mut spans: Vec<(Stamp, Stamp)> =
+            rows.into_iter().map(|(since, until)| (Stamp(since), Stamp(until).min(now))).collect();
+        let (_, outage_since) = self.watchers_of(&mut connection).await?;
+        let last = spans.last_mut().filter(|(_, until)| outage_since.is_none() && *until >= vouches_from);
+        if let Some((_, until)) = last {
+            *until = now;
+        }
+        spans.retain(|(from, until)| from < until && *until >= since);
+        Ok(spans)
     }
 }

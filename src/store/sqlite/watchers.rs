@@ -48,7 +48,10 @@ impl Sqlite {
     }
 
     /// The observer, if it lives, and the outage.
-    async fn watchers_of(&self, connection: &mut SqliteConnection) -> Result<(Option<(Owner, u8)>, Option<Stamp>)> {
+    pub(super) async fn watchers_of(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<(Option<(Owner, u8)>, Option<Stamp>)> {
         let row: Row = sqlx::query_as(sql!("watchers")).bind(self.profile).fetch_one(connection).await?;
         let observer = row.0.map(|owner| Owner(owner.into())).zip(row.1);
         Ok((observer.filter(|(owner, _)| self.owners.is_alive(owner)), row.2.map(Stamp)))
@@ -65,6 +68,10 @@ impl Sqlite {
         let query = sqlx::query(sql!("outage_set")).bind(self.profile).bind(since.map(|at| at.0));
         query.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
+        if since.is_none() {
+            // However short it was, nobody knows what was during it.
+            self.watched_anew(&mut tx, alert.at).await?;
+        }
         self.tell_alert(&mut tx, alert, None).await?;
         self.log_alert(&mut tx, alert, None).await?;
         Ok(tx.commit().await?)

@@ -27,6 +27,17 @@ CREATE TABLE presences (
     PRIMARY KEY (profile, wc_id, at)
 ) STRICT, WITHOUT ROWID;
 
+-- 31 days are kept, a little more than a month's figures need, and of what is older the last: it says what was believed
+-- then. A trigger, because it runs with every turn of thousands of accounts.
+CREATE TRIGGER presences_kept AFTER INSERT ON presences
+BEGIN
+    DELETE FROM presences
+    WHERE profile = new.profile AND wc_id = new.wc_id
+      AND at < (SELECT max(at)
+                FROM presences
+                WHERE profile = new.profile AND wc_id = new.wc_id AND at <= new.at - 31 * 86400000);
+END;
+
 INSERT INTO presences (profile, wc_id, at, presence)
 SELECT profile, wc_id, observed_at, presence
 FROM accounts
