@@ -16,9 +16,9 @@ use crate::config::{Config, Env, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
-use crate::model::{Account, Presence, Source, Stamp, WId, WcId};
+use crate::model::{Account, Device, DeviceEdit, Presence, Source, Stamp, WId, WcId};
 use crate::qr;
-use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
+use crate::simulator::{ActError, Scenario, Setup, SimDevice, Simulator, demo_setup};
 use crate::store::{Edit, Scope, Store, Verdict};
 use crate::tui::{self, DemoPhone, Inbox, Msg, Start};
 
@@ -30,6 +30,7 @@ const INTERVAL: Duration = Duration::from_secs(3);
 /// Runs the demo.
 pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let setup = setup(args, lang)?;
+    let (dialect, auto) = (setup.dialect, setup.auto);
     let wall_offset_ms = match &args.at {
         Some(text) => {
             let at =
@@ -53,7 +54,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let start = Start {
         profile: Some(PROFILE.to_owned()),
         gateway: simulator.url().to_owned(),
-        dialect: crate::model::Dialect::V2,
+        dialect,
         account: simulator.account().to_owned(),
         lang,
         offset_seconds,
@@ -69,8 +70,9 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let parts = Parts {
         options: Options {
             account: simulator.account().to_owned(),
-            dialect: crate::model::Dialect::V2,
-            password: None,
+            dialect,
+            // Only V1's list asks for it.
+            password: (!dialect.lists_w_ids()).then(|| SecretString::from(simulator.password())),
             has_token: true,
             interval: Some(INTERVAL),
             offline_after: 2,
@@ -84,7 +86,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         },
         gateway: gateway::Options {
             base: simulator.url().to_owned(),
-            dialect: crate::model::Dialect::V2,
+            dialect,
             token: Some(SecretString::from(simulator.token())),
             http_proxy: None,
         },
@@ -96,7 +98,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     // Of the person's own settings the demo reads none.
     let home = Home { context: bare_context(lang, folder.path())?, profile: None };
     let exit = tui::open(start, options, move |inbox| {
-        let phones = phones(simulator, lang);
+        let phones = phones(simulator, auto, lang);
         Box::new(Stage::start(runtime, inbox, home, |_| Ok(Some(parts)), Some(phones), tell))
     })
     .map_err(|error| no_screen(lang, &error))?;
@@ -115,8 +117,11 @@ fn bare_context(lang: Lang, folder: &Path) -> Result<Context, Failure> {
 }
 
 fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {
-    let mut setup = demo_setup(args.seed.unwrap_or(1));
+    let seed = args.seed.unwrap_or(1);
+    let mut setup = demo_setup(seed);
     if let Some(path) = &args.scenario {
+        // What a scenario has no word of is as in `saoma simulate`: the demo's accounts are there if it says so.
+        setup = Setup { seed, ..Setup::default() };
         let bad = |detail: String| {
             let file = path.display().to_string();
             Failure::usage(tf(lang, "cli.demo.bad_scenario", &[("file", &file), ("detail", &detail)]))
@@ -171,6 +176,7 @@ async fn fill(
             nick_name: Some(account.nick_name.as_str().into()),
             w_account: Some(account.w_account.as_str().into()),
             holder: Some(holder.into()),
+            device: account.device.as_ref().map(device_of),
             ..Edit::default()
         };
         edits.push((wc_id.clone(), edit));
@@ -183,14 +189,24 @@ async fn fill(
     store.accounts().await
 }
 
+/// What an operator would have set for an account that lives on this device.
+fn device_of(known: &SimDevice) -> Device {
+    let tunnel = |name: &str| known.network.strip_prefix(name).map(str::to_owned);
+    let (aid, ttuid) = (tunnel("aid:"), tunnel("ttuid:"));
+    let proxy = (aid.is_none() && ttuid.is_none()).then(|| known.network.clone());
+    let set = DeviceEdit { device_type: Some(known.device_type.clone()), proxy, aid, ttuid, ..DeviceEdit::default() };
+    // What is no device of V3 is none of an operator's either.
+    set.apply(None).unwrap_or_default()
+}
+
 /// The wId under which an account that dropped was online before: it was signed in once, so second login is open to it.
 fn former_w_id(number: usize) -> WId {
     WId::new(format!("5a0a0000-0000-4000-8000-{number:012}"))
 }
 
 /// The digits: what the simulated phones do.
-fn phones(simulator: Simulator, lang: Lang) -> Phones {
-    let auto = std::sync::atomic::AtomicBool::new(false);
+fn phones(simulator: Simulator, auto: bool, lang: Lang) -> Phones {
+    let auto = std::sync::atomic::AtomicBool::new(auto);
     Box::new(move |phone: DemoPhone, inbox: &Inbox| {
         let done = match phone {
             DemoPhone::Scan(wc_id) => simulator.scan(wc_id).map(drop),
@@ -212,4 +228,47 @@ fn phones(simulator: Simulator, lang: Lang) -> Phones {
 
 fn act_words(lang: Lang, error: &ActError) -> String {
     t(lang, &format!("simulator.{}", error.code())).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(scenario: Option<&str>) -> Setup {
+        let scenario = scenario.map(Into::into);
+        setup(&DemoArgs { seed: Some(7), at: None, speed: None, scenario, qr_layout: None }, Lang::En).unwrap()
+    }
+
+    #[test]
+    fn every_scenario_is_played_as_the_simulator_plays_it() {
+        assert_eq!(of(None), demo_setup(7));
+        for name in Scenario::names() {
+            let mut alone = Setup { seed: 7, ..Setup::default() };
+            Scenario::built_in(name).unwrap().apply(&mut alone).unwrap();
+            assert_eq!(of(Some(name)), alone, "{name}");
+            let file = format!("{}/examples/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            if Path::new(&file).exists() {
+                assert_eq!(of(Some(&file)), alone, "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operator_knows_what_the_gateway_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = of(Some("v3-devices"));
+        let known = setup.accounts.clone();
+        let simulator = Simulator::start(setup).await.unwrap();
+        let store = open(folder.path(), &simulator, Lang::En).await.unwrap();
+        let accounts = fill(&store, &simulator, &known, Stamp(1_000_000)).await.unwrap();
+        let names: Vec<_> = accounts.iter().map(|account| account.wc_id.as_str()).collect();
+        assert_eq!(names, ["wxid_laozhang003", "wxid_nightdesk04"], "who is new here is not known");
+        let device = device_of(known[1].device.as_ref().unwrap());
+        assert_eq!(
+            (device.device_type.as_deref(), device.proxy().as_deref()),
+            (Some("ipad"), Some("203.0.113.9:1080"))
+        );
+        assert_eq!(device_of(known[0].device.as_ref().unwrap()).region, Some(14));
+        store.close().await;
+    }
 }
