@@ -526,3 +526,34 @@ fn accounts_are_added_edited_exported_imported_removed() {
     assert_eq!(again.0, 0, "{again:?}");
     assert!(again.1.contains("\"created\":1"), "{again:?}");
 }
+
+#[test]
+fn tags_come_and_go_holders_filter_and_devices_are_checked() {
+    let (home, _world) = signed_in("v2", false);
+    let home = home.path();
+    let edit = |flags: &[&str]| json(home, &[&["accounts", "edit", "wxid_a"], flags].concat()).1["account"].clone();
+    json(home, &["accounts", "add", "wxid_a", "--holder", "王五", "--tags", "a,b"]);
+    json(home, &["accounts", "add", "wxid_b", "--holder", "李四"]);
+    assert_eq!(edit(&["--tags", "-a,+c"])["tags"], serde_json::json!(["b", "c"]));
+    assert_eq!(edit(&["--tags", "x"])["tags"], serde_json::json!(["x"]));
+    assert_eq!(run(&mut saoma(home), &["accounts", "edit", "wxid_a", "--tags", "+a,b"]).0, 2);
+    let only = json(home, &["accounts", "--holder", "李四"]).1;
+    assert_eq!((only["accounts"].as_array().unwrap().len(), &only["accounts"][0]["wc_id"]), (1, &"wxid_b".into()));
+    assert_eq!(only["accounts"][0]["budget"]["codes"], 0);
+
+    for bad in [
+        &["--device", "my ipad"][..],
+        &["--proxy", "me:hunter2@203.0.113.9:1080"],
+        &["--proxy-user", "me"],
+        &["--aid", "a b"],
+    ] {
+        let (code, _, err) = run(&mut saoma(home), &[&["accounts", "edit", "wxid_a"], bad].concat());
+        assert_eq!(code, 2, "{bad:?}");
+        assert!(!err.contains("hunter2") && !err.contains("cli."), "{err}");
+    }
+    let flags = ["accounts", "edit", "wxid_a", "--proxy", "203.0.113.9:1080", "--proxy-password-stdin"];
+    let (code, out, err) = saoma(home).write_stdin("hunter2\n").run(&flags);
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("v2"), "a gateway of V2 is told nothing of it: {err}");
+    assert!(!out.contains("hunter2") && !err.contains("hunter2"));
+}

@@ -4,6 +4,9 @@
 #[path = "gateway/calls.rs"]
 mod calls;
 #[cfg(test)]
+#[path = "gateway/dialects.rs"]
+mod dialects;
+#[cfg(test)]
 #[path = "gateway/faults.rs"]
 mod faults;
 #[cfg(test)]

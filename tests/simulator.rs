@@ -21,11 +21,13 @@ fn client() -> Client {
 struct World {
     sim: Simulator,
     http: Client,
+    dialect: Dialect,
 }
 
 impl World {
     async fn new(setup: Setup) -> Self {
-        Self { sim: Simulator::start(setup).await.unwrap(), http: client() }
+        let dialect = setup.dialect;
+        Self { sim: Simulator::start(setup).await.unwrap(), http: client(), dialect }
     }
 
     fn ask(&self, endpoint: &str, body: &Value) -> RequestBuilder {
@@ -46,7 +48,10 @@ impl World {
     }
 
     async fn code(&self, wc_id: Option<&str>) -> (WId, String) {
-        let mut body = json!({"type": 2});
+        let mut body = match self.dialect {
+            Dialect::V1 | Dialect::V2 => json!({"type": 2}),
+            Dialect::V3 => json!({"wcId": "", "deviceType": "ipad", "proxy": 2}),
+        };
         if let Some(wc_id) = wc_id {
             body["wcId"] = json!(wc_id);
         }
@@ -57,7 +62,14 @@ impl World {
     }
 
     fn poll(&self, w_id: &WId) -> tokio::task::JoinHandle<Value> {
-        self.start("getIPadLoginInfo", json!({"wId": w_id}))
+        self.start("getIPadLoginInfo", self.polling(w_id))
+    }
+
+    fn polling(&self, w_id: &WId) -> Value {
+        match self.dialect {
+            Dialect::V1 | Dialect::V2 => json!({"wId": w_id}),
+            Dialect::V3 => json!({"wId": w_id, "autoCheck": false}),
+        }
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
@@ -113,3 +125,7 @@ fn read(bytes: &[u8]) -> String {
 mod calls;
 #[path = "simulator/edges.rs"]
 mod edges;
+#[path = "simulator/scenarios.rs"]
+mod scenarios;
+#[path = "simulator/third.rs"]
+mod third;

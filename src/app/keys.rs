@@ -379,9 +379,7 @@ fn act(state: &mut State, action: Action, now: Now) -> Vec<Effect> {
         }
         Action::DemoAuto => return vec![Effect::Demo(DemoPhone::Auto)],
         // The last three are taken before anything else, whatever lies on top.
-        Action::Interrupt
-        | Action::Repaint
-        | Action::Suspend => {}
+        Action::Interrupt | Action::Repaint | Action::Suspend => {}
     }
     Vec::new()
 }

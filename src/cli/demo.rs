@@ -16,7 +16,7 @@ use crate::config::{Config, Env, Notify, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal, Role};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
-use crate::model::{Dialect, Stamp};
+use crate::model::Stamp;
 use crate::qr;
 use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
 use crate::store::{Scope, Store};
@@ -33,9 +33,7 @@ const INTERVAL: Duration = Duration::from_secs(3);
 /// Runs the demo.
 pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let setup = setup(args, lang)?;
-    let dialect = setup.dialect;
-    // V1's list wants it; a dummy, as all of the demo.
-    let password = (dialect == Dialect::V1).then(|| SecretString::from(setup.password.as_str()));
+    let (dialect, auto) = (setup.dialect, setup.auto);
     let wall_offset_ms = match &args.at {
         Some(text) => {
             let at =
@@ -78,7 +76,8 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
         options: Options {
             account: simulator.account().to_owned(),
             dialect,
-            password,
+            // Only V1's list asks for it.
+            password: (!dialect.lists_w_ids()).then(|| SecretString::from(simulator.password())),
             has_token: true,
             interval: Some(INTERVAL),
             offline_after: 2,
@@ -111,7 +110,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     // Of the person's own settings the demo reads none.
     let home = Home { context: bare_context(lang, folder.path())?, profile: None };
     let exit = tui::open(start, options, move |inbox| {
-        let phones = phones(simulator, lang);
+        let phones = phones(simulator, auto, lang);
         Box::new(Stage::start(runtime, inbox, home, |_| Ok(Some(parts)), Some(phones), tell))
     })
     .map_err(|error| no_screen(lang, &error))?;
@@ -130,28 +129,26 @@ fn bare_context(lang: Lang, folder: &Path) -> Result<Context, Failure> {
 }
 
 fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {
-    let mut setup = demo_setup(args.seed.unwrap_or(1));
+    let seed = args.seed.unwrap_or(1);
+    let mut setup = demo_setup(seed);
     setup.accounts.extend(people::more());
     if let Some(path) = &args.scenario {
+        // What a scenario has no word of is as in `saoma simulate`: the demo's accounts are there if it says so.
+        setup = Setup { seed, ..Setup::default() };
         let bad = |detail: String| {
             let file = path.display().to_string();
             Failure::usage(tf(lang, "cli.demo.bad_scenario", &[("file", &file), ("detail", &detail)]))
         };
         let built_in = path.to_str().and_then(Scenario::built_in);
-        let (built_in, scenario) = (built_in.is_some(), built_in);
-        let scenario = match scenario {
+        let scenario = match built_in {
             Some(scenario) => scenario,
             None => {
                 let text = std::fs::read_to_string(path).map_err(|error| bad(error.to_string()))?;
                 Scenario::parse(&text).map_err(|error| bad(error.to_string()))?
             }
         };
-        if built_in || !scenario.accounts.is_empty() || scenario.demo_accounts || scenario.generated.is_some() {
-            // Who is there is the scenario's to say.
-            setup.accounts.clear();
-            if scenario.demo_accounts {
-                setup.accounts = people::more();
-            }
+        if scenario.demo_accounts {
+            setup.accounts = people::more();
         }
         scenario.apply(&mut setup).map_err(|error| bad(error.to_string()))?;
     }
@@ -174,8 +171,8 @@ async fn open(folder: &Path, simulator: &Simulator, lang: Lang) -> Result<Store,
 }
 
 /// The digits: what the simulated phones do.
-fn phones(simulator: Simulator, lang: Lang) -> Phones {
-    let auto = std::sync::atomic::AtomicBool::new(false);
+fn phones(simulator: Simulator, auto: bool, lang: Lang) -> Phones {
+    let auto = std::sync::atomic::AtomicBool::new(auto);
     Box::new(move |phone: DemoPhone, inbox: &Inbox| {
         let done = match phone {
             DemoPhone::Scan(wc_id) => simulator.scan(wc_id).map(drop),
@@ -197,4 +194,47 @@ fn phones(simulator: Simulator, lang: Lang) -> Phones {
 
 fn act_words(lang: Lang, error: &ActError) -> String {
     t(lang, &format!("simulator.{}", error.code())).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(scenario: Option<&str>) -> Setup {
+        let scenario = scenario.map(Into::into);
+        setup(&DemoArgs { seed: Some(7), at: None, speed: None, scenario, qr_layout: None }, Lang::En).unwrap()
+    }
+
+    #[test]
+    fn every_scenario_is_played_as_the_simulator_plays_it() {
+        assert_eq!(of(None), demo_setup(7));
+        for name in Scenario::names() {
+            let mut alone = Setup { seed: 7, ..Setup::default() };
+            Scenario::built_in(name).unwrap().apply(&mut alone).unwrap();
+            assert_eq!(of(Some(name)), alone, "{name}");
+            let file = format!("{}/examples/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+            if Path::new(&file).exists() {
+                assert_eq!(of(Some(&file)), alone, "{name}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_operator_knows_what_the_gateway_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let setup = of(Some("v3-devices"));
+        let known = setup.accounts.clone();
+        let simulator = Simulator::start(setup).await.unwrap();
+        let store = open(folder.path(), &simulator, Lang::En).await.unwrap();
+        let accounts = past::fill(&store, &simulator, &known, 1, Stamp(1_000_000)).await.unwrap();
+        let names: Vec<_> = accounts.iter().map(|account| account.wc_id.as_str()).collect();
+        assert_eq!(names, ["wxid_laozhang003", "wxid_nightdesk04"], "who is new here is not known");
+        let device = past::device_of(known[1].device.as_ref().unwrap());
+        assert_eq!(
+            (device.device_type.as_deref(), device.proxy().as_deref()),
+            (Some("ipad"), Some("203.0.113.9:1080"))
+        );
+        assert_eq!(past::device_of(known[0].device.as_ref().unwrap()).region, Some(14));
+        store.close().await;
+    }
 }

@@ -33,6 +33,8 @@ const COLUMNS: [&str; 13] = [
     "aid",
     "ttuid",
 ];
+/// The columns that an export has only where an account has a device.
+const DEVICE_COLUMNS: [&str; 6] = ["device", "proxy", "proxy_user", PASSWORD, "aid", "ttuid"];
 /// The column that an export has only on an explicit wish.
 const PASSWORD: &str = "proxy_password";
 
@@ -271,10 +273,13 @@ pub fn settle(rows: Vec<Row>, known: &[Account]) -> Result<Vec<(WcId, Edit)>, Ba
         .collect()
 }
 
-/// Accounts as CSV, with a heading; what [`parse`] reads. The passwords of own proxies only on an explicit wish.
+/// Accounts as CSV, with a heading; what [`parse`] reads. Devices where there are any; the passwords of own proxies only on an explicit wish.
 pub fn to_csv(accounts: &[Account], passwords: bool) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let is_told = |column: &str| passwords || column != PASSWORD;
+    let devices = accounts.iter().any(|account| account.device.as_deref().is_some_and(|device| !device.is_empty()));
+    let is_told = |column: &str| {
+        DEVICE_COLUMNS.iter().all(|own| *own != column) || (devices && (passwords || column != PASSWORD))
+    };
     writer.write_record(COLUMNS.iter().filter(|column| is_told(column)))?;
     for account in accounts {
         let device = account.device.as_deref().cloned().unwrap_or_default();

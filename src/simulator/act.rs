@@ -46,6 +46,15 @@ pub enum Act {
         /// Which account.
         wc_id: String,
     },
+    /// Many accounts drop at the same moment.
+    MassDrop {
+        /// The first so many that are online; none is all.
+        #[serde(default)]
+        count: Option<u32>,
+        /// These instead.
+        #[serde(default)]
+        wc_ids: Option<Vec<String>>,
+    },
     /// WeChat's risk control kicks the account: like a drop, and second login is refused until the next QR login.
     Kick {
         /// Which account.
@@ -96,6 +105,14 @@ pub enum Act {
     RevokeTokens,
     /// Resets every open connection to the gateway.
     BreakConnections,
+    /// The gateway restarts: every connection is reset, its port is closed for so long, then it is back and knows what
+    /// it knew.
+    Restart {
+        /// How long it is away.
+        down_ms: u64,
+    },
+    /// Sends the test message to the registered callback, as when it was set.
+    TestNotice,
     /// Sends an offline notice to the registered callback without anything having happened.
     Notice {
         /// For which account.

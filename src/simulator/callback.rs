@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::knobs::ReasonShape;
 use super::world::{Ms, Notice, World};
 use crate::model::Dialect;
 
@@ -34,6 +35,21 @@ impl World {
                 self.outbox.push(Notice { url: url.clone(), body: body.to_string() });
             }
             self.touch();
+        }
+    }
+
+    /// A reason as `offlineReason` passes it on.
+    pub(super) fn wrapped(&self, words: &str) -> String {
+        let xml = || {
+            format!(
+                "<e>\n<ShowType>8</ShowType>\n<Content><![CDATA[{words}]]></Content>\n<Url><![CDATA[]]></Url>\n\
+                 <DispSec>30</DispSec>\n<Title><![CDATA[]]></Title>\n</e>\n"
+            )
+        };
+        match self.knobs.reason_shape {
+            ReasonShape::Plain => words.to_owned(),
+            ReasonShape::Xml => xml(),
+            ReasonShape::Json => json!({"baseResponse": {"ret": -100, "errMsg": {"string": xml()}}}).to_string(),
         }
     }
 

@@ -90,7 +90,7 @@ fn state(world: &World, now: u64) -> Value {
         json!({
             "wc_id": m.spec.wc_id, "nick_name": m.spec.nick_name, "w_id": m.w_id(), "known": m.known,
             "qr_only": m.qr_only, "logins": m.logins, "dialogs": m.dialogs, "devices": m.devices,
-            "remembered": m.remembered,
+            "remembered": m.remembered, "device": m.device, "device_changes": m.device_changes, "reasons": m.reasons,
         })
     });
     let codes = world.codes.iter().map(|c| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::device::{self, SimDevice};
 use super::knobs::{FailureShape, ReplyWId};
 use super::logins::{CodeState, DialogState};
 use super::reply::Reply;
@@ -16,7 +17,7 @@ pub(super) struct Asked<'a>(pub(super) &'a Map<String, Value>);
 
 impl Asked<'_> {
     /// A string, or a number written as one; none if absent, null or empty.
-    fn text(&self, key: &str) -> Option<String> {
+    pub(super) fn text(&self, key: &str) -> Option<String> {
         match self.0.get(key)? {
             Value::String(text) if !text.is_empty() => Some(text.clone()),
             Value::Number(number) => Some(number.to_string()),
@@ -24,11 +25,11 @@ impl Asked<'_> {
         }
     }
 
-    fn has(&self, key: &str) -> bool {
+    pub(super) fn has(&self, key: &str) -> bool {
         self.0.get(key).is_some_and(|value| !value.is_null())
     }
 
-    fn int(&self, key: &str) -> Option<i64> {
+    pub(super) fn int(&self, key: &str) -> Option<i64> {
         self.text(key)?.trim().parse().ok()
     }
 }
@@ -85,7 +86,7 @@ pub(super) async fn call(shared: &Arc<Shared>, endpoint: &str, asked: &Asked<'_>
                     world.callback = None;
                     Reply::ok("成功", Value::Null)
                 }
-                "offlineReason" => offline_reason(&world, asked),
+                "offlineReason" => offline_reason(&mut world, now, asked),
                 "setproxy" => match asked.text("wcId").and_then(|w| world.find(&w).ok()) {
                     Some(_) => Reply::ok("设置成功", Value::Null),
                     None => Reply::failed(),
@@ -124,12 +125,7 @@ fn ipad_login(world: &mut World, now: Ms, asked: &Asked<'_>) -> Reply {
     if world.knobs.strict_fields {
         let complete = match world.dialect {
             Dialect::V1 | Dialect::V2 => asked.int("type") == Some(2),
-            Dialect::V3 => {
-                let device = asked.text("deviceType");
-                asked.has("wcId")
-                    && asked.has("proxy")
-                    && device.is_some_and(|d| ["ipad", "mac", "ipadpro", "car"].contains(&d.as_str()))
-            }
+            Dialect::V3 => device::is_complete(asked),
         };
         if !complete {
             return Reply::fail("参数错误");
@@ -140,7 +136,14 @@ fn ipad_login(world: &mut World, now: Ms, asked: &Asked<'_>) -> Reply {
     if others >= world.knobs.slots as usize {
         return Reply::fail(&world.knobs.slots_full_text);
     }
+    let device = SimDevice::of(world.dialect, asked);
+    if let Some(words) = world.refuses_device(wc_id.as_deref(), device.as_ref()) {
+        return Reply::fail(&words);
+    }
     let at = world.new_code(now, wc_id);
+    if let Some(code) = world.codes.get_mut(at) {
+        code.device = device;
+    }
     let base = &world.image_base;
     let data = world.codes.get(at).map(|c| json!({"wId": c.w_id, "qrCodeUrl": format!("{base}/{}", c.image)}));
     data.map_or_else(Reply::failed, |data| Reply::ok("登录成功", data))
@@ -162,6 +165,13 @@ impl Drop for PollGuard<'_> {
 
 async fn poll(shared: &Arc<Shared>, asked: &Asked<'_>) -> Reply {
     let Some(w_id) = asked.text("wId") else { return Reply::fail("参数错误") };
+    {
+        let world = shared.lock();
+        let auto_check = asked.0.get("autoCheck").is_some_and(Value::is_boolean);
+        if world.knobs.strict_fields && world.dialect == Dialect::V3 && !auto_check {
+            return Reply::fail("参数错误");
+        }
+    }
     let mut changed = shared.changed();
     let started = shared.now();
     let first;
@@ -178,11 +188,16 @@ async fn poll(shared: &Arc<Shared>, asked: &Asked<'_>) -> Reply {
         if let Some(code) = world.codes.get_mut(code) {
             code.open_polls += 1;
         }
+        let tries = world.knobs.verify_code_tries;
         if let (Some(wanted), Some(given)) = (world.knobs.verify_code.clone(), asked.text("verifyCode"))
-            && wanted == given
             && let Some(code) = world.codes.get_mut(code)
         {
-            code.verified = true;
+            let right = wanted == given;
+            code.verified |= right;
+            code.wrong_codes += u32::from(!right);
+            if !right && tries.is_some_and(|tries| code.wrong_codes >= tries) {
+                code.state = CodeState::Cancelled;
+            }
         }
         world.settle(started, code);
         first = world.codes.get(code).map(|c| c.state.clone());
@@ -410,13 +425,25 @@ fn empty_now(world: &mut World) -> bool {
     empty
 }
 
+/// A list, or what a short one has of it: spread over the whole, and at least one fewer.
+fn shortened(world: &mut World, mut list: Vec<Value>) -> Value {
+    if world.knobs.short_lists > 0 {
+        world.knobs.short_lists -= 1;
+        let percent = usize::from(world.knobs.short_list_percent.min(100));
+        let keep = (list.len() * percent / 100).min(list.len().saturating_sub(1));
+        list.truncate(keep);
+    }
+    Value::Array(list)
+}
+
 fn query_login_wx(world: &mut World, now: Ms) -> Reply {
     if empty_now(world) {
         return Reply::ok("成功", json!([]));
     }
     let then = now.saturating_sub(world.knobs.list_lag_ms);
     let online = world.members.iter().filter_map(|m| Some(json!({"wcId": m.spec.wc_id, "wId": m.w_id_at(then)?})));
-    Reply::ok("成功", Value::Array(online.collect()))
+    let online = online.collect();
+    Reply::ok("成功", shortened(world, online))
 }
 
 fn login_wc_ids(world: &mut World, now: Ms, asked: &Asked<'_>) -> Reply {
@@ -430,7 +457,8 @@ fn login_wc_ids(world: &mut World, now: Ms, asked: &Asked<'_>) -> Reply {
     }
     let then = now.saturating_sub(world.knobs.list_lag_ms);
     let online = world.members.iter().filter(|m| m.w_id_at(then).is_some()).map(|m| json!(m.spec.wc_id));
-    Reply::ok("成功", Value::Array(online.collect()))
+    let online = online.collect();
+    Reply::ok("成功", shortened(world, online))
 }
 
 fn logout(world: &mut World, now: Ms, asked: &Asked<'_>) -> Reply {
@@ -470,6 +498,9 @@ fn address_list(world: &World, asked: &Asked<'_>, reply: Reply) -> Reply {
 }
 
 fn set_callback(world: &mut World, asked: &Asked<'_>) -> Reply {
+    if world.knobs.strict_fields && world.dialect == Dialect::V3 && asked.int("type") != Some(2) {
+        return Reply::fail("参数错误");
+    }
     let url = asked.text("httpUrl").filter(|url| super::callback::target(url).is_some());
     match url {
         Some(url) => {
@@ -481,12 +512,16 @@ fn set_callback(world: &mut World, asked: &Asked<'_>) -> Reply {
     }
 }
 
-fn offline_reason(world: &World, asked: &Asked<'_>) -> Reply {
-    match asked.text("wcId").and_then(|wc_id| world.find(&wc_id).ok()).and_then(|at| world.member(at)) {
-        Some(member) => {
-            let reason = if member.w_id().is_some() { None } else { member.reason.clone() };
-            Reply::ok("获取离线原因成功", json!([{"wcId": member.spec.wc_id, "reason": reason}]))
-        }
-        None => Reply::failed(),
+fn offline_reason(world: &mut World, now: Ms, asked: &Asked<'_>) -> Reply {
+    let interval = world.knobs.reason_interval_ms;
+    let Some(at) = asked.text("wcId").and_then(|wc_id| world.find(&wc_id).ok()) else { return Reply::failed() };
+    let Some(member) = world.members.get_mut(at) else { return Reply::failed() };
+    if member.reason_asked.is_some_and(|asked| now < asked + interval) {
+        return Reply::fail(&world.knobs.reason_limit_text);
     }
+    member.reason_asked = Some(now);
+    member.reasons += 1;
+    let (wc_id, reason) = (member.spec.wc_id.clone(), member.reason.clone().filter(|_| member.w_id().is_none()));
+    let reason = reason.map(|words| world.wrapped(&words));
+    Reply::ok("获取离线原因成功", json!([{"wcId": wc_id, "reason": reason}]))
 }

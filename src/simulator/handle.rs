@@ -1,22 +1,20 @@
 //! The handle on a running simulator.
 
 use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use axum::Router;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
 use super::act::{Act, ActError};
+use super::device::SimDevice;
 use super::fault::Fault;
 use super::knobs::Knobs;
 use super::listener::{Door, Kill};
 use super::log::Logged;
-use super::server::{self, Shared};
+use super::server::{self, Running, Shared};
 use super::setup::Setup;
 use super::world::World;
 use crate::model::{WId, WcId};
@@ -42,18 +40,10 @@ pub struct Simulator {
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    address: SocketAddr,
     url: String,
     account: String,
     password: String,
     events: broadcast::Sender<Value>,
-    gateway: Mutex<Option<Running>>,
-}
-
-#[derive(Debug)]
-struct Running {
-    close: CancellationToken,
-    task: JoinHandle<()>,
 }
 
 impl Drop for Inner {
@@ -83,20 +73,19 @@ impl Simulator {
         let (events, _) = broadcast::channel(4_096);
         let mut world = World::new(&setup, changed.clone(), events.clone());
         world.image_base = format!("http://{}", images.local_addr()?);
-        let shared = Arc::new(Shared::new(world, changed, setup.speed, &setup.prefix));
+        let shared = Arc::new(Shared::new(world, changed, setup.speed, &setup.prefix, address));
         let prefix = if shared.prefix.is_empty() { String::new() } else { format!("/{}", shared.prefix) };
         spawn_images(&shared, images);
         tokio::spawn(server::pulse(Arc::clone(&shared)));
         let gateway = serve(&shared, listener);
+        *running(&shared) = Some(gateway);
         Ok(Self {
             inner: Arc::new(Inner {
                 url: format!("http://{address}{prefix}"),
-                address,
                 shared,
                 account: setup.account,
                 password: setup.password,
                 events,
-                gateway: Mutex::new(Some(gateway)),
             }),
         })
     }
@@ -108,7 +97,7 @@ impl Simulator {
 
     /// The address without the prefix: the control API is under `<root>/_control/`.
     pub fn root(&self) -> String {
-        format!("http://{}", self.inner.address)
+        format!("http://{}", self.inner.shared.address)
     }
 
     /// The platform account.
@@ -294,6 +283,22 @@ impl Simulator {
         self.count(wc_id, |m| m.devices)
     }
 
+    /// How often a login of the account came from another device or network than the one before (V3).
+    pub fn device_changes(&self, wc_id: &WcId) -> u32 {
+        self.count(wc_id, |m| m.device_changes)
+    }
+
+    /// How often the account's reason was asked for and told (V3).
+    pub fn reasons(&self, wc_id: &WcId) -> u32 {
+        self.count(wc_id, |m| m.reasons)
+    }
+
+    /// Where the account was signed in from last (V3).
+    pub fn device(&self, wc_id: &WcId) -> Option<SimDevice> {
+        let world = self.inner.shared.lock();
+        world.find(wc_id.as_str()).ok().and_then(|at| world.member(at)?.device.clone())
+    }
+
     fn count(&self, wc_id: &WcId, of: impl Fn(&super::world::Member) -> u32) -> u32 {
         let world = self.inner.shared.lock();
         world.find(wc_id.as_str()).ok().and_then(|at| world.member(at)).map_or(0, of)
@@ -308,10 +313,7 @@ impl Simulator {
 
     /// The gateway goes down: its port is closed and open connections are reset. What it knows stays.
     pub fn down(&self) {
-        if let Some(running) = self.gateway().as_ref() {
-            running.close.cancel();
-        }
-        self.inner.shared.break_connections();
+        down(&self.inner.shared);
     }
 
     /// The gateway comes up again on the same port. Nothing happens if it is up.
@@ -319,24 +321,12 @@ impl Simulator {
     /// # Errors
     /// When the port has been taken meanwhile.
     pub async fn up(&self) -> io::Result<()> {
-        let running = {
-            let mut gateway = self.gateway();
-            match gateway.as_ref() {
-                Some(running) if !running.close.is_cancelled() => return Ok(()),
-                _ => gateway.take(),
-            }
-        };
-        if let Some(running) = running {
-            // The port is free when the task has ended; how it ended does not matter.
-            running.task.await.ok();
-        }
-        let listener = TcpListener::bind(self.inner.address).await?;
-        *self.gateway() = Some(serve(&self.inner.shared, listener));
-        Ok(())
+        up(&self.inner.shared).await
     }
 
-    fn gateway(&self) -> std::sync::MutexGuard<'_, Option<Running>> {
-        self.inner.gateway.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The gateway restarts by itself: down at once, up again after so many simulated milliseconds.
+    pub fn restart(&self, down_ms: u64) {
+        self.act(Act::Restart { down_ms }).ok();
     }
 
     /// Stops everything: ports are closed, open connections reset.
@@ -348,6 +338,45 @@ impl Simulator {
 
 fn name(wc_id: Option<WcId>) -> Option<String> {
     wc_id.map(|wc_id| wc_id.as_str().to_owned())
+}
+
+fn running(shared: &Shared) -> std::sync::MutexGuard<'_, Option<Running>> {
+    shared.gateway.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn down(shared: &Shared) {
+    if let Some(running) = running(shared).as_ref() {
+        running.close.cancel();
+    }
+    shared.break_connections();
+}
+
+async fn up(shared: &Arc<Shared>) -> io::Result<()> {
+    let before = {
+        let mut gateway = running(shared);
+        match gateway.as_ref() {
+            Some(running) if !running.close.is_cancelled() => return Ok(()),
+            _ => gateway.take(),
+        }
+    };
+    if let Some(before) = before {
+        // The port is free when the task has ended; how it ended does not matter.
+        before.task.await.ok();
+    }
+    let listener = TcpListener::bind(shared.address).await?;
+    *running(shared) = Some(serve(shared, listener));
+    Ok(())
+}
+
+/// Goes down for so many simulated milliseconds.
+pub(super) async fn restart(shared: Arc<Shared>, down_ms: u64) {
+    down(&shared);
+    tokio::select! {
+        () = shared.stop.cancelled() => return,
+        () = tokio::time::sleep(shared.real(down_ms)) => {}
+    }
+    let back = up(&shared).await;
+    shared.lock().tell(shared.now(), "restarted", json!({"back": back.is_ok()}));
 }
 
 fn serve(shared: &Arc<Shared>, listener: TcpListener) -> Running {

@@ -54,6 +54,33 @@ pub enum BadToken {
     Envelope,
 }
 
+/// What happens to a login of a known account from another device or network than its last one (V3; protocol.md §3.2
+/// says that it risks a ban, not how that shows).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangedDevice {
+    /// It goes through; it is counted and told.
+    #[default]
+    Warn,
+    /// `iPadLogin` fails.
+    Refuse,
+    /// It goes through, and half a minute later WeChat kicks the account (protocol.md §4, rule 8).
+    Kick,
+}
+
+/// What a reason for a drop is wrapped in (protocol.md §3.12).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasonShape {
+    /// Just the words.
+    Plain,
+    /// WeChat's XML.
+    #[default]
+    Xml,
+    /// That XML in a JSON text, with `baseResponse.ret` -100.
+    Json,
+}
+
 /// The format of the picture of a code (protocol.md §5).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -113,8 +140,11 @@ pub struct Knobs {
     pub envelope: Envelope,
     /// Endpoints that the dialect's documents do not have answer HTTP 404 (protocol.md §8.1); off, they work.
     pub strict_endpoints: bool,
-    /// Required fields are required: `type: 2` in V1 and V2; `wcId`, `deviceType` and `proxy` in V3.
+    /// Required fields are required: `type: 2` in V1 and V2; in V3 `wcId`, `deviceType` and `proxy` of `iPadLogin`,
+    /// `autoCheck` of `getIPadLoginInfo`, `type: 2` of `setHttpCallbackUrl`.
     pub strict_fields: bool,
+    /// Fields of another dialect are refused: `type` of a login in V3, V3's own in V1 and V2.
+    pub refuse_foreign_fields: bool,
     /// What a bad token is answered with.
     pub bad_token: BadToken,
     /// A new `member/login` makes the tokens before it invalid.
@@ -160,12 +190,34 @@ pub struct Knobs {
     pub verify_code: Option<String>,
     /// Whether the reply that asks carries the code as top-level `verifyCode`.
     pub verify_code_in_reply: bool,
+    /// So many wrong codes and the login is over; none is without end.
+    pub verify_code_tries: Option<u32>,
     /// Asks for device verification once after the phone confirmed (code 200 with `data.url`).
     pub device_verification: bool,
     /// The lists and `isOnline` tell what was true so long ago.
     pub list_lag_ms: u64,
     /// So many of the next list calls answer `[]`.
     pub empty_lists: u32,
+    /// So many of the next list calls leave accounts out, after those that answer `[]`; `isOnline` knows better.
+    pub short_lists: u32,
+    /// Of 100 online accounts, so many are in a short list.
+    pub short_list_percent: u8,
+    /// What happens to a login from another device or network (V3).
+    pub changed_device: ChangedDevice,
+    /// Regions (`"7"`) and own proxies (`"203.0.113.9:1080"`) that do not work: `iPadLogin` through one of them fails.
+    pub broken_proxies: Vec<String>,
+    /// The text of that failure (protocol.md §6: it contains `网络链接异常`).
+    pub proxy_failed_text: String,
+    /// What `offlineReason` wraps a reason in; notices have the bare words.
+    pub reason_shape: ReasonShape,
+    /// `offlineReason` may be asked once in this time for each account (protocol.md §3.12).
+    pub reason_interval_ms: u64,
+    /// The text when it is asked too early (unknown).
+    pub reason_limit_text: String,
+    /// Whether a drop sends a notice at all.
+    pub notices: bool,
+    /// How often a drop's notice is sent.
+    pub notice_copies: u32,
     /// Whether `isOnline` for a wId that is not live answers 1001 instead of `false`.
     pub unknown_w_id_fails: bool,
     /// Whether the first drop within 24 hours of an account's first login refuses second login (protocol.md §4.4).
@@ -186,6 +238,7 @@ impl Default for Knobs {
             envelope: Envelope::default(),
             strict_endpoints: false,
             strict_fields: true,
+            refuse_foreign_fields: false,
             bad_token: BadToken::default(),
             new_token_kills_old: false,
             platform_status: 0,
@@ -208,9 +261,20 @@ impl Default for Knobs {
             v1_blob: true,
             verify_code: None,
             verify_code_in_reply: false,
+            verify_code_tries: None,
             device_verification: false,
             list_lag_ms: 0,
             empty_lists: 0,
+            short_lists: 0,
+            short_list_percent: 50,
+            changed_device: ChangedDevice::default(),
+            broken_proxies: Vec::new(),
+            proxy_failed_text: "网络链接异常，请检查代理后重试".into(),
+            reason_shape: ReasonShape::default(),
+            reason_interval_ms: 12 * 3_600_000,
+            reason_limit_text: "查询过于频繁".into(),
+            notices: true,
+            notice_copies: 1,
             unknown_w_id_fails: false,
             first_day_drop: true,
             picture: Picture::default(),

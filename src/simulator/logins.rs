@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::act::ActError;
+use super::device::SimDevice;
 use super::knobs::{PollNeed, ReplyWId};
 use super::setup::SimAccount;
 use super::world::{Ms, World};
@@ -48,6 +49,10 @@ pub(super) struct Code {
     pub(super) ignored: bool,
     /// Whether the phone confirmed and the gateway never heard of it.
     pub(super) lost: bool,
+    /// V3: the device it signs in from.
+    pub(super) device: Option<SimDevice>,
+    /// Wrong verification codes so far.
+    pub(super) wrong_codes: u32,
 }
 
 /// How a dialog is.
@@ -110,6 +115,8 @@ impl World {
             device_asked: false,
             ignored: false,
             lost: false,
+            device: None,
+            wrong_codes: 0,
         });
         self.plan_scan(now, at);
         at
@@ -233,6 +240,7 @@ impl World {
         }
         let with_wc_id = code.wc_id.as_deref() == Some(self.wc_id(member));
         let polled = code.w_id.clone();
+        let device = code.device.clone();
         let shape = self.reply_w_id();
         let w_id = if shape == ReplyWId::Different { self.new_w_id() } else { polled };
         if let Some(code) = self.codes.get_mut(at) {
@@ -248,6 +256,9 @@ impl World {
             }
         }
         self.log_in(now, member, &w_id, "code");
+        if let Some(device) = device {
+            self.note_device(now, member, device);
+        }
     }
 
     /// Which wId replies carry, with the dialect's sample resolved.

@@ -12,6 +12,7 @@
 mod act;
 mod callback;
 mod control;
+mod device;
 mod endpoints;
 mod fault;
 mod handle;
@@ -28,9 +29,12 @@ mod setup;
 mod world;
 
 pub use act::{Act, ActError};
+pub use device::SimDevice;
 pub use fault::{Fault, QueuedFault};
 pub use handle::{Asked, Simulator};
-pub use knobs::{AutoPhones, BadToken, Envelope, FailureShape, Knobs, Picture, PollNeed, ReplyWId};
+pub use knobs::{
+    AutoPhones, BadToken, ChangedDevice, Envelope, FailureShape, Knobs, Picture, PollNeed, ReasonShape, ReplyWId,
+};
 pub use log::{Logged, Outcome, TokenSeen};
 pub use scenario::{Scenario, ScenarioError};
 pub use setup::{PhoneScript, Setup, SimAccount, Then, Timed, demo_setup};

@@ -8,6 +8,9 @@ use super::logins::{CodeState, DialogState};
 use super::setup::Then;
 use super::world::{Due, Ms, World};
 
+/// What WeChat says of a plain drop (protocol.md §3.12).
+const DROPPED: &str = "登录出现错误，请你重新登录。";
+
 /// What a phone is asked.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
@@ -104,8 +107,29 @@ impl World {
                 let at = self.phone_ignore(wc_id.as_deref())?;
                 json!({"wc_id": self.wc_id(at)})
             }
-            Act::Drop { wc_id } => self.down(now, &wc_id, "登录出现错误，请你重新登录。", false)?,
+            Act::Drop { wc_id } => self.down(now, &wc_id, DROPPED, false)?,
             Act::Kick { wc_id } => self.down(now, &wc_id, "当前登录环境异常，请重新扫码登录。", true)?,
+            Act::MassDrop { count, wc_ids } => {
+                let online = self.members.iter().filter(|m| m.w_id().is_some()).map(|m| m.spec.wc_id.clone());
+                let chosen: Vec<String> = match wc_ids {
+                    Some(wc_ids) => wc_ids,
+                    None => online.take(count.map_or(usize::MAX, |count| count as usize)).collect(),
+                };
+                for wc_id in &chosen {
+                    self.find(wc_id)?;
+                }
+                let gone = chosen.iter().filter(|wc_id| self.down(now, wc_id, DROPPED, false).is_ok()).count();
+                json!({"count": gone})
+            }
+            Act::Restart { down_ms } => {
+                self.restarts.push(down_ms);
+                self.tell(now, "restart", json!({"down_ms": down_ms}));
+                json!({"down_ms": down_ms})
+            }
+            Act::TestNotice => {
+                self.queue_test_push();
+                json!({"callback": self.callback.is_some()})
+            }
             Act::Online { wc_id } => {
                 let at = self.find(&wc_id)?;
                 self.come_online(now, at);
@@ -250,13 +274,15 @@ impl World {
     pub(super) fn plan_scan(&mut self, now: Ms, code: usize) {
         let asked = self.made_for(code);
         let script = asked.and_then(|at| self.member(at)).and_then(|m| m.spec.script.clone());
+        let by = asked.and_then(|at| self.member(at)?.spec.scanned_by.as_ref());
+        let scans = by.and_then(|wc_id| self.index.get(wc_id).copied()).or(asked);
         let wait = match (script, self.auto) {
             (Some(script), _) => script.scan_ms,
             (None, true) => Some(self.between(self.knobs.auto.scan_ms)),
             (None, false) => None,
         };
         if let Some(wait) = wait {
-            self.timers.push((now + wait, Due::Scan { code, member: asked }));
+            self.timers.push((now + wait, Due::Scan { code, member: scans }));
             self.touch();
         }
     }

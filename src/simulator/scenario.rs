@@ -48,8 +48,9 @@ pub struct Scenario {
     pub events: Vec<Timed>,
 }
 
-/// The built-in scenarios: name, and what the file would say.
-const BUILT_IN: [(&str, &str); 6] = [
+/// The built-in scenarios: name, and what the file says. The files in `examples/scenarios` can be named too, so that a
+/// program without its sources plays them.
+const BUILT_IN: &[(&str, &str)] = &[
     ("empty", "about = 'no accounts at all'\n"),
     ("demo", "about = 'a handful of accounts, some online, some dropped'\ndemo_accounts = true\n"),
     ("auto", "about = 'the accounts of the demo; the phones act by themselves'\ndemo_accounts = true\nauto = true\n"),
@@ -71,8 +72,27 @@ const BUILT_IN: [(&str, &str); 6] = [
         "strict",
         "about = 'every unknown turned to its harsher side'\ndemo_accounts = true\n\
          [knobs]\nstrict_endpoints = true\nlogin_needs_poll = 'later'\nsecond_login_dies_with_socket = true\n\
-         success_replay = false\nunknown_w_id_fails = true\nlist_lag_ms = 3000\nreply_w_id = 'different'\n",
+         success_replay = false\nunknown_w_id_fails = true\nlist_lag_ms = 3000\nreply_w_id = 'different'\n\
+         refuse_foreign_fields = true\n",
     ),
+    ("conveyor", include_str!("../../examples/scenarios/conveyor.toml")),
+    ("device-verification", include_str!("../../examples/scenarios/device-verification.toml")),
+    ("first-night", include_str!("../../examples/scenarios/first-night.toml")),
+    ("flap", include_str!("../../examples/scenarios/flap.toml")),
+    ("lagging-list", include_str!("../../examples/scenarios/lagging-list.toml")),
+    ("mass-drop", include_str!("../../examples/scenarios/mass-drop.toml")),
+    ("notices", include_str!("../../examples/scenarios/notices.toml")),
+    ("offline-reason", include_str!("../../examples/scenarios/offline-reason.toml")),
+    ("outage", include_str!("../../examples/scenarios/outage.toml")),
+    ("proxy-broken", include_str!("../../examples/scenarios/proxy-broken.toml")),
+    ("refusals", include_str!("../../examples/scenarios/refusals.toml")),
+    ("refused-fields", include_str!("../../examples/scenarios/refused-fields.toml")),
+    ("silent-drop", include_str!("../../examples/scenarios/silent-drop.toml")),
+    ("slots-full", include_str!("../../examples/scenarios/slots-full.toml")),
+    ("token-dies", include_str!("../../examples/scenarios/token-dies.toml")),
+    ("v3-devices", include_str!("../../examples/scenarios/v3-devices.toml")),
+    ("verify-code", include_str!("../../examples/scenarios/verify-code.toml")),
+    ("wrong-phone", include_str!("../../examples/scenarios/wrong-phone.toml")),
 ];
 
 impl Scenario {
@@ -138,7 +158,7 @@ mod tests {
         for name in Scenario::names() {
             let mut setup = Setup::default();
             Scenario::built_in(name).unwrap_or_else(|| panic!("{name}")).apply(&mut setup).unwrap();
-            assert_eq!(setup.accounts.is_empty(), name == "empty", "{name}");
+            assert_eq!(setup.accounts.is_empty() && setup.generated == 0, name == "empty", "{name}");
         }
         assert!(Scenario::built_in("no-such").is_none());
     }

@@ -1,5 +1,6 @@
 //! The HTTP side: requests in, faults in between, replies out.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use axum::response::Response;
 use futures_util::StreamExt;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +23,7 @@ use super::log::{Logged, Outcome, TokenSeen, redact};
 use super::logins::CodeState;
 use super::reply::Reply;
 use super::world::{Ms, World};
-use super::{callback, control, picture};
+use super::{callback, control, device, handle, picture};
 
 /// What all tasks of one simulator share.
 #[derive(Debug)]
@@ -36,10 +38,26 @@ pub(super) struct Shared {
     pub(super) stop: CancellationToken,
     /// Ends the connections that are open now.
     connections: Mutex<CancellationToken>,
+    /// The gateway's port while it is up, and where that is.
+    pub(super) gateway: Mutex<Option<Running>>,
+    pub(super) address: SocketAddr,
+}
+
+/// A listening port.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) close: CancellationToken,
+    pub(super) task: JoinHandle<()>,
 }
 
 impl Shared {
-    pub(super) fn new(world: World, changed: watch::Sender<u64>, speed: f64, prefix: &str) -> Self {
+    pub(super) fn new(
+        world: World,
+        changed: watch::Sender<u64>,
+        speed: f64,
+        prefix: &str,
+        address: SocketAddr,
+    ) -> Self {
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let stop = CancellationToken::new();
         Self {
@@ -50,6 +68,8 @@ impl Shared {
             speed: if speed.is_finite() && speed > 0.0 { speed } else { 1.0 },
             prefix: prefix.trim_matches('/').into(),
             connections: Mutex::new(stop.child_token()),
+            gateway: Mutex::new(None),
+            address,
             stop,
         }
     }
@@ -103,13 +123,16 @@ pub(super) async fn pulse(shared: Arc<Shared>) {
     let mut changed = shared.changed();
     loop {
         let now = shared.now();
-        let (next, acts, outbox) = {
+        let (next, acts, outbox, restarts) = {
             let mut world = shared.lock();
             let acts = world.run_due(now);
-            (world.next_due(), acts, std::mem::take(&mut world.outbox))
+            (world.next_due(), acts, std::mem::take(&mut world.outbox), std::mem::take(&mut world.restarts))
         };
         for _ in acts {
             shared.break_connections();
+        }
+        for down_ms in restarts {
+            tokio::spawn(handle::restart(Arc::clone(&shared), down_ms));
         }
         if !outbox.is_empty() {
             let shared = Arc::clone(&shared);
@@ -283,6 +306,12 @@ async fn reply(shared: &Arc<Shared>, path: &str, token: TokenSeen, body: Option<
                 BadToken::Http403 => Reply::fail("授权失败").http(403),
                 BadToken::Envelope => Reply::fail("授权失败，Authorization无效"),
             };
+        }
+    }
+    if let Some(body) = body {
+        let world = shared.lock();
+        if world.knobs.refuse_foreign_fields && device::has_foreign(world.dialect, path, &Asked(body)) {
+            return Reply::fail("参数错误: a field of another dialect");
         }
     }
     match body {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::act::Act;
+use super::device::SimDevice;
 use super::fault::QueuedFault;
 use super::knobs::Knobs;
 use crate::model::Dialect;
@@ -60,6 +61,11 @@ pub struct SimAccount {
     pub qr_only: bool,
     /// What its phone does by itself.
     pub script: Option<PhoneScript>,
+    /// The account whose phone scans the codes that are made for this one, when phones act by themselves: the wrong
+    /// phone. None: its own.
+    pub scanned_by: Option<String>,
+    /// V3: where it was signed in from last; none: nobody knows, any device will do.
+    pub device: Option<SimDevice>,
 }
 
 impl Default for SimAccount {
@@ -76,6 +82,8 @@ impl Default for SimAccount {
             known: true,
             qr_only: false,
             script: None,
+            scanned_by: None,
+            device: None,
         }
     }
 }

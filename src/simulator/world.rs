@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio::sync::{broadcast, watch};
 
 use super::act::ActError;
+use super::device::SimDevice;
 use super::fault::QueuedFault;
 use super::knobs::Knobs;
 use super::log::Log;
@@ -44,6 +45,14 @@ pub(super) struct Member {
     pub(super) devices: u32,
     /// Logins that came with the wcId and found the device again.
     pub(super) remembered: u32,
+    /// V3: where it was signed in from last.
+    pub(super) device: Option<SimDevice>,
+    /// How often a login came from elsewhere than the one before.
+    pub(super) device_changes: u32,
+    /// When its reason was asked for last.
+    pub(super) reason_asked: Option<Ms>,
+    /// How often its reason was asked for.
+    pub(super) reasons: u32,
 }
 
 impl Member {
@@ -99,6 +108,8 @@ pub(super) struct World {
     pub(super) log: Log,
     pub(super) image_base: String,
     pub(super) outbox: Vec<Notice>,
+    /// Restarts that the server has still to do: how long each lasts.
+    pub(super) restarts: Vec<Ms>,
     pub(super) rng: fastrand::Rng,
     pub(super) phone_rng: fastrand::Rng,
     serial: u64,
@@ -128,6 +139,7 @@ impl World {
             log: Log::default(),
             image_base: String::new(),
             outbox: Vec::new(),
+            restarts: Vec::new(),
             rng: fastrand::Rng::with_seed(setup.seed),
             phone_rng: fastrand::Rng::with_seed(setup.seed ^ 0x9e37_79b9_7f4a_7c15),
             serial: 0,
@@ -250,6 +262,10 @@ impl World {
             dialogs: 0,
             devices: u32::from(known),
             remembered: 0,
+            device: spec.device.clone(),
+            device_changes: 0,
+            reason_asked: None,
+            reasons: 0,
             spec,
         });
         at
@@ -327,8 +343,8 @@ impl World {
         }
         self.set_w_id(now, at, None);
         self.tell(now, "offline", json!({"wc_id": self.wc_id(at), "w_id": w_id, "asked": why.is_none()}));
-        if why.is_some() {
-            self.queue_notice(now, at, Some(&w_id), 1);
+        if why.is_some() && self.knobs.notices {
+            self.queue_notice(now, at, Some(&w_id), self.knobs.notice_copies);
         }
         true
     }

@@ -2,8 +2,8 @@
 //! through the store's own calls in the order of time, as a watching saoma would have written it.
 
 use super::people::{FIRST_DAY, REFUSED, notes};
-use crate::model::{Account, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
-use crate::simulator::{SimAccount, Simulator};
+use crate::model::{Account, Device, DeviceEdit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
+use crate::simulator::{SimAccount, SimDevice, Simulator};
 use crate::store::{Begun, Edit, LogEntry, Result, Store, Verdict};
 
 /// Between two lists of the past: close enough that the store takes them for one watch.
@@ -50,6 +50,7 @@ pub(super) async fn fill(
             holder: Some(notes.holder.into()),
             tags: Some(notes.tags.iter().map(|tag| (*tag).into()).collect()),
             note: Some(notes.note.into()),
+            device: account.device.as_ref().map(device_of),
             ..Edit::default()
         };
         let is_new = account.wc_id == FIRST_DAY;
@@ -74,6 +75,16 @@ pub(super) async fn fill(
     refuse(store, &courses, at).await?;
     store.confirm_w_ids(&online).await?;
     store.accounts().await
+}
+
+/// What an operator would have set for an account that lives on this device.
+pub(super) fn device_of(known: &SimDevice) -> Device {
+    let tunnel = |name: &str| known.network.strip_prefix(name).map(str::to_owned);
+    let (aid, ttuid) = (tunnel("aid:"), tunnel("ttuid:"));
+    let proxy = (aid.is_none() && ttuid.is_none()).then(|| known.network.clone());
+    let set = DeviceEdit { device_type: Some(known.device_type.clone()), proxy, aid, ttuid, ..DeviceEdit::default() };
+    // What is no device of V3 is none of an operator's either.
+    set.apply(None).unwrap_or_default()
 }
 
 /// When the newest account was signed in.
