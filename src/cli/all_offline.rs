@@ -420,7 +420,8 @@ impl Line<'_> {
                 | LoginStep::SteppedDown { .. }
         );
         let ends = matches!(event.step, LoginStep::Failed { .. } | LoginStep::Expired { .. });
-        if !noise && !(ends && self.fell.contains(&event.attempt)) {
+        let said = ends && self.fell.contains(&event.attempt);
+        if !(noise || said) {
             self.around(|line| line.teller.say(event));
         }
     }
@@ -454,8 +455,7 @@ impl Line<'_> {
     // ── Words ────────────────────────────────────────────────────────────────────────────────────────────────────
 
     fn turn_words(&self, event: &LoginEvent) -> String {
-        let (number, total) =
-            self.view.as_ref().map_or((0, 0), |view| ((view.settled() + 1).min(view.total()), view.total()));
+        let (number, total) = self.view.as_ref().map_or((0, 0), |view| (view.number(), view.total()));
         let holder = event.wc_id.as_ref().map(|wc_id| self.holder(wc_id)).unwrap_or_default();
         let numbers = [number.to_string(), total.to_string()];
         let [number, total] = numbers.each_ref().map(String::as_str);

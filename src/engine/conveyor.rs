@@ -6,11 +6,15 @@
 //! ([`Way::OneCode`](super::api::Way::OneCode)). A place on a started conveyor is one wish (design.md §2): at most one
 //! secondLogin, never again in the same run, and at most six codes.
 
-use std::cmp::Ordering;
 use std::time::Duration;
 
+use self::row::{Asked, Open, Row, by_holder};
 use super::api::{ConveyorView, Fleet, Item, LoginStep, Phase, Place};
-use crate::model::{Account, AttemptId, Budget, Cost, Limits, Now, Over, Presence, Reason, Stamp, WcId};
+use crate::model::{AttemptId, Cost, Limits, Now, Over, Reason, Stamp, WcId};
+
+mod row;
+
+pub use self::row::Facts;
 
 /// How many phones ring at once, unless somebody says otherwise.
 pub const AT_ONCE: u8 = 3;
@@ -33,45 +37,6 @@ pub struct Settings {
     pub limits: Limits,
     /// Beyond that too: a person said so.
     pub force: bool,
-}
-
-/// What counts of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Facts {
-    /// Whose phone.
-    pub holder: Box<str>,
-    /// The name people see, uncleaned.
-    pub name: Box<str>,
-    /// Whether it is believed to be online: it is done then, whoever did it.
-    pub online: bool,
-    /// Whether a second login of it can work: it was logged in before, and has not just had its first night
-    /// (protocol.md §4, rule 4).
-    pub can_ring: bool,
-    /// What it has cost lately.
-    pub budget: Option<Box<Budget>>,
-}
-
-impl Facts {
-    /// What counts of this account.
-    pub fn of(account: &Account) -> Self {
-        Self {
-            holder: account.holder.clone(),
-            name: account.name().into(),
-            online: account.presence == Presence::Online,
-            can_ring: account.was_logged_in() && !account.is_first_drop(),
-            budget: account.budget.clone(),
-        }
-    }
-
-    /// Whether nothing of this account has changed that counts here.
-    pub fn are_of(&self, account: &Account) -> bool {
-        let Self { holder, name, online, can_ring, budget } = self;
-        **holder == *account.holder
-            && **name == *account.name()
-            && *online == (account.presence == Presence::Online)
-            && *can_ring == (account.was_logged_in() && !account.is_first_drop())
-            && *budget == account.budget
-    }
 }
 
 /// What can happen to a conveyor.
@@ -142,42 +107,6 @@ pub enum Output {
     AskList,
 }
 
-/// What an account is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asked {
-    Ring,
-    Code,
-}
-
-/// A login under way.
-#[derive(Clone, Debug)]
-struct Open {
-    asked: Asked,
-    /// `None` until it has begun.
-    attempt: Option<AttemptId>,
-    /// Whether its phone may have been asked.
-    sent: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Row {
-    wc_id: WcId,
-    facts: Facts,
-    place: Place,
-    open: Option<Open>,
-    unscanned: u8,
-    /// Whether its phone was rung in this run: never again.
-    rung: bool,
-    /// Codes asked for in this run.
-    codes: u8,
-    /// What was spent before this run.
-    spent: [u8; 2],
-    /// The number of the last code of its that nobody scanned; 0: none.
-    turn: u64,
-    /// Its code was used up through no fault of its own: it is next.
-    front: bool,
-}
-
 /// Since when the gateway is not there, and when to look.
 #[derive(Clone, Copy, Debug)]
 struct Down {
@@ -220,23 +149,7 @@ impl Conveyor {
         let mut rows: Vec<Row> = accounts
             .into_iter()
             .filter(|(_, facts)| !facts.online)
-            .map(|(wc_id, facts)| {
-                let count = |cost| facts.budget.as_ref().map_or(0, |budget| budget.spent(cost, now.wall));
-                let spent = [count(Cost::SecondLogin), count(Cost::Code)];
-                let place = plan(&facts, settings, now);
-                Row {
-                    wc_id,
-                    facts,
-                    place,
-                    open: None,
-                    unscanned: 0,
-                    rung: false,
-                    codes: 0,
-                    spent,
-                    turn: 0,
-                    front: false,
-                }
-            })
+            .map(|(wc_id, facts)| Row::new(wc_id, facts, settings, now))
             .collect();
         rows.sort_by(by_holder);
         rows.dedup_by(|a, b| a.wc_id == b.wc_id);
@@ -694,88 +607,6 @@ impl Conveyor {
         queue.sort_by_key(|row| (!row.front, row.turn));
         queue
     }
-}
-
-impl Row {
-    const fn is_settled(&self) -> bool {
-        matches!(self.place, Place::Done | Place::Left(_) | Place::Resting { .. })
-    }
-
-    fn is_asked(&self, asked: Asked) -> bool {
-        self.open.as_ref().is_some_and(|open| open.asked == asked)
-    }
-
-    fn is_of(&self, attempt: &AttemptId) -> bool {
-        self.open.as_ref().is_some_and(|open| open.attempt.as_ref() == Some(attempt))
-    }
-
-    /// Online.
-    fn done(&mut self) {
-        if !matches!(self.place, Place::Resting { .. }) {
-            self.place = Place::Done;
-        }
-    }
-
-    /// Its login goes on unseen; one that has not begun yet is cancelled when it has.
-    fn hide(&mut self, out: &mut Outputs) {
-        if let Some(Open { attempt: Some(attempt), .. }) = self.open.take() {
-            out.push(Output::Cancel(attempt));
-        }
-    }
-
-    const fn put_last(&mut self, turn: u64) {
-        self.place = Place::WaitsForCode;
-        self.front = false;
-        self.turn = turn;
-    }
-
-    /// Why one more of a kind is too much.
-    fn over(&self, cost: Cost, settings: Settings, now: Now) -> Option<Over> {
-        if settings.force {
-            return None;
-        }
-        // The code after a failed second login is the same wish's: the rest after that failure is for the next one.
-        let mut budget = self.facts.budget.as_deref().cloned().unwrap_or_default();
-        if self.rung {
-            budget.rests_until = None;
-        }
-        budget.over(cost, settings.limits, now.wall).or_else(|| {
-            // The store may be behind what this run has sent.
-            let [rings, codes] = self.spent;
-            let (before, sent, limit) = match cost {
-                Cost::SecondLogin => (rings, u8::from(self.rung), settings.limits.second_logins),
-                Cost::Code => (codes, self.codes, settings.limits.codes),
-            };
-            let spent = before.saturating_add(sent);
-            (spent >= limit).then(|| Over::Spent { cost, next: spent.saturating_add(1), limit, free_at: now.wall })
-        })
-    }
-}
-
-/// Where an account begins.
-fn plan(facts: &Facts, settings: Settings, now: Now) -> Place {
-    let begins = if facts.can_ring { Place::WaitsToRing } else { Place::WaitsForCode };
-    if settings.force {
-        return begins;
-    }
-    let budget = facts.budget.as_deref().cloned().unwrap_or_default();
-    let ring = facts.can_ring.then(|| budget.over(Cost::SecondLogin, settings.limits, now.wall));
-    let code = budget.over(Cost::Code, settings.limits, now.wall);
-    match (ring, code) {
-        (Some(Some(Over::Resting { until })), _) | (_, Some(Over::Resting { until })) => Place::Resting { until },
-        (Some(None), _) => Place::WaitsToRing,
-        (Some(Some(Over::Spent { .. })) | None, None) => Place::WaitsForCode,
-        (Some(Some(Over::Spent { free_at: ring, .. })), Some(Over::Spent { free_at: code, .. })) => {
-            Place::Resting { until: ring.min(code) }
-        }
-        (None, Some(Over::Spent { free_at, .. })) => Place::Resting { until: free_at },
-    }
-}
-
-/// By holder, then by name; those without a holder last.
-fn by_holder(a: &Row, b: &Row) -> Ordering {
-    let key = |row: &Row| (row.facts.holder.trim().is_empty(), row.facts.holder.clone(), row.facts.name.clone());
-    key(a).cmp(&key(b)).then_with(|| a.wc_id.cmp(&b.wc_id))
 }
 
 /// Whether a step shows that the gateway answers.

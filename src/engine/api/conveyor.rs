@@ -32,7 +32,8 @@ pub enum Phase {
     Preview,
     /// Under way.
     Running,
-    /// A full round of codes without a scan, or nobody was there: it waits for [`ConveyorWish::Resume`].
+    /// A full round of codes without a scan, or no account can log in now (slots, platform account, gateway): it waits
+    /// for [`ConveyorWish::Resume`]. What is open goes on.
     Paused,
     /// Every account is done with.
     Done,
@@ -93,6 +94,11 @@ impl ConveyorView {
     /// How many are done with, with or without a login.
     pub fn settled(&self) -> usize {
         self.items.iter().filter(|item| matches!(item.place, Place::Done | Place::Left(_))).count()
+    }
+
+    /// The number of the account whose turn it is: the 3 of "3 of 20".
+    pub fn number(&self) -> usize {
+        self.settled().saturating_add(1).min(self.total())
     }
 
     /// How many second logins, codes and resting accounts a preview has.
