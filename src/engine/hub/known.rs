@@ -75,14 +75,19 @@ impl Hub {
             let Some(account) = self.accounts.get(&wc_id) else { continue };
             let before = before.get(&wc_id).copied().unwrap_or_default();
             let after = Before::of(account);
+            if before.presence != after.presence {
+                self.judge.decided(&wc_id);
+            }
             if after.login > before.login {
                 self.judge.logged_in(&wc_id);
                 self.supersede(&wc_id, None);
             } else {
                 match (before.presence, after.presence) {
-                    (Presence::Online, Presence::Offline) if account.reason != Some(Reason::TakenOffline) => {
-                        dropped.push(wc_id);
+                    (_, Presence::Offline) if account.source == Some(Source::Own) => {
+                        let at = self.told_at(account);
+                        self.judge.took_offline(&wc_id, at);
                     }
+                    (Presence::Online, Presence::Offline) => dropped.push(wc_id),
                     (Presence::Offline, Presence::Online) => {
                         let (account, at) = (account.name().into(), self.told_at(account));
                         self.tell(Event::Recovered { wc_id, account, at });

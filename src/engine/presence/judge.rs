@@ -89,6 +89,11 @@ impl Judge {
         self.settle(wc_id);
     }
 
+    /// Notes that another process has decided what is to be believed of the account.
+    pub fn decided(&mut self, wc_id: &WcId) {
+        self.settle(wc_id);
+    }
+
     fn settle(&mut self, wc_id: &WcId) {
         self.against.remove(wc_id);
         self.hints.remove(wc_id);
