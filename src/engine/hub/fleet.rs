@@ -195,7 +195,7 @@ impl Hub {
         self.freshen(at);
     }
 
-    /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once.
+    /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once, sorted.
     pub(super) async fn presences_changed(
         &mut self,
         changed: Vec<Account>,
@@ -211,7 +211,7 @@ impl Hub {
                     Err(error) => self.store_failed(&error.to_string()),
                 }
             }
-            if mass.contains(&account.wc_id) {
+            if mass.binary_search(&account.wc_id).is_ok() {
                 dropped_at_once.push(account.wc_id.clone());
                 self.account_changed(account);
             } else {

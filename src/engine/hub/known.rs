@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
-use crate::engine::presence::{is_many, is_stale, is_stale_in_outage};
+use crate::engine::presence::{is_mass, is_stale, is_stale_in_outage};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WcId};
 
 impl Hub {
@@ -109,7 +109,7 @@ impl Hub {
 
     /// Drops that another process noted: one event where there are many.
     fn tell_drops(&self, dropped: Vec<WcId>, online: usize) {
-        if is_many(dropped.len(), online) {
+        if is_mass(dropped.len(), online) {
             return self.tell(Event::MassDrop { wc_ids: dropped, at: self.shared.now().wall });
         }
         for wc_id in dropped {
