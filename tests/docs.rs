@@ -27,6 +27,7 @@ const DOCUMENTS: &[&str] = &[
     "CHANGELOG.md",
     "docs/configuration.md",
     "docs/json.md",
+    "docs/login.md",
     "docs/simulator.md",
 ];
 
@@ -216,7 +217,9 @@ fn an_accounts_fields_are_all_told_of() {
     let cells = first_cells(part(&text, "account"));
     let told: BTreeSet<String> =
         cells.iter().flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_owned()).collect();
-    let account = json::account(&Account::new("a".into()));
+    let mut account = Account::new("a".into());
+    account.device = Some(Box::new(saoma::model::Device::default().complete()));
+    let account = json::account(&account, Stamp(0));
     let fields: BTreeSet<String> = account.as_object().unwrap().keys().cloned().collect();
     assert_eq!(told, fields);
 }
@@ -258,6 +261,11 @@ fn the_reasons_are_the_programs() {
         writeln!(table, "| `{code}` | {words} | {next} |").unwrap();
     }
     generated("docs/json.md", "reasons", &table);
+}
+
+#[test]
+fn the_login_machines_table_is_what_the_machine_does() {
+    generated("docs/login.md", "machine", &saoma::engine::login::table::markdown());
 }
 
 #[test]

@@ -158,8 +158,9 @@ impl Login {
     pub const fn ladder(&self) -> &'static [Rung] {
         match self.way {
             Way::Ladder => &[Rung::Adopt, Rung::SecondLogin, Rung::QrLogin],
+            Way::Ring => &[Rung::Adopt, Rung::SecondLogin],
             Way::Second => &[Rung::SecondLogin],
-            Way::Qr => &[Rung::QrLogin],
+            Way::Qr | Way::OneCode => &[Rung::QrLogin],
         }
     }
 

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::fail::Failure;
 use super::{import, out, resolve, table};
 use crate::config::Profile;
-use crate::model::{Account, Presence, WcId, json as objects};
+use crate::model::{Account, BadDevice, DeviceEdit, Dialect, Presence, WcId, json as objects};
 use crate::store::{Edit, Store};
 
 /// Runs the command.
@@ -21,7 +21,7 @@ pub async fn run(context: &Context, args: AccountsArgs) -> Result<Exit, Failure>
         Some(AccountsCommand::Edit(args)) => edit(context, &profile, &store, args).await,
         Some(AccountsCommand::Remove(args)) => remove(context, &profile, &store, args).await,
         Some(AccountsCommand::Import(args)) => import::import(context, &profile, &store, &args).await,
-        Some(AccountsCommand::Export) => import::export(context, &profile, &store).await,
+        Some(AccountsCommand::Export(args)) => import::export(context, &profile, &store, &args).await,
     };
     store.close().await;
     done.map(|()| Exit::Done)
@@ -37,7 +37,8 @@ pub fn select(mut accounts: Vec<Account>, filter: &Filter) -> Vec<Account> {
     accounts.retain(|account| {
         (!filter.online || account.presence == Presence::Online)
             && (!filter.offline || account.presence == Presence::Offline)
-            && filter.tag.as_deref().is_none_or(|tag| account.tags.iter().any(|own| &**own == tag))
+            && filter.tag.as_deref().is_none_or(|tag| account.tags.iter().any(|own| &**own == tag.trim()))
+            && filter.holder.as_deref().is_none_or(|holder| account.holder.trim() == holder.trim())
     });
     let worst = |account: &Account| match account.presence {
         Presence::Offline => 0,
@@ -67,7 +68,8 @@ pub fn show(
         if let Some(reason) = reason {
             map.insert("reason".into(), json!(reason));
         }
-        map.insert("accounts".into(), accounts.iter().map(objects::account).collect());
+        let now = now();
+        map.insert("accounts".into(), accounts.iter().map(|account| objects::account(account, now)).collect());
         return out::object(map);
     }
     if accounts.is_empty() {
@@ -103,20 +105,20 @@ fn row(context: &Context, account: &Account) -> Vec<String> {
 
 async fn add(context: &Context, profile: &Profile, store: &Store, args: AddArgs) -> Result<(), Failure> {
     let wc_id = checked_wc_id(&args.wc_id).ok_or_else(|| bad_wc_id(context, &args.wc_id))?;
-    let created = store
-        .put_account(&wc_id, &edit_of(&args.fields), now())
-        .await
-        .map_err(|error| Failure::store(context.lang, &error))?;
+    let known = store.account(&wc_id).await.map_err(|error| Failure::store(context.lang, &error))?;
+    let edit = edit_of(context, profile, &args.fields, known.as_ref())?;
+    let created =
+        store.put_account(&wc_id, &edit, now()).await.map_err(|error| Failure::store(context.lang, &error))?;
     let key = if created { "cli.accounts.added" } else { "cli.accounts.known" };
     tell_one(context, profile, store, "account_added", &wc_id, Some(created), key).await
 }
 
 async fn edit(context: &Context, profile: &Profile, store: &Store, args: EditArgs) -> Result<(), Failure> {
-    let edit = edit_of(&args.fields);
-    if edit == Edit::default() {
+    if args.fields.is_empty() {
         return Err(Failure::usage(context.t("cli.error.nothing_to_edit")));
     }
     let account = resolve::resolve_one(context, &context.accounts(store).await?, &args.account)?;
+    let edit = edit_of(context, profile, &args.fields, Some(&account))?;
     store.put_account(&account.wc_id, &edit, now()).await.map_err(|error| Failure::store(context.lang, &error))?;
     tell_one(context, profile, store, "account_edited", &account.wc_id, None, "cli.accounts.edited").await
 }
@@ -154,7 +156,10 @@ async fn tell_one(
         if let Some(created) = created {
             map.insert("created".into(), json!(created));
         }
-        map.insert("account".into(), account.as_ref().map(objects::account).unwrap_or_default());
+        map.insert(
+            "account".into(),
+            account.as_ref().map(|account| objects::account(account, now())).unwrap_or_default(),
+        );
         return out::object(map);
     }
     let label = account.as_ref().map_or_else(|| wc_id.to_string(), resolve::label);
@@ -204,13 +209,70 @@ pub fn split_tags(text: &str) -> Vec<Box<str>> {
     tags
 }
 
-fn edit_of(fields: &Fields) -> Edit {
-    Edit {
-        holder: fields.holder.as_deref().map(Into::into),
-        note: fields.note.as_deref().map(Into::into),
-        tags: fields.tags.as_deref().map(split_tags),
-        ..Edit::default()
+/// The labels after `text`, as a person typed it: all of them, or, where each is led by `+` or `-`, those that come and
+/// go. `None` for a mixture.
+pub fn change_tags(text: &str, before: &[Box<str>]) -> Option<Vec<Box<str>>> {
+    let given = split_tags(text);
+    let led = given.iter().filter(|tag| tag.starts_with(['+', '-'])).count();
+    if led == 0 {
+        return Some(given);
     }
+    if led < given.len() {
+        return None;
+    }
+    let mut tags = before.to_vec();
+    for tag in &given {
+        let is_new = tag.starts_with('+');
+        let name = tag.trim_start_matches(['+', '-']).trim();
+        tags.retain(|known| &**known != name);
+        if is_new && !name.is_empty() {
+            tags.push(name.into());
+        }
+    }
+    Some(tags)
+}
+
+/// What the flags change of an account that may be known. Reads the own proxy's password from standard input, if told
+/// so: on a command line everybody could see it.
+fn edit_of(context: &Context, profile: &Profile, fields: &Fields, known: Option<&Account>) -> Result<Edit, Failure> {
+    let tags = match &fields.tags {
+        None => None,
+        Some(text) => {
+            let before = known.map(|account| account.tags.as_slice()).unwrap_or_default();
+            let after = change_tags(text, before);
+            Some(after.ok_or_else(|| Failure::usage(context.t("cli.error.mixed_tags")))?)
+        }
+    };
+    let change = DeviceEdit {
+        device_type: fields.device.clone(),
+        proxy: fields.proxy.clone(),
+        proxy_user: fields.proxy_user.clone(),
+        proxy_password: if fields.proxy_password_stdin { Some(out::secret_line(context.lang)?) } else { None },
+        aid: fields.aid.clone(),
+        ttuid: fields.ttuid.clone(),
+    };
+    let device = if change.is_empty() {
+        None
+    } else {
+        let before = known.and_then(|account| account.device.as_deref());
+        let after = change.apply(before).map_err(|bad| bad_device(context, bad))?;
+        if profile.dialect.value != Dialect::V3 {
+            out::say(&context.tf("cli.device.other_dialect", &[("dialect", profile.dialect.value.name())]));
+        }
+        Some(after)
+    };
+    Ok(Edit {
+        holder: fields.holder.as_deref().map(|holder| holder.trim().into()),
+        note: fields.note.as_deref().map(Into::into),
+        tags,
+        device,
+        ..Edit::default()
+    })
+}
+
+/// The failure for what no device can be.
+pub fn bad_device(context: &Context, bad: BadDevice) -> Failure {
+    Failure::usage(context.t(&format!("cli.device.{}", bad.name())))
 }
 
 #[cfg(test)]
@@ -228,6 +290,7 @@ mod tests {
             nick_name: nick.into(),
             tags: vec![tag.into()],
             last_login_at: Some(Stamp(login)),
+            holder: format!("h-{wc_id}").into(),
             ..Account::new(wc_id.into())
         };
         vec![
@@ -246,6 +309,8 @@ mod tests {
             (Filter { online: true, ..filter.clone() }, &["a"]),
             (Filter { offline: true, ..filter.clone() }, &["d", "b"]),
             (Filter { tag: Some("x".into()), ..filter.clone() }, &["c", "a"]),
+            (Filter { holder: Some(" h-b".into()), ..filter.clone() }, &["b"]),
+            (Filter { holder: Some("".into()), ..filter.clone() }, &[]),
             (Filter { sort: Some(Sort::Name), ..filter.clone() }, &["d", "c", "a", "b"]),
             (Filter { sort: Some(Sort::Login), ..filter.clone() }, &["b", "c", "a", "d"]),
             (Filter { sort: Some(Sort::WcId), ..filter }, &["a", "b", "c", "d"]),
@@ -259,6 +324,23 @@ mod tests {
         assert_eq!(checked_wc_id(" wxid_a ").map(|id| id.to_string()).as_deref(), Some("wxid_a"));
         for text in ["", "  ", "a b", "@file", "-", "a\u{1b}b"] {
             assert_eq!(checked_wc_id(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn tags_are_replaced_or_changed() {
+        let before: Vec<Box<str>> = vec!["a".into(), "b".into()];
+        for (text, after) in [
+            ("x, y", Some(&["x", "y"][..])),
+            ("", Some(&[])),
+            ("+c", Some(&["a", "b", "c"])),
+            ("-a，+c、+b", Some(&["c", "b"])),
+            ("-z", Some(&["a", "b"])),
+            ("+", Some(&["a", "b"])),
+            ("+c,d", None),
+        ] {
+            let after = after.map(|tags| tags.iter().map(|tag| Box::<str>::from(*tag)).collect::<Vec<_>>());
+            assert_eq!(change_tags(text, &before), after, "{text}");
         }
     }
 

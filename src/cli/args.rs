@@ -63,6 +63,8 @@ pub enum Command {
     Wid(WidArgs),
     /// Takes accounts off line.
     Offline(OfflineArgs),
+    /// What happened.
+    History(HistoryArgs),
     /// The simulated gateway alone.
     Simulate(SimulateArgs),
     /// What works and what does not.
@@ -185,6 +187,9 @@ pub struct Filter {
     /// Only those with this tag.
     #[arg(long, value_name = "TAG")]
     pub tag: Option<String>,
+    /// Only those of this holder.
+    #[arg(long, value_name = "NAME")]
+    pub holder: Option<String>,
     /// The order.
     #[arg(long, value_enum, value_name = "ORDER")]
     pub sort: Option<Sort>,
@@ -214,8 +219,8 @@ pub enum AccountsCommand {
     /// Reads accounts from CSV or JSON.
     Import(ImportArgs),
     /// Writes accounts as CSV, or as JSON.
-    Export,
-    /// Changes holder, note, tags.
+    Export(ExportArgs),
+    /// Changes holder, note, tags, device.
     Edit(EditArgs),
     /// Forgets accounts.
     Remove(RemoveArgs),
@@ -252,9 +257,50 @@ pub struct Fields {
     /// Free words.
     #[arg(long, value_name = "TEXT")]
     pub note: Option<String>,
-    /// Labels, separated by commas; all of them.
-    #[arg(long, value_name = "TAGS")]
+    /// Labels, separated by commas: all of them, or with + and - those to add and to take away.
+    #[arg(long, value_name = "TAGS", allow_hyphen_values = true)]
     pub tags: Option<String>,
+    /// V3: the device type.
+    #[arg(long, value_name = "TYPE")]
+    pub device: Option<String>,
+    /// V3: a region's number, or an own SOCKS5 proxy.
+    #[arg(long, value_name = "N|IP:PORT")]
+    pub proxy: Option<String>,
+    /// V3: the own proxy's user.
+    #[arg(long, value_name = "NAME")]
+    pub proxy_user: Option<String>,
+    /// V3: the own proxy's password is the first line of standard input.
+    #[arg(long)]
+    pub proxy_password_stdin: bool,
+    /// V3: tunnel of a helper program on a PC.
+    #[arg(long, value_name = "ID")]
+    pub aid: Option<String>,
+    /// V3: tunnel of a helper program on a phone.
+    #[arg(long, value_name = "ID")]
+    pub ttuid: Option<String>,
+}
+
+impl Fields {
+    /// Whether nothing is to change.
+    pub const fn is_empty(&self) -> bool {
+        self.holder.is_none()
+            && self.note.is_none()
+            && self.tags.is_none()
+            && self.device.is_none()
+            && self.proxy.is_none()
+            && self.proxy_user.is_none()
+            && !self.proxy_password_stdin
+            && self.aid.is_none()
+            && self.ttuid.is_none()
+    }
+}
+
+/// `saoma accounts export`
+#[derive(Clone, Debug, Args)]
+pub struct ExportArgs {
+    /// Own proxies' passwords too.
+    #[arg(long)]
+    pub with_proxy_passwords: bool,
 }
 
 /// `saoma accounts import`
@@ -309,6 +355,20 @@ pub struct OfflineArgs {
     pub yes: bool,
 }
 
+/// `saoma history`
+#[derive(Clone, Debug, Args)]
+pub struct HistoryArgs {
+    /// Whose; nobody: of all.
+    #[arg(value_name = "ACCOUNT")]
+    pub account: Option<String>,
+    /// How far back the lines go.
+    #[arg(long, value_name = "DURATION", value_parser = long_duration)]
+    pub since: Option<std::time::Duration>,
+    /// How many lines at most.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: Option<u32>,
+}
+
 /// `saoma completions`
 #[derive(Clone, Debug, Args)]
 pub struct CompletionsArgs {
@@ -323,6 +383,16 @@ fn qr_layout(text: &str) -> Result<QrLayout, String> {
 
 fn dialect(text: &str) -> Result<Dialect, String> {
     text.parse()
+}
+
+/// A duration that may also be so many days.
+fn long_duration(text: &str) -> Result<std::time::Duration, String> {
+    let days = text.trim().strip_suffix('d').and_then(|days| days.parse::<u16>().ok()).filter(|days| *days > 0);
+    let parsed = match days {
+        Some(days) => Some(std::time::Duration::from_secs(u64::from(days) * 86_400)),
+        None => crate::config::duration::parse(text),
+    };
+    parsed.ok_or_else(|| "30m, 12h, 7d".to_owned())
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

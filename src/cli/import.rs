@@ -1,22 +1,53 @@
 //! `saoma accounts import` and `export`: CSV or JSON in, the same out.
 
+use std::collections::HashMap;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::accounts::{checked_wc_id, show, split_tags};
-use super::args::ImportArgs;
+use super::accounts::{checked_wc_id, split_tags};
+use super::args::{ExportArgs, ImportArgs};
 use super::context::{Context, now};
 use super::fail::Failure;
 use super::out;
 use crate::config::Profile;
 use crate::model::text::clean;
-use crate::model::{Account, WId, WcId};
+use crate::model::{Account, BadDevice, Device, DeviceEdit, WId, WcId, json as objects};
 use crate::store::{Edit, Store};
 
-const COLUMNS: [&str; 7] = ["wc_id", "w_id", "nick_name", "w_account", "holder", "tags", "note"];
+const COLUMNS: [&str; 13] = [
+    "wc_id",
+    "w_id",
+    "nick_name",
+    "w_account",
+    "holder",
+    "tags",
+    "note",
+    "device",
+    "proxy",
+    "proxy_user",
+    "proxy_password",
+    "aid",
+    "ttuid",
+];
+/// The column that an export has only on an explicit wish.
+const PASSWORD: &str = "proxy_password";
+
+/// One account of an import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its number in the file, from 1: a line, or an entry.
+    pub number: usize,
+    /// Whom.
+    pub wc_id: WcId,
+    /// What is set; `device` is not, since it is laid over what is known of the account.
+    pub edit: Edit,
+    /// What is set of its device and network.
+    pub device: DeviceEdit,
+}
 
 /// What is wrong with an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +60,8 @@ pub enum Bad {
     WcId(usize, String),
     /// No column `wc_id`.
     NoColumn,
+    /// What no device can be, in this row from 1.
+    Device(usize, BadDevice),
 }
 
 /// One account of a JSON import; other fields of an exported account are passed over.
@@ -42,38 +75,94 @@ struct Entry {
     holder: Option<String>,
     tags: Option<Vec<String>>,
     note: Option<String>,
+    device: Option<JsonDevice>,
+    #[serde(flatten)]
+    network: Network,
+}
+
+/// A device as an exported account has it, or its type alone beside the fields of the network.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum JsonDevice {
+    Type(String),
+    Whole {
+        #[serde(rename = "type", default)]
+        device_type: Option<String>,
+        #[serde(flatten)]
+        network: Network,
+    },
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Network {
+    proxy: Option<JsonProxy>,
+    proxy_user: Option<String>,
+    proxy_password: Option<SecretString>,
+    aid: Option<String>,
+    ttuid: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum JsonProxy {
+    Region(u64),
+    Text(String),
+}
+
+impl Network {
+    fn edit(self, device_type: Option<String>) -> DeviceEdit {
+        let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let proxy = self.proxy.map(|proxy| match proxy {
+            JsonProxy::Region(number) => number.to_string(),
+            JsonProxy::Text(text) => text,
+        });
+        DeviceEdit {
+            device_type: filled(device_type),
+            proxy: filled(proxy),
+            proxy_user: filled(self.proxy_user),
+            proxy_password: self.proxy_password.filter(|password| !password.expose_secret().is_empty()),
+            aid: filled(self.aid),
+            ttuid: filled(self.ttuid),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 enum Json {
-    Rows(Vec<Row>),
-    Object { accounts: Vec<Row> },
+    Rows(Vec<JsonRow>),
+    Object { accounts: Vec<JsonRow> },
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Row {
+enum JsonRow {
     Id(String),
     Entry(Box<Entry>),
 }
 
 /// Reads accounts: JSON (an array of objects or wcIds, or what `accounts --json` and `export --json` print), or CSV
 /// with a heading, or one wcId a line. An empty field leaves what is known.
-pub fn parse(bytes: &[u8]) -> Result<Vec<(WcId, Edit)>, Bad> {
+pub fn parse(bytes: &[u8]) -> Result<Vec<Row>, Bad> {
     let text = std::str::from_utf8(bytes).map_err(|_not_utf8| Bad::Encoding)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.trim_start().starts_with(['[', '{']) { parse_json(text) } else { parse_csv(text) }
 }
 
-fn parse_json(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
+fn parse_json(text: &str) -> Result<Vec<Row>, Bad> {
     let rows = match serde_json::from_str(text).map_err(|error| Bad::Syntax(error.to_string()))? {
         Json::Rows(rows) | Json::Object { accounts: rows } => rows,
     };
     let entries = rows.into_iter().enumerate().map(|(at, row)| {
         let entry = match row {
-            Row::Id(wc_id) => Entry { wc_id, ..Entry::default() },
-            Row::Entry(entry) => *entry,
+            JsonRow::Id(wc_id) => Entry { wc_id, ..Entry::default() },
+            JsonRow::Entry(entry) => *entry,
+        };
+        let device = match entry.device {
+            None => entry.network.edit(None),
+            Some(JsonDevice::Type(device_type)) => entry.network.edit(Some(device_type)),
+            Some(JsonDevice::Whole { device_type, network }) => network.edit(device_type),
         };
         let tags = entry.tags.map(|tags| tags.into_iter().map(Into::into).collect());
         row_of(
@@ -88,12 +177,13 @@ fn parse_json(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
                 note: filled(entry.note.as_deref()),
                 device: None,
             },
+            device,
         )
     });
     entries.collect()
 }
 
-fn parse_csv(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
+fn parse_csv(text: &str) -> Result<Vec<Row>, Bad> {
     let mut reader =
         csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes());
     let mut records = Vec::new();
@@ -113,19 +203,23 @@ fn parse_csv(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
         }
         return records
             .iter()
-            .map(|(row, record)| row_of(*row, record.get(0).unwrap_or_default(), Edit::default()))
+            .map(|(row, record)| {
+                row_of(*row, record.get(0).unwrap_or_default(), Edit::default(), DeviceEdit::default())
+            })
             .collect();
     }
     // `wcId` is how the gateway writes it.
     let column = |name: &str| heads.iter().position(|head| head.replace('_', "") == name.replace('_', ""));
     let wc_id = column("wc_id").ok_or(Bad::NoColumn)?;
     let rest = COLUMNS.map(column);
-    let [_, w_id, nick_name, w_account, holder, tags, note] = rest;
+    let [_, w_id, nick_name, w_account, holder, tags, note, device, proxy, proxy_user, proxy_password, aid, ttuid] =
+        rest;
     records
         .iter()
         .skip(1)
         .map(|(row, record)| {
             let get = |at: Option<usize>| filled(at.and_then(|at| record.get(at)));
+            let text = |at: Option<usize>| get(at).map(String::from);
             row_of(
                 *row,
                 record.get(wc_id).unwrap_or_default(),
@@ -138,6 +232,14 @@ fn parse_csv(text: &str) -> Result<Vec<(WcId, Edit)>, Bad> {
                     note: get(note),
                     device: None,
                 },
+                DeviceEdit {
+                    device_type: text(device),
+                    proxy: text(proxy),
+                    proxy_user: text(proxy_user),
+                    proxy_password: text(proxy_password).map(SecretString::from),
+                    aid: text(aid),
+                    ttuid: text(ttuid),
+                },
             )
         })
         .collect()
@@ -147,16 +249,37 @@ fn filled(text: Option<&str>) -> Option<Box<str>> {
     text.filter(|text| !text.is_empty()).map(Into::into)
 }
 
-fn row_of(row: usize, wc_id: &str, edit: Edit) -> Result<(WcId, Edit), Bad> {
-    checked_wc_id(wc_id).map(|wc_id| (wc_id, edit)).ok_or_else(|| Bad::WcId(row, wc_id.to_owned()))
+fn row_of(number: usize, wc_id: &str, edit: Edit, device: DeviceEdit) -> Result<Row, Bad> {
+    let known = checked_wc_id(wc_id).ok_or_else(|| Bad::WcId(number, wc_id.to_owned()))?;
+    Ok(Row { number, wc_id: known, edit, device })
 }
 
-/// Accounts as CSV, with a heading; what [`parse`] reads.
-pub fn to_csv(accounts: &[Account]) -> Result<String, csv::Error> {
+/// The rows as the store takes them: each device laid over what is known of its account.
+pub fn settle(rows: Vec<Row>, known: &[Account]) -> Result<Vec<(WcId, Edit)>, Bad> {
+    let mut devices: HashMap<WcId, Device> =
+        known.iter().filter_map(|account| Some((account.wc_id.clone(), account.device.as_deref()?.clone()))).collect();
+    rows.into_iter()
+        .map(|Row { number, wc_id, mut edit, device }| {
+            if !device.is_empty() {
+                let after = device.apply(devices.get(&wc_id)).map_err(|bad| Bad::Device(number, bad))?;
+                // A later row of the same account is laid over this one.
+                devices.insert(wc_id.clone(), after.clone());
+                edit.device = Some(after);
+            }
+            Ok((wc_id, edit))
+        })
+        .collect()
+}
+
+/// Accounts as CSV, with a heading; what [`parse`] reads. The passwords of own proxies only on an explicit wish.
+pub fn to_csv(accounts: &[Account], passwords: bool) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(COLUMNS)?;
+    let is_told = |column: &str| passwords || column != PASSWORD;
+    writer.write_record(COLUMNS.iter().filter(|column| is_told(column)))?;
     for account in accounts {
-        writer.write_record([
+        let device = account.device.as_deref().cloned().unwrap_or_default();
+        let own = device.own_proxy.as_ref();
+        let fields: [&str; COLUMNS.len()] = [
             account.wc_id.as_str(),
             account.w_id.as_ref().map(WId::as_str).unwrap_or_default(),
             &account.nick_name,
@@ -164,7 +287,15 @@ pub fn to_csv(accounts: &[Account]) -> Result<String, csv::Error> {
             &account.holder,
             &account.tags.join(";"),
             &account.note,
-        ])?;
+            device.device_type.as_deref().unwrap_or_default(),
+            &device.proxy().unwrap_or_default(),
+            own.map(|own| &*own.user).unwrap_or_default(),
+            own.map(|own| own.password.expose_secret()).unwrap_or_default(),
+            device.aid.as_deref().unwrap_or_default(),
+            device.ttuid.as_deref().unwrap_or_default(),
+        ];
+        writer
+            .write_record(fields.iter().zip(COLUMNS).filter(|(_, column)| is_told(column)).map(|(field, _)| field))?;
     }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -173,7 +304,8 @@ pub fn to_csv(accounts: &[Account]) -> Result<String, csv::Error> {
 /// `accounts import FILE`: all rows or none.
 pub async fn import(context: &Context, profile: &Profile, store: &Store, args: &ImportArgs) -> Result<(), Failure> {
     let bytes = read(&args.file)?;
-    let rows = parse(&bytes).map_err(|bad| words(context, &args.file, &bad))?;
+    let known = context.accounts(store).await?;
+    let rows = parse(&bytes).and_then(|rows| settle(rows, &known)).map_err(|bad| words(context, &args.file, &bad))?;
     let created = store.import(&rows, now()).await.map_err(|error| Failure::store(context.lang, &error))?;
     if context.json {
         let mut map = context.object(profile, "imported");
@@ -187,12 +319,26 @@ pub async fn import(context: &Context, profile: &Profile, store: &Store, args: &
 }
 
 /// `accounts export`: CSV, or with `--json` one object.
-pub async fn export(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
+pub async fn export(context: &Context, profile: &Profile, store: &Store, args: &ExportArgs) -> Result<(), Failure> {
     let accounts = context.accounts(store).await?;
     if context.json {
-        return show(context, profile, "accounts", &accounts, None);
+        let mut map = context.object(profile, "accounts");
+        let now = now();
+        let objects = accounts.iter().map(|account| {
+            let mut object = objects::account(account, now);
+            let own = account.device.as_deref().and_then(|device| device.own_proxy.as_ref());
+            if let (true, Some(own), Some(Value::Object(device))) =
+                (args.with_proxy_passwords, own, object.get_mut("device"))
+            {
+                device.insert(PASSWORD.into(), json!(own.password.expose_secret()));
+            }
+            object
+        });
+        map.insert("accounts".into(), objects.collect());
+        return out::object(map);
     }
-    let text = to_csv(&accounts).map_err(|error| Failure::io("csv", &std::io::Error::other(error)))?;
+    let text = to_csv(&accounts, args.with_proxy_passwords)
+        .map_err(|error| Failure::io("csv", &std::io::Error::other(error)))?;
     if std::io::stdout().is_terminal() {
         // A file gets names exactly as they are; a terminal must not obey them.
         let lines: Vec<_> = text.lines().map(clean).collect();
@@ -220,6 +366,10 @@ fn words(context: &Context, file: &Path, bad: &Bad) -> Failure {
         Bad::WcId(row, text) => {
             context.tf("cli.import.wc_id", &[("file", &file), ("row", &row.to_string()), ("text", text)])
         }
+        Bad::Device(row, bad) => {
+            let detail = context.t(&format!("cli.device.{}", bad.name()));
+            context.tf("cli.import.device", &[("file", &file), ("row", &row.to_string()), ("detail", &detail)])
+        }
         Bad::NoColumn => context.tf("cli.import.no_column", &[("file", &file)]),
     };
     Failure::usage(message).hint(context.t("cli.import.hint"))
@@ -229,8 +379,8 @@ fn words(context: &Context, file: &Path, bad: &Bad) -> Failure {
 mod tests {
     use super::*;
 
-    fn ids(rows: &[(WcId, Edit)]) -> Vec<&str> {
-        rows.iter().map(|(wc_id, _)| wc_id.as_str()).collect()
+    fn ids(rows: &[Row]) -> Vec<&str> {
+        rows.iter().map(|row| row.wc_id.as_str()).collect()
     }
 
     #[test]
@@ -238,9 +388,9 @@ mod tests {
         let rows =
             parse("\u{feff}nick_name,wcId,tags,other\r\n张三,wxid_a,\"a;b\",1\r\n\r\n,wxid_b\r\n".as_bytes()).unwrap();
         assert_eq!(ids(&rows), ["wxid_a", "wxid_b"]);
-        assert_eq!(rows[0].1.nick_name.as_deref(), Some("张三"));
-        assert_eq!(rows[0].1.tags, Some(vec!["a".into(), "b".into()]));
-        assert_eq!(rows[1].1, Edit::default());
+        assert_eq!(rows[0].edit.nick_name.as_deref(), Some("张三"));
+        assert_eq!(rows[0].edit.tags, Some(vec!["a".into(), "b".into()]));
+        assert_eq!(rows[1].edit, Edit::default());
         assert_eq!(ids(&parse(b"# mine\nwxid_a\nwxid_b\n").unwrap()), ["wxid_a", "wxid_b"]);
         assert_eq!(parse(b"").unwrap(), []);
     }
@@ -253,7 +403,7 @@ mod tests {
         ] {
             let rows = parse(text.as_bytes()).unwrap();
             assert_eq!(ids(&rows), ["wxid_a", "wxid_b"], "{text}");
-            assert_eq!(rows[1].1, Edit { w_id: Some("w".into()), ..Edit::default() });
+            assert_eq!(rows[1].edit, Edit { w_id: Some("w".into()), ..Edit::default() });
         }
     }
 
@@ -276,11 +426,62 @@ mod tests {
             note: "two\nlines".into(),
             ..Account::new("wxid_a".into())
         };
-        let rows = parse(to_csv(std::slice::from_ref(&account)).unwrap().as_bytes()).unwrap();
-        let edit = &rows[0].1;
+        let rows = parse(to_csv(std::slice::from_ref(&account), false).unwrap().as_bytes()).unwrap();
+        let edit = &rows[0].edit;
         assert_eq!(edit.nick_name.as_deref(), Some(&*account.nick_name));
         assert_eq!(edit.tags.as_deref(), Some(&*account.tags));
         assert_eq!(edit.note.as_deref(), Some("two\nlines"));
         assert_eq!(edit.w_id, account.w_id);
+    }
+    /// An account with everything V3 is told.
+    fn far() -> Account {
+        let change = DeviceEdit {
+            device_type: Some("mac".into()),
+            proxy: Some("203.0.113.9:1080".into()),
+            proxy_user: Some("me".into()),
+            proxy_password: Some("hunter2".into()),
+            aid: Some("a-1".into()),
+            ttuid: Some("t-1".into()),
+        };
+        Account { device: Some(Box::new(change.apply(None).unwrap())), ..Account::new("wxid_a".into()) }
+    }
+
+    #[test]
+    fn a_device_goes_out_and_comes_in_and_its_password_only_on_a_wish() {
+        let account = far();
+        let accounts = std::slice::from_ref(&account);
+        let full = settle(parse(to_csv(accounts, true).unwrap().as_bytes()).unwrap(), &[]).unwrap();
+        assert_eq!(full[0].1.device.as_ref(), account.device.as_deref());
+        let csv = to_csv(accounts, false).unwrap();
+        assert!(!csv.contains("hunter2") && !csv.contains(PASSWORD), "{csv}");
+        // Laid over what is known, nothing is lost; elsewhere the password is still to be given.
+        let known = settle(parse(csv.as_bytes()).unwrap(), accounts).unwrap();
+        assert_eq!(known[0].1.device.as_ref(), account.device.as_deref());
+        let elsewhere = settle(parse(csv.as_bytes()).unwrap(), &[]).unwrap();
+        let own = elsewhere[0].1.device.as_ref().unwrap().own_proxy.as_ref().unwrap();
+        assert_eq!((&*own.user, own.password.expose_secret()), ("me", ""));
+        let json = json!({"accounts": [objects::account(&account, crate::model::Stamp(0))]}).to_string();
+        assert!(!json.contains("hunter2"));
+        assert_eq!(settle(parse(json.as_bytes()).unwrap(), accounts).unwrap()[0].1.device, known[0].1.device);
+    }
+
+    #[test]
+    fn a_device_comes_in_many_shapes() {
+        for text in [
+            "wc_id,device,proxy\nwxid_a,mac,7",
+            r#"[{"wc_id":"wxid_a","device":"mac","proxy":"7"}]"#,
+            r#"[{"wc_id":"wxid_a","device":{"type":"mac","proxy":7,"aid":"","new":1}}]"#,
+        ] {
+            let rows = settle(parse(text.as_bytes()).unwrap(), &[]).unwrap();
+            let device = Device { device_type: Some("mac".into()), region: Some(7), ..Device::default() };
+            assert_eq!(rows[0].1.device, Some(device), "{text}");
+        }
+        let two = parse(b"wc_id,device,proxy\nwxid_a,mac,\nwxid_a,,7").unwrap();
+        let after = settle(two, &[]).unwrap()[1].1.device.clone().unwrap();
+        assert_eq!((after.device_type.as_deref(), after.region), (Some("mac"), Some(7)));
+        let plain = settle(parse(b"wc_id,holder\nwxid_a,me").unwrap(), &[far()]).unwrap();
+        assert_eq!(plain[0].1.device, None, "what is not told of stays");
+        let bad = settle(parse(b"wc_id,proxy\nwxid_a,7\nwxid_b,me:pw@h:1").unwrap(), &[]);
+        assert_eq!(bad, Err(Bad::Device(3, BadDevice::Proxy)));
     }
 }

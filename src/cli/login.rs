@@ -1,5 +1,6 @@
 //! `saoma login` and `saoma second-login`: wishes go to the engine, its events come out as JSON lines or words.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use super::png::PngFile;
 use super::printer::{Printer, Words, outcome};
 use super::{out, resolve};
 use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
-use crate::i18n::t;
+use crate::i18n::{t, tf};
 use crate::model::{Account, Attempt, AttemptId, AttemptState, WcId};
 use crate::qr::Code;
 
@@ -32,6 +33,8 @@ pub struct Plan {
     pub way: Way,
     /// An attempt that waits for its verification code is there already: nothing new is started.
     pub resume: Option<AttemptId>,
+    /// Whose phones may come although a new account is wished for: the accounts that are there.
+    pub known: HashSet<WcId>,
     /// Give up after this long.
     pub timeout: Option<Duration>,
     /// The first answer to a question for a verification code.
@@ -56,14 +59,18 @@ impl Plan {
             Some(name) => Some(resolve::resolve_one(context, accounts, name)?.wc_id),
             None => None,
         };
-        let waits = |attempt: &Attempt| {
-            attempt.state != AttemptState::Ended && attempt.w_id.is_some() && attempt.wc_id == wc_id
+        let resume =
+            if args.verify_code.is_some() { pending(context, accounts, attempts, wc_id.as_ref())? } else { None };
+        let wc_id = resume.as_ref().map_or(wc_id, |attempt| attempt.wc_id.clone());
+        let known = if wc_id.is_none() {
+            accounts.iter().map(|account| account.wc_id.clone()).collect()
+        } else {
+            HashSet::new()
         };
-        let waiting = || attempts.iter().filter(|attempt| waits(attempt)).max_by_key(|attempt| &attempt.id);
-        let resumes = wc_id.is_some() && args.verify_code.is_some();
         Ok(Self {
-            resume: if resumes { waiting().map(|attempt| attempt.id.clone()) } else { None },
+            resume: resume.map(|attempt| attempt.id),
             wishes: vec![wc_id],
+            known,
             way: if args.ladder { Way::Ladder } else { Way::Qr },
             timeout: args.options.timeout,
             verify_code: args.verify_code.map(SecretString::from),
@@ -80,12 +87,54 @@ impl Plan {
             wishes: chosen.into_iter().map(|account| Some(account.wc_id)).collect(),
             way: Way::Second,
             resume: None,
+            known: HashSet::new(),
             timeout: args.options.timeout,
             verify_code: None,
             png: None,
             renew: 0,
             force: args.options.force,
         })
+    }
+}
+
+/// The attempt that a verification code is for: the account's, or without one the only one that is pending. Several are
+/// a usage error that names them; `None`: nothing is pending.
+fn pending(
+    context: &Context,
+    accounts: &[Account],
+    attempts: &[Attempt],
+    wc_id: Option<&WcId>,
+) -> Result<Option<Attempt>, Failure> {
+    let alive = |attempt: &&Attempt| wc_id.is_some() || attempt.deadline.is_some_and(|deadline| now() < deadline);
+    let mut waiting: Vec<&Attempt> = attempts
+        .iter()
+        .filter(|attempt| attempt.state != AttemptState::Ended && attempt.w_id.is_some())
+        .filter(|attempt| wc_id.is_none() || attempt.wc_id.as_ref() == wc_id)
+        .filter(alive)
+        .collect();
+    // Of one account the newest code counts; older ones are listened to, hidden, after a renewal.
+    waiting.sort_by_key(|attempt| (attempt.state == AttemptState::Open, attempt.requested_at));
+    let mut newest: Vec<&Attempt> = Vec::new();
+    for attempt in waiting.into_iter().rev() {
+        let again = newest.iter().any(|known| known.wc_id == attempt.wc_id);
+        if !again || (attempt.wc_id.is_none() && attempt.state == AttemptState::Open) {
+            newest.push(attempt);
+        }
+    }
+    match newest.as_slice() {
+        [] => Ok(None),
+        [attempt] => Ok(Some((*attempt).clone())),
+        several => {
+            let name = |attempt: &&Attempt| match &attempt.wc_id {
+                Some(wc_id) => accounts
+                    .iter()
+                    .find(|account| account.wc_id == *wc_id)
+                    .map_or_else(|| wc_id.to_string(), resolve::label),
+                None => context.t("cli.login.anyone"),
+            };
+            let names: Vec<String> = several.iter().map(name).collect();
+            Err(Failure::usage(context.tf("cli.login.several_pending", &[("accounts", &names.join(", "))])))
+        }
     }
 }
 
@@ -171,6 +220,7 @@ struct Driver<'a> {
     printer: &'a Printer,
     json: bool,
     wishes: Vec<Wish>,
+    known: HashSet<WcId>,
     verify_code: Option<SecretString>,
     png: Option<PngFile>,
     stopping: Option<Exit>,
@@ -195,8 +245,9 @@ pub async fn drive(
         wishes: plan
             .wishes
             .iter()
-            .map(|wc_id| Wish { wc_id: wc_id.clone(), attempt: None, phone: false, outcome: None })
+            .map(|wc_id| Wish { wc_id: wc_id.clone(), attempt: plan.resume.clone(), phone: false, outcome: None })
             .collect(),
+        known: plan.known,
         verify_code: plan.verify_code,
         png: plan.png.map(PngFile::new),
         stopping: None,
@@ -309,10 +360,23 @@ impl Driver<'_> {
             (LoginStep::Cancelled, Some(exit)) => Some(exit),
             (step, _) => outcome(step, wish.phone),
         };
+        let any_phone = wish.wc_id.is_none();
         self.picture(&event);
         self.tell(&event);
+        if any_phone && let (LoginStep::LoggedIn { .. }, Some(wc_id)) = (&event.step, &event.wc_id) {
+            self.tell_known(wc_id, &event.account);
+        }
         if let LoginStep::VerifyCodeRequired { .. } = event.step {
             self.verify(&event);
+        }
+    }
+
+    /// A code for any phone was scanned by an account that is known: it lives on a new device now.
+    fn tell_known(&self, wc_id: &WcId, name: &str) {
+        if self.known.contains(wc_id) {
+            let (who, wc_id) = (if name.trim().is_empty() { wc_id.as_str() } else { name }, wc_id.as_str());
+            let words = tf(self.printer.lang, "cli.login.known_account", &[("who", who), ("wc_id", wc_id)]);
+            (self.ports.words)(&crate::model::text::clean(&words));
         }
     }
 

@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod exit;
 pub mod fail;
 pub mod help;
+pub mod history;
 pub mod import;
 pub mod log;
 pub mod login;
@@ -144,6 +145,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
             Command::Status(args) => status::run(&context, &args).await,
             Command::Wid(args) => wid::run(&context, &args).await,
             Command::Offline(args) => offline::run(&context, &args).await,
+            Command::History(args) => history::run(&context, &args).await,
             Command::Demo(_) | Command::Simulate(_) | Command::Doctor | Command::Keys | Command::Completions(_) => {
                 Ok(Exit::Done)
             }

@@ -54,6 +54,7 @@ pub async fn tell(context: &Context, profile: &Profile, store: &Store) -> Result
 async fn run(context: &Context, profile: &Profile, store: &Store, until: impl AsyncFnOnce()) -> Result<(), Failure> {
     let mut options = stage::engine_options(context, profile, true)?;
     options.interval = None;
+    options.waits_for_token = false;
     options.renewal = Renewal::Times(0);
     options.show_resumed = false;
     let gateway = context.gateway(profile)?;

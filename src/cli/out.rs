@@ -2,9 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 
 use super::fail::Failure;
+use crate::i18n::{Lang, t};
 use crate::model::text;
 
 /// Writes one line to stdout at once: words, cleaned already, or a JSON object.
@@ -57,6 +59,17 @@ pub fn ask(question: &str) -> Option<String> {
         Ok(0) | Err(_) => None,
         Ok(_) => Some(answer.trim().to_owned()),
     }
+}
+
+/// A secret from standard input: its first line, without echo on a terminal.
+pub fn secret_line(lang: Lang) -> Result<SecretString, Failure> {
+    if io::stdin().is_terminal() {
+        let asked = rpassword::prompt_password(t(lang, "cli.device.password_question"));
+        return asked.map(SecretString::from).map_err(|error| Failure::io("stdin", &error));
+    }
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map_err(|error| Failure::io("stdin", &error))?;
+    Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
 }
 
 /// Whether an answer means yes.

@@ -11,7 +11,7 @@ use super::fail::{next_words, reason_words, with_detail};
 use crate::engine::api::{LoginEvent, LoginStep};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
-use crate::model::{Reason, Rung, Stamp, json as objects};
+use crate::model::{Cost, Over, Reason, Rung, Stamp, json as objects};
 
 /// How steps are told.
 #[derive(Clone, Debug)]
@@ -53,7 +53,10 @@ impl Printer {
             | LoginStep::SteppedDown { .. }
             | LoginStep::WaitingForToken
             | LoginStep::PollBroken { .. } => return None,
-            LoginStep::OverBudget { .. } => self.reasoned(named("failed"), Reason::Resting, None),
+            LoginStep::OverBudget { over, .. } => with(
+                self.reasoned(named("failed"), Reason::Resting, None),
+                [("message", json!(over_words(self.lang, *over)))],
+            ),
             LoginStep::Resumed { rung, expires_at } => {
                 with(named("resumed"), [("rung", json!(rung.name())), ("expires_at", time(*expires_at))])
             }
@@ -141,14 +144,20 @@ impl Printer {
         let until = |at: Stamp| local(at, "%H:%M:%S");
         let why = |reason: Reason, message: Option<&str>| reason_words(self.lang, reason, message);
         Some(match &event.step {
-            LoginStep::Started { .. }
-            | LoginStep::Waiting
-            | LoginStep::SteppedDown { .. }
-            | LoginStep::WaitingForToken => return None,
-            LoginStep::OverBudget { .. } => Words::Note(say(
-                "failed",
-                &[("why", &why(Reason::Resting, None)), ("next", &next_words(self.lang, Reason::Resting))],
-            )),
+            LoginStep::Started { .. } | LoginStep::Waiting => return None,
+            LoginStep::SteppedDown { rung, why, gateway_message } => {
+                let why = t(self.lang, &format!("step_down.{}", why.name()));
+                let rung = t(self.lang, &format!("rung.{}", rung.name()));
+                let said = gateway_message.as_deref().filter(|said| !said.trim().is_empty());
+                let said = said.map(|said| tf(self.lang, "cli.login.gateway_words", &[("gateway", said)]));
+                let said = said.unwrap_or_default();
+                Words::Note(say("stepped_down", &[("rung", &rung), ("why", &why), ("said", &said)]))
+            }
+            LoginStep::WaitingForToken => Words::Note(say("waiting_for_token", &[])),
+            LoginStep::OverBudget { over, .. } => {
+                let why = over_words(self.lang, *over);
+                Words::Note(say("over_budget", &[("why", &why)]))
+            }
             LoginStep::Resumed { .. } => Words::Note(say("resumed", &[])),
             LoginStep::Requesting { rung } => Words::Note(match rung {
                 Rung::Adopt => say("asking_list", &[]),
@@ -190,6 +199,22 @@ impl Printer {
                 Words::Note(say("failed", &[("why", &why), ("next", &next)]))
             }
         })
+    }
+}
+
+/// Why a login is beyond its account's budget, and until when.
+fn over_words(lang: Lang, over: Over) -> String {
+    let until = |at: Stamp| local(at, "%m-%d %H:%M");
+    match over {
+        Over::Resting { until: at } => tf(lang, "cli.login.resting", &[("until", &until(at))]),
+        Over::Spent { cost, next, limit, free_at } => {
+            let what = match cost {
+                Cost::SecondLogin => "cli.login.spent_second",
+                Cost::Code => "cli.login.spent_code",
+            };
+            let (next, limit, until) = (next.to_string(), limit.to_string(), until(free_at));
+            tf(lang, what, &[("next", &next), ("limit", &limit), ("until", &until)])
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `saoma sign-in`: platform account and password → token.
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 use serde_json::json;
 
@@ -8,11 +10,12 @@ use super::context::Context;
 use super::exit::Exit;
 use super::fail::Failure;
 use super::out;
-use crate::config::profile::{checked_dialect, checked_gateway, is_plain_http_elsewhere};
+use crate::config::profile::{checked_dialect, checked_gateway};
 use crate::config::{Config, Credentials, Origin, Profile, Sourced, edit};
+use crate::engine::Renewer;
 use crate::gateway::{Gateway, Options, SignIn};
-use crate::i18n::Lang;
-use crate::model::Dialect;
+use crate::i18n::{Lang, t};
+use crate::model::{Dialect, base};
 
 /// What a successful sign-in leaves behind.
 #[derive(Debug)]
@@ -56,6 +59,42 @@ pub async fn sign_in(
     Ok(SignedIn { reply, profile_saved })
 }
 
+/// What gets another token by itself: `token_command`, else a sign-in with `SAOMA_PASSWORD` or `password_command`. `None`
+/// where a person has to sign in: a password that sign-in kept is for V1's list only.
+pub fn renewer(context: &Context, profile: &Profile) -> Option<Renewer> {
+    let (config, profile, lang) = (context.config.clone(), profile.clone(), context.lang);
+    if !config.can_renew_token(&profile) {
+        return None;
+    }
+    Some(Renewer(Arc::new(move || {
+        let (config, profile) = (config.clone(), profile.clone());
+        Box::pin(async move { renew(lang, config, profile).await.map_err(|failure| failure.words()) })
+    })))
+}
+
+async fn renew(lang: Lang, config: Config, profile: Profile) -> Result<SecretString, Failure> {
+    // The commands of the config may take their time.
+    let (config, profile, secret) = tokio::task::spawn_blocking(move || {
+        let secret = if profile.token_command.is_some() {
+            config.token(&profile).map(|token| token.map(|token| (token.value, true)))
+        } else {
+            config.password(&profile).map(|password| password.map(|password| (password.value, false)))
+        };
+        (config, profile, secret)
+    })
+    .await
+    .map_err(|error| Failure::new(Exit::Other, "io", error.to_string()))?;
+    match secret.map_err(|error| Failure::config(lang, &error))? {
+        Some((token, true)) => Ok(token),
+        Some((password, false)) => {
+            // What sign-in kept stays kept.
+            let kept = Credentials::open(&config.paths).ok().and_then(|kept| kept.password(&profile.id())).is_some();
+            Ok(sign_in(lang, &config, &profile, &password, kept).await?.reply.token)
+        }
+        None => Err(Failure::new(Exit::Token, "token_missing", t(lang, "cli.error.token_missing"))),
+    }
+}
+
 /// A profile of which a part was given by flags or at a prompt belongs into the file. One from the environment alone
 /// does not: the environment will be there next time.
 fn is_to_be_saved(profile: &Profile) -> bool {
@@ -67,7 +106,7 @@ fn is_to_be_saved(profile: &Profile) -> bool {
 pub async fn run(context: &Context, args: &SignInArgs) -> Result<Exit, Failure> {
     let failed = |error| Failure::config(context.lang, &error);
     let profile = complete(context)?;
-    if is_plain_http_elsewhere(&profile.gateway.value) {
+    if base::sends_in_the_clear(&profile.gateway.value) {
         out::say(&context.t("cli.sign_in.plain_http"));
     }
     let password = match context.config.password(&profile).map_err(failed)? {

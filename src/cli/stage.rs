@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::context::Context;
 use super::fail::Failure;
 use super::pictures::Pictures;
-use super::sign_in::sign_in;
+use super::sign_in::{self, sign_in};
 use crate::config::{Origin, Profile, Sourced};
 use crate::engine::api::Command;
 use crate::engine::{Engine, Listen, Options, Renewal, Role, Secret, Sink};
@@ -272,6 +272,8 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         role: Role::Screen,
         listen: listen(context)?,
         device,
+        renewer: sign_in::renewer(context, profile),
+        waits_for_token: true,
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,
         revive: None,

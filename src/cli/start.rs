@@ -93,6 +93,7 @@ async fn drive(
 ) -> Result<Exit, Failure> {
     let mut options = stage::engine_options(context, profile, true)?;
     options.interval = None;
+    options.waits_for_token = false;
     options.renewal = Renewal::Times(plan.renew);
     options.show_resumed = plan.resume.is_some();
     options.revive.clone_from(&plan.resume);

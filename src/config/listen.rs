@@ -50,7 +50,7 @@ pub(super) fn read(table: &WatchTable, origin: impl Fn(&str) -> Origin) -> Resul
     let register = table.register.unwrap_or(false);
     let public_url = match filled(&table.public_url) {
         Some(text) => {
-            let url = super::profile::gateway_url(&text);
+            let url = crate::model::base::base_url(&text).ok();
             Some(url.ok_or_else(|| bad("watch.public_url", scheme(&text), "config.rule.public_url"))?)
         }
         None => None,

@@ -278,6 +278,15 @@ impl Config {
         listen::secret(&self.paths)
     }
 
+    /// Whether another token can be got without a person: by `token_command` (unless `SAOMA_TOKEN` beats it), or with
+    /// a password from `SAOMA_PASSWORD` or `password_command`. A token that the environment sets is the operator's.
+    pub fn can_renew_token(&self, profile: &Profile) -> bool {
+        self.env.get("SAOMA_TOKEN").is_none()
+            && (profile.token_command.is_some()
+                || profile.password_command.is_some()
+                || self.env.get("SAOMA_PASSWORD").is_some())
+    }
+
     fn ad_hoc(&self) -> bool {
         self.env.get("SAOMA_GATEWAY").is_some() && self.env.get("SAOMA_ACCOUNT").is_some()
     }

@@ -22,6 +22,6 @@ pub use error::Error;
 pub use listen::Listen;
 pub use load::{Alerts, Config, Overrides, Ui, Watch};
 pub use paths::Paths;
-pub use profile::{Profile, gateway_url, profile_id};
+pub use profile::Profile;
 pub use qr_layout::QrLayout;
 pub use source::{Origin, Sourced};

@@ -2,14 +2,14 @@
 
 use super::file::{ProfileTable, Proxy};
 use super::{Error, Origin, Sourced};
-use crate::model::{Device, Dialect, ProfileId};
+use crate::model::{Device, Dialect, ProfileId, base};
 
 /// One gateway of the config, with everything that says how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
     /// Its local name.
     pub name: String,
-    /// Base URL, normalised by [`gateway_url`].
+    /// Base URL, normalised by [`base::base_url`].
     pub gateway: Sourced<String>,
     /// Which API.
     pub dialect: Sourced<Dialect>,
@@ -33,7 +33,7 @@ pub struct Profile {
 impl Profile {
     /// What keys its rows in the store and its secrets in `credentials.toml`.
     pub fn id(&self) -> ProfileId {
-        profile_id(&self.account.value, &self.gateway.value)
+        base::profile_id(&self.account.value, &self.gateway.value)
     }
 
     /// V3: device and network of accounts that have none of their own. Runs `proxy_password_command` where the dialect
@@ -46,43 +46,6 @@ impl Profile {
         }
         Ok(device)
     }
-}
-
-/// Normalises a gateway's base URL: `http://` where no scheme is written, host in lower case, no trailing `/`. `None`
-/// when it is no http(s) URL, or carries a user, a query or a fragment.
-pub fn gateway_url(text: &str) -> Option<String> {
-    let text = text.trim();
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = reqwest::Url::parse(&full).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https")
-        && url.host_str().is_some_and(|host| !host.is_empty())
-        && url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none();
-    plain.then(|| url.as_str().trim_end_matches('/').to_owned())
-}
-
-/// Whether the gateway is reached over plain HTTP beyond this machine, where token and password travel unprotected.
-pub fn is_plain_http_elsewhere(gateway: &str) -> bool {
-    reqwest::Url::parse(gateway).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default();
-        let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-        let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        url.scheme() == "http" && !loopback
-    })
-}
-
-/// `account@host:port/path`: the port always there, the host in lower case, no trailing `/`. The scheme is no part of
-/// it, so that a gateway that moves behind TLS on its port keeps its rows.
-pub fn profile_id(account: &str, gateway: &str) -> ProfileId {
-    let normal = gateway_url(gateway).unwrap_or_else(|| gateway.trim().to_owned());
-    let place = reqwest::Url::parse(&normal).ok().map_or(normal, |url| {
-        let host = url.host_str().unwrap_or_default().to_owned();
-        let port = url.port_or_known_default().unwrap_or(80);
-        format!("{host}:{port}{}", url.path().trim_end_matches('/'))
-    });
-    ProfileId::from(format!("{}@{place}", account.trim()))
 }
 
 /// Reads device and network of a profile's table; `origin` gives a key's place.
@@ -120,7 +83,8 @@ pub(crate) fn checked_device(table: &ProfileTable, origin: impl Fn(&str) -> Orig
 
 /// Checks and normalises a gateway's URL of whatever origin.
 pub(crate) fn checked_gateway(setting: &Sourced<String>) -> Result<Sourced<String>, Error> {
-    gateway_url(&setting.value).map(|url| Sourced::new(url, setting.origin.clone())).ok_or_else(|| Error::BadValue {
+    let url = base::base_url(&setting.value);
+    url.map(|url| Sourced::new(url, setting.origin.clone())).map_err(|_words_for_logs| Error::BadValue {
         origin: setting.origin.to_string(),
         setting: "gateway",
         // A user and password in the URL must not be echoed.
@@ -139,48 +103,5 @@ pub(crate) fn checked_dialect(text: &str, origin: Origin) -> Result<Sourced<Dial
             value: text.to_owned(),
             rule: "config.rule.dialect",
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gateways_are_normalised() {
-        for (text, url) in [
-            ("203.0.113.7:9899", Some("http://203.0.113.7:9899")),
-            ("http://203.0.113.7:9899/", Some("http://203.0.113.7:9899")),
-            ("HTTPS://Gateway.Example/api/", Some("https://gateway.example/api")),
-            ("http://[::1]:9899", Some("http://[::1]:9899")),
-            ("localhost:18081", Some("http://localhost:18081")),
-            ("ftp://a", None),
-            ("http://", None),
-            ("http://user:secret@host", None),
-            ("http://host/?a=b", None),
-            ("", None),
-        ] {
-            assert_eq!(gateway_url(text).as_deref(), url, "{text}");
-        }
-    }
-
-    #[test]
-    fn ids_name_the_port_and_forget_the_spelling() {
-        for (gateway, id) in [
-            ("http://Host.example", "138@host.example:80"),
-            ("https://host.example/", "138@host.example:443"),
-            ("host.example:9899/api/", "138@host.example:9899/api"),
-            ("http://host.example:80", "138@host.example:80"),
-        ] {
-            assert_eq!(profile_id("138", gateway).as_str(), id);
-        }
-    }
-
-    #[test]
-    fn a_loopback_gateway_needs_no_warning() {
-        assert!(!is_plain_http_elsewhere("http://127.0.0.1:18081"));
-        assert!(!is_plain_http_elsewhere("http://[::1]:18081"));
-        assert!(!is_plain_http_elsewhere("https://203.0.113.7"));
-        assert!(is_plain_http_elsewhere("http://203.0.113.7:9899"));
     }
 }

@@ -23,6 +23,10 @@ pub enum Way {
     Qr,
     /// A second login only.
     Second,
+    /// The ladder without its last rung: adopt, second login. The conveyor's, which shows the codes in their turn.
+    Ring,
+    /// One code, never renewed: the conveyor's, where a fresh one comes when its turn comes again.
+    OneCode,
 }
 
 /// A wish put to the engine.

@@ -12,9 +12,11 @@ use super::api::LoginStep;
 use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind};
-use crate::model::{AttemptId, Device, Record, Rung, Stamp, WId, WcId};
+use crate::model::{
+    Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
+};
 use crate::qr::{self, Code};
-use crate::store::Stored;
+use crate::store::{LogEntry, Stored, Verdict};
 
 /// How long an old code is listened to after it was renewed.
 const GRACE_MS: i64 = 60_000;
@@ -32,6 +34,8 @@ pub(super) enum FromLogin {
     Twin(AttemptId, Remains, Option<WcId>),
     /// The gateway took, or refused, the token.
     Token(bool),
+    /// It waits for another token.
+    NeedsToken(AttemptId),
     /// The store fails.
     StoreFailed(String),
     /// It is over; nothing more comes.
@@ -109,18 +113,25 @@ impl Runner {
         match output {
             Output::AskList { generation, pause } => {
                 let wc_id = self.wc_id.clone();
-                let own = self.shared_w_id().await?;
+                let own = self.own_w_id().await?;
                 pending.push(Box::pin(async move {
                     tokio::time::sleep(pause).await;
                     let at = shared.now().wall;
-                    let result =
-                        shared.gateway.query_login_wx().await.map(|list| find(list, wc_id.as_ref(), own.as_ref()));
+                    // No list can be asked (V1 without the password): the machine does not wish for one then.
+                    let result = shared.list().await.unwrap_or_else(|| Ok(Vec::new()));
+                    let result = result.map(|list| find(list, wc_id.as_ref(), own.as_ref()));
                     Input::Listed { generation, at, result }
                 }));
             }
-            Output::SecondLogin { generation, deadline, limit } => {
+            Output::Probe { generation, w_id, limit } => pending.push(Box::pin(async move {
+                let result = shared.gateway.get_i_pad_login_info(&w_id, None, limit).await;
+                Input::Probed { generation, result }
+            })),
+            Output::SecondLogin { generation, deadline, limit, again } => {
                 let Some(wc_id) = self.wc_id.clone() else { return Ok(()) };
-                self.row_requesting(Rung::SecondLogin).await?;
+                if !again {
+                    self.row_requesting(Rung::SecondLogin).await?;
+                }
                 shared.store.attempt_issued(&self.id, None, None, deadline).await?;
                 let device = self.device().await?;
                 pending.push(Box::pin(async move {
@@ -128,8 +139,10 @@ impl Runner {
                     Input::SecondAnswered { generation, result }
                 }));
             }
-            Output::IPadLogin { generation } => {
-                self.row_requesting(Rung::QrLogin).await?;
+            Output::IPadLogin { generation, again } => {
+                if !again {
+                    self.row_requesting(Rung::QrLogin).await?;
+                }
                 let wc_id = self.wc_id.clone();
                 let device = self.device().await?;
                 pending.push(Box::pin(async move {
@@ -160,8 +173,11 @@ impl Runner {
                     Input::TokenChecked { generation, rejected, error }
                 }));
             }
+            Output::NeedToken => self.tell_hub(FromLogin::NeedsToken(self.id.clone())),
+            Output::SecondFailed { reason, gateway_message } => self.second_failed(reason, gateway_message).await,
             Output::StoreLogin(record) => {
-                let stored = self.store_login(&record).await;
+                let mut stored = self.store_login(&record).await;
+                self.remember_device(&mut stored).await;
                 self.swapped(record, stored, false, queue);
             }
             Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
@@ -184,9 +200,33 @@ impl Runner {
     }
 
     /// The wId of this attempt's row, for finding a login in the list whose account is not known.
-    async fn shared_w_id(&self) -> Result<Option<WId>, crate::store::Error> {
-        let attempts = self.shared.store.attempts().await?;
-        Ok(attempts.into_iter().find(|attempt| attempt.id == self.id).and_then(|attempt| attempt.w_id))
+    async fn own_w_id(&self) -> Result<Option<WId>, crate::store::Error> {
+        if self.wc_id.is_some() {
+            return Ok(None);
+        }
+        Ok(self.shared.store.attempt(&self.id).await?.and_then(|attempt| attempt.w_id))
+    }
+
+    /// A second login that did not work goes into the log; one that the phone refused lets the account rest.
+    async fn second_failed(&self, reason: Reason, gateway_message: Option<Box<str>>) {
+        let at = self.shared.now().wall;
+        let entry = LogEntry {
+            at,
+            wc_id: self.wc_id.clone(),
+            event: "second_login_failed".into(),
+            reason: Some(reason),
+            gateway_message,
+            w_id: None,
+            cause: None,
+        };
+        let mut noted = self.shared.store.log(&entry).await;
+        if let (Ok(()), Reason::Refused, Some(wc_id)) = (&noted, reason, &self.wc_id) {
+            noted = self.shared.store.refused(wc_id, at).await;
+        }
+        // The login goes on all the same.
+        if let Err(error) = noted {
+            self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+        }
     }
 
     /// What V3 is told of the account's device and network.
@@ -199,9 +239,33 @@ impl Runner {
         Ok(Device::settled(own, &self.shared.options.device))
     }
 
+    /// An account keeps the device and network that it was logged in with, however the profile's defaults change later
+    /// (protocol.md §3.2). What it has of its own stays: a code for any phone does not change it.
+    async fn remember_device(&self, stored: &mut Stored) {
+        if self.shared.options.dialect != Dialect::V3 || !stored.current {
+            return;
+        }
+        match self.try_remember_device(&stored.account).await {
+            Ok(Some(account)) => stored.account = account,
+            Ok(None) => {}
+            Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
+        }
+    }
+
+    async fn try_remember_device(&self, account: &Account) -> Result<Option<Account>, crate::store::Error> {
+        let own = account.device.as_deref();
+        let device = Device::settled(own, &self.device().await?);
+        if own == Some(&device) {
+            return Ok(None);
+        }
+        let edit = Edit { device: Some(device), ..Edit::default() };
+        self.shared.store.put_account(&account.wc_id, &edit, self.shared.now().wall).await?;
+        self.shared.store.account(&account.wc_id).await
+    }
+
     async fn row_requesting(&self, rung: Rung) -> Result<(), crate::store::Error> {
         let at = self.shared.now().wall;
-        let before = self.shared.store.attempts().await?.into_iter().find(|attempt| attempt.id == self.id);
+        let before = self.shared.store.attempt(&self.id).await?;
         let twin = self.shared.store.attempt_requesting(&self.id, rung, at).await?;
         if let (Some(twin), Some(before)) = (twin, before) {
             let remains = Remains {
@@ -247,6 +311,12 @@ impl Runner {
             None => match store.account(&wc_id).await? {
                 Some(account) if account.w_id.as_ref() == Some(&w_id) => {
                     store.end_attempt(&self.id, "adopted", None, None, self.shared.now().wall).await?;
+                    // It lives: what was doubted of it is believed again.
+                    store.confirm_w_ids(&[(wc_id.clone(), w_id.clone())]).await?;
+                    let (presence, source) = (Presence::Online, Source::List);
+                    let verdict = Verdict { wc_id: wc_id.clone(), presence, source, at, reason: None };
+                    store.note(&[verdict], &[]).await?;
+                    let account = store.account(&wc_id).await?.unwrap_or(account);
                     Stored { account, previous_w_id: Some(w_id.clone()), current: true, new_account: false }
                 }
                 Some(_) | None => {
@@ -277,10 +347,10 @@ impl Runner {
 }
 
 /// The list's entry for an account; for an unknown one, the entry with the wId of its attempt.
-fn find(list: Vec<(WcId, WId)>, wc_id: Option<&WcId>, w_id: Option<&WId>) -> Option<(WcId, WId)> {
+fn find(list: Vec<(WcId, Option<WId>)>, wc_id: Option<&WcId>, w_id: Option<&WId>) -> Option<(WcId, Option<WId>)> {
     list.into_iter().find(|(listed, listed_w_id)| match wc_id {
         Some(wc_id) => listed == wc_id,
-        None => Some(listed_w_id) == w_id,
+        None => listed_w_id.is_some() && listed_w_id.as_ref() == w_id,
     })
 }
 

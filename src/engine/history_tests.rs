@@ -191,9 +191,8 @@ const MINUTES: usize = 30 * 24 * 60;
 
 impl Sheet {
     fn new(changes: &[(usize, Presence)], spans: &[(usize, usize)], drops: &[usize]) -> Self {
-        let believed = |minute: usize| {
-            changes.iter().filter(|(at, _)| *at <= minute).next_back().map_or(Unknown, |(_, presence)| *presence)
-        };
+        let believed =
+            |minute: usize| changes.iter().rfind(|(at, _)| *at <= minute).map_or(Unknown, |(_, presence)| *presence);
         let seen = |minute: usize| spans.iter().any(|(since, until)| (*since..*until).contains(&minute));
         let rows = (0..MINUTES).map(|minute| (believed(minute), seen(minute))).collect();
         Self { rows, drops: (0..MINUTES).map(|minute| drops.contains(&minute)).collect() }

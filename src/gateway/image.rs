@@ -3,7 +3,7 @@
 
 use reqwest::Url;
 
-use super::base::is_loopback;
+use crate::model::base::is_loopback;
 
 /// Reads a `qrCodeUrl` or a redirect's target: relative ones start at `from`; only http(s); credentials are dropped,
 /// as they would become an Authorization header. A loopback host means the gateway's own machine, so it is re-rooted

@@ -2,8 +2,10 @@
 
 pub mod account;
 pub mod attempt;
+pub mod base;
 pub mod budget;
 pub mod device;
+pub mod device_edit;
 pub mod dialect;
 pub mod edit;
 pub mod id;
@@ -17,6 +19,7 @@ pub use account::{Account, Presence, Source};
 pub use attempt::{Attempt, AttemptState, Owner, Rung};
 pub use budget::{Budget, Cost, Limits, Over};
 pub use device::{Device, OwnProxy};
+pub use device_edit::{BadDevice, DeviceEdit};
 pub use dialect::Dialect;
 pub use edit::Edit;
 pub use id::{AttemptId, ProfileId, WId, WcId};

@@ -162,6 +162,11 @@ impl Store {
         self.inner.attempts().await
     }
 
+    /// One attempt, also one that has ended (an ended one is remembered for some weeks).
+    pub async fn attempt(&self, id: &AttemptId) -> Result<Option<Attempt>> {
+        self.inner.attempt(id).await
+    }
+
     /// Whether the owner's process lives. Blocking, but quick: tries a file lock.
     pub fn is_alive(&self, owner: &Owner) -> bool {
         self.inner.owners().is_alive(owner)

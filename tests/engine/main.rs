@@ -1,6 +1,7 @@
 //! The engine against the simulated gateway over real HTTP.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod logins;
 mod presence;
 mod rig;
 
@@ -62,7 +63,7 @@ async fn a_second_login_rings_the_phone_once() {
     }
 }
 
-async fn wait_for_dialog(rig: &Rig, wc_id: &str) {
+pub(crate) async fn wait_for_dialog(rig: &Rig, wc_id: &str) {
     let wc_id = WcId::from(wc_id);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while rig.sim.dialogs(&wc_id) == 0 {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
-use saoma::engine::{Engine, Listen, Options, Renewal, Role};
+use saoma::engine::{Engine, Listen, Options, Renewal, Renewer, Role};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
 use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
@@ -46,6 +46,12 @@ pub(crate) struct How {
     /// `None`: a TUI where there is an interval, else a command.
     pub(crate) role: Option<Role>,
     pub(crate) listen: Option<Listen>,
+    /// Logins wait for a token that somebody gives.
+    pub(crate) waits: bool,
+    /// Gets tokens by itself.
+    pub(crate) renewer: Option<Renewer>,
+    /// Somebody has come back to this attempt.
+    pub(crate) revive: Option<AttemptId>,
 }
 
 impl Default for How {
@@ -59,6 +65,9 @@ impl Default for How {
             password: true,
             role: None,
             listen: None,
+            waits: false,
+            renewer: None,
+            revive: None,
         }
     }
 }
@@ -165,7 +174,9 @@ impl Front {
             listen: how.listen,
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
-            revive: None,
+            waits_for_token: how.waits,
+            renewer: how.renewer,
+            revive: how.revive,
             lang: Lang::En,
             wall_offset_ms: 0,
             ..Options::default()

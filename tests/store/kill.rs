@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use saoma::model::{Attempt, AttemptId, Rung, Stamp, WId, WcId};
-use saoma::store::{Begun, Store};
+use saoma::model::{Attempt, AttemptId, Presence, Reason, Rung, Source, Stamp, WId, WcId};
+use saoma::store::{Alert, Begun, Store, Verdict};
 use sqlx::sqlite::SqliteConnection;
 
 use super::support::{raw, record, scope};
@@ -38,6 +38,8 @@ fn child() {
         match role.as_str() {
             "work" => work(&store).await,
             "watch" => watch(&store).await,
+            "observe" => observe(&store).await,
+            "flap" => flap(&store).await,
             role => panic!("no role {role}"),
         }
     });
@@ -101,6 +103,39 @@ async fn watch(store: &Store) {
         let changes = store.changes(seq).await.unwrap();
         seq = changes.seq;
         say(&format!("seen {}", changes.wc_ids.iter().map(WcId::as_str).collect::<Vec<_>>().join(" ")));
+    }
+}
+
+/// Observes, and then only lives.
+async fn observe(store: &Store) {
+    assert!(store.observe(2).await.unwrap());
+    say("ready");
+    std::future::pending::<()>().await;
+}
+
+/// Lets an account drop and come back, with an alert each time, and takes what is to be told without telling it, until
+/// it is killed.
+async fn flap(store: &Store) {
+    let wc_id = WcId::from("wxid_flap");
+    store.put_account(&wc_id, &saoma::store::Edit::default(), Stamp(1)).await.unwrap();
+    say("ready");
+    loop {
+        let presence = match store.account(&wc_id).await.unwrap().unwrap().presence {
+            Presence::Online => Presence::Offline,
+            Presence::Offline | Presence::Unknown => Presence::Online,
+        };
+        let event = if presence == Presence::Offline { "dropped" } else { "recovered" };
+        // Two turns never share a millisecond: that would be one.
+        let before = now();
+        while now() == before {
+            tokio::task::yield_now().await;
+        }
+        let (at, reason) = (now(), (presence == Presence::Offline).then_some(Reason::Dropped));
+        let verdict = Verdict { wc_id: wc_id.clone(), presence, source: Source::List, at, reason };
+        let alert = Alert { event, wc_id: Some(wc_id.clone()), at, reason, fields: Vec::new() };
+        assert_eq!(store.note_list(at, &[verdict], &[], &[alert]).await.unwrap().len(), 1);
+        say(&format!("told {event}"));
+        store.outbox_take(now()).await.unwrap();
     }
 }
 
@@ -235,6 +270,11 @@ async fn check(connection: &mut SqliteConnection, confirmed: &HashSet<(String, S
             "SELECT count(*) FROM w_ids AS w JOIN attempts AS a ON a.w_id = w.w_id WHERE a.state <> 'ended'",
         ),
         (
+            "what is believed is what was believed last",
+            "SELECT count(*) FROM accounts AS a WHERE presence IS NOT (SELECT presence FROM presences AS p
+             WHERE p.profile = a.profile AND p.wc_id = a.wc_id ORDER BY at DESC LIMIT 1)",
+        ),
+        (
             "no ended attempt keeps its picture",
             "SELECT count(*) FROM attempts WHERE state = 'ended' AND image_url IS NOT NULL",
         ),
@@ -288,6 +328,101 @@ fn two_processes_and_kill_9() {
         store.put_account(&"wxid_last".into(), &saoma::store::Edit::default(), now()).await.unwrap();
     });
     follower.join().unwrap();
+}
+
+#[test]
+fn a_drop_and_its_alert_are_there_together_after_kill_9() {
+    const ROUNDS: usize = 12;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("saoma.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut said = 0;
+    for _ in 0..ROUNDS {
+        let worker = Worker::start(&file, "flap");
+        worker.wait_for("an account drops", |line| line == "told dropped");
+        std::thread::sleep(Duration::from_micros(random.u64(..20_000)));
+        said += worker.kill().iter().filter(|line| line.starts_with("told")).count();
+        // The next process takes everything that was told, claimed by the dead one or not, once.
+        let (store, rows) = runtime.block_on(async {
+            let store = Store::open(&file, scope()).await.unwrap();
+            let rows = store.outbox_take(now()).await.unwrap();
+            (store, rows)
+        });
+        runtime.block_on(async {
+            assert!(store.outbox_take(now()).await.unwrap().is_empty());
+            let account = store.account(&"wxid_flap".into()).await.unwrap().unwrap();
+            let turns = store.presences(None, Stamp(0)).await.unwrap();
+            let log = store.history(None, Stamp(0), u32::MAX).await.unwrap();
+            let events: Vec<String> = rows
+                .iter()
+                .map(|row| {
+                    let json: serde_json::Value = serde_json::from_str(&row.json).unwrap();
+                    json["event"].as_str().unwrap().to_owned()
+                })
+                .collect();
+            // Every turn has its line, its alert and its place in the history, and they agree: none was torn off.
+            assert_eq!(events.len(), turns.len(), "alerts and turns");
+            let lines: Vec<String> = log.iter().rev().map(|entry| entry.event.to_string()).collect();
+            assert_eq!(lines, events);
+            assert!(said <= events.len(), "said {said}, told {}", events.len());
+            let last = turns.last().unwrap();
+            assert_eq!((last.presence, Some(last.at)), (account.presence, account.observed_at));
+            assert_eq!(events.last().unwrap() == "dropped", account.presence == Presence::Offline);
+        });
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_watch_hears_of_an_owners_death_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("saoma.db");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let store = runtime.block_on(Store::open(&file, scope())).unwrap();
+    for _ in 0..10 {
+        let worker = Worker::start(&file, "observe");
+        worker.wait_for("somebody observes", |line| line.ends_with("ready"));
+        // It sleeps from here on: nothing is written any more, and its death writes nothing either.
+        let mut watch = store.watch().unwrap();
+        runtime.block_on(async {
+            let (owner, rank) = store.watchers().await.unwrap().observer.unwrap();
+            assert_eq!(rank, 2);
+            let quiet = tokio::time::timeout(Duration::from_millis(20), watch.changed()).await;
+            assert!(quiet.is_err(), "it woke up for nothing");
+            worker.kill();
+            tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.unwrap();
+            // Awake, it finds the owner dead: it would not be woken once more.
+            assert!(!store.is_alive(&owner));
+            assert_eq!(store.watchers().await.unwrap().observer, None);
+        });
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_watch_hears_when_a_store_is_dropped_or_closed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("saoma.db");
+    let store = Store::open(&file, scope()).await.unwrap();
+    for close in [false, true] {
+        let other = Store::open(&file, scope()).await.unwrap();
+        assert!(other.observe(1).await.unwrap());
+        let owner = other.owner().clone();
+        let mut watch = store.watch().unwrap();
+        if close {
+            other.close().await;
+        } else {
+            drop(other);
+        }
+        let gone = async {
+            while store.is_alive(&owner) {
+                watch.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
+        assert_eq!(store.watchers().await.unwrap().observer, None);
+    }
 }
 
 /// How often the threads of a process went to sleep so far, and how long they worked (in clock ticks).

@@ -13,6 +13,7 @@ const PLAN: fn() -> Plan = || Plan {
     wishes: vec![Some("wxid_a".into())],
     way: Way::Qr,
     resume: None,
+    known: HashSet::new(),
     timeout: None,
     verify_code: None,
     png: None,
@@ -237,7 +238,7 @@ async fn a_verification_code_comes_from_the_command_line_then_from_the_person() 
     assert_eq!((ran.exit, ran.codes()), (Exit::Done, vec!["111".to_owned(), "222".to_owned()]));
     // A pending attempt is gone on with: nothing new is started.
     let resumed = mine(LoginStep::Resumed { rung: Rung::QrLogin, expires_at: None });
-    let plan = Plan { resume: Some("01A".into()), ..plan() };
+    let plan = Plan { resume: Some("A1".into()), ..plan() };
     let ran = run(plan, true, None, vec![resumed, asked()], vec![vec![mine(logged_in())]]).await;
     assert_eq!((ran.exit, ran.codes()), (Exit::Done, vec!["111".to_owned()]));
     assert!(!ran.sent.iter().any(|command| matches!(command, Command::Login { .. })));

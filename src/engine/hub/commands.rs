@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
 use tokio::sync::mpsc::unbounded_channel;
 
 use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
 use crate::engine::attempt::Runner;
 use crate::engine::login::{Input, Machine, Wish};
-use crate::model::{Account, AttemptId, Reason, WcId};
+use crate::model::{AttemptId, Reason, WcId};
 use crate::store::Begun;
 
 impl Hub {
     pub(super) async fn command(&mut self, command: Command) {
         match command {
-            Command::Login { wc_id, way, force: _ } => self.login(wc_id, way).await,
+            Command::Login { wc_id, way, force } => self.login(wc_id, way, force).await,
             Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
             Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
@@ -38,7 +37,7 @@ impl Hub {
         }
     }
 
-    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way) {
+    pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way, force: bool) {
         self.shared.somebody_is_there();
         if let Some(attempt) = self.open_login(wc_id.as_ref()) {
             return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });
@@ -46,13 +45,7 @@ impl Hub {
         if matches!(self.token, Some(Token::Missing)) {
             return self.tell(Event::Rejected { wc_id, reason: Reason::TokenRejected, gateway_message: None });
         }
-        let machine = Machine::new(Wish {
-            wc_id: wc_id.clone(),
-            way,
-            dialect: self.shared.options.dialect,
-            renewals: self.shared.options.renewal.times(),
-            first_night: wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).is_some_and(Account::is_first_drop),
-        });
+        let machine = Machine::new(self.new_wish(wc_id.clone(), way, force).await);
         let at = self.shared.now().wall;
         match self.shared.store.begin_attempt(wc_id.as_ref(), machine.first_rung(), at).await {
             Ok(Begun::Started(id)) => {
@@ -65,6 +58,25 @@ impl Hub {
                 self.tell(Event::Rejected { wc_id, reason: Reason::Interrupted, gateway_message: None });
             }
         }
+    }
+
+    /// A wish with what the store knows of the account just now: what it has cost, and how it dropped.
+    async fn new_wish(&mut self, wc_id: Option<WcId>, way: Way, forced: bool) -> Wish {
+        let mut wish = Wish { way, forced, ..self.wish_of(wc_id) };
+        let Some(wc_id) = &wish.wc_id else { return wish };
+        let account = match self.shared.store.account(wc_id).await {
+            Ok(account) => account,
+            Err(error) => {
+                self.store_failed(&error.to_string());
+                self.accounts.get(wc_id).cloned()
+            }
+        };
+        if let Some(account) = account {
+            wish.first_night = account.is_first_drop();
+            wish.known_w_id = account.w_id;
+            wish.budget = account.budget.map(|budget| *budget).unwrap_or_default();
+        }
+        wish
     }
 
     /// The open login of this process on an account; for `None`, the one of a new account.
@@ -98,11 +110,5 @@ impl Hub {
             Ok(_) => self.read_one(&wc_id).await,
             Err(error) => self.store_failed(&error.to_string()),
         }
-    }
-
-    pub(super) async fn use_token(&mut self, token: SecretString) {
-        self.shared.set_token(token);
-        self.token = None;
-        self.ask_list(false).await;
     }
 }

@@ -61,6 +61,7 @@ impl Hub {
                 self.kick.notify_one();
                 self.store_changed().await;
             }
+            News::Renewed(result) => self.renewed(result).await,
             News::Fault(message) => self.fault(message),
         }
     }
@@ -87,7 +88,7 @@ impl Hub {
             Some(Err(error)) => {
                 self.failures = self.failures.saturating_add(1);
                 if rejected {
-                    self.set_token(Token::Rejected);
+                    self.token_rejected();
                 }
                 let judgement = self.judge.list_failed(at, is_gone(&error));
                 self.list_failed(&error).await;
@@ -311,7 +312,7 @@ impl Hub {
     pub(super) async fn taken_offline(&mut self, at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error>) {
         if let Err(error) = result {
             if is_suspect(&error) && self.shared.is_token_rejected().await {
-                self.set_token(Token::Rejected);
+                self.token_rejected();
             }
             let wc_id = wc_ids.first().cloned();
             let gateway_message = error.gateway_message.clone();

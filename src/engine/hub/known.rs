@@ -63,6 +63,7 @@ impl Hub {
             .filter_map(|wc_id| Some((wc_id.clone(), Before::of(self.accounts.get(wc_id)?))))
             .collect();
         let online = self.accounts.values().filter(|account| account.presence == Presence::Online).count();
+        self.look_for_orphans(changes.attempts).await;
         if changes.wc_ids.len() > MANY {
             self.read_all().await;
         } else {

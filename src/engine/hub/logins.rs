@@ -1,12 +1,19 @@
 //! The logins of this process, what they tell, and the orphans it takes over.
 
-use super::Hub;
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Hub, News};
 use crate::engine::Role;
 use crate::engine::api::{Event, LoginEvent, LoginStep, Token, Way};
 use crate::engine::attempt::FromLogin;
 use crate::engine::login::{Input, Machine, Remains, Wish};
 use crate::model::{Account, Attempt, AttemptId, AttemptState, WcId};
 use crate::store::Stored;
+
+/// When to look once more whether a process has died.
+const DEATHS: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(300), Duration::from_secs(2)];
 
 impl Hub {
     pub(super) async fn login_told(&mut self, news: FromLogin) {
@@ -22,7 +29,9 @@ impl Hub {
                 let machine = Machine::resumed(self.wish_of(wc_id.clone()), remains, false);
                 self.spawn(twin, wc_id, machine);
             }
-            FromLogin::Token(taken) => self.set_token(if taken { Token::Ok } else { Token::Rejected }),
+            FromLogin::Token(true) => self.set_token(Token::Ok),
+            FromLogin::Token(false) => self.token_rejected(),
+            FromLogin::NeedsToken(attempt) => self.needs_token(&attempt),
             FromLogin::StoreFailed(error) => self.store_failed(&error),
             FromLogin::Over(attempt) => {
                 let wc_id = self.logins.remove(&attempt).and_then(|login| login.wc_id);
@@ -34,13 +43,14 @@ impl Hub {
         }
     }
 
+    /// The wish behind an attempt that goes on; it asks no phone.
     pub(super) fn wish_of(&self, wc_id: Option<WcId>) -> Wish {
+        let options = &self.shared.options;
         Wish {
-            wc_id,
-            way: Way::Qr,
-            dialect: self.shared.options.dialect,
-            renewals: self.shared.options.renewal.times(),
-            first_night: false,
+            can_list: options.dialect.lists_w_ids() || options.password.is_some(),
+            limits: options.limits,
+            waits_for_token: options.waits_for_token || options.renewer.is_some(),
+            ..Wish::new(wc_id, Way::Qr, options.dialect, options.renewal.times())
         }
     }
 
@@ -85,9 +95,13 @@ impl Hub {
             Ok(attempts) => attempts,
             Err(error) => return self.store_failed(&error.to_string()),
         };
+        let mut others = HashSet::new();
         for attempt in attempts {
-            let ours = attempt.owner == *self.shared.store.owner();
-            if ours || self.shared.store.is_alive(&attempt.owner) {
+            if attempt.owner == *self.shared.store.owner() {
+                continue;
+            }
+            if self.shared.store.is_alive(&attempt.owner) {
+                others.insert(attempt.owner);
                 continue;
             }
             match self.shared.store.take_over(&attempt.id).await {
@@ -96,12 +110,53 @@ impl Hub {
                 Err(error) => self.store_failed(&error.to_string()),
             }
         }
+        self.others = others;
+    }
+
+    /// Something was written, or somebody died: takes orphans over where there may be any. Costs nothing as long as no
+    /// attempt of another process is known.
+    pub(super) async fn look_for_orphans(&mut self, attempts_changed: bool) {
+        if !attempts_changed && self.others.is_empty() {
+            return;
+        }
+        self.take_over_orphans().await;
+        if self.others.is_empty() {
+            return;
+        }
+        // The word of a death may come a moment before the kernel drops the dead one's lock.
+        let (shared, news, others) = (Arc::clone(&self.shared), self.news.0.clone(), self.others.clone());
+        tokio::spawn(async move {
+            for pause in DEATHS {
+                tokio::time::sleep(pause).await;
+                if others.iter().any(|owner| !shared.store.is_alive(owner)) {
+                    let _ = news.send(News::StoreChanged);
+                    return;
+                }
+            }
+        });
+    }
+
+    /// Goes on with the attempt that somebody has come back to, also where another process listens to it: polls of one
+    /// wId do not disturb each other (protocol.md §3.4), and whoever hears of the success first stores it.
+    pub(super) async fn revive(&mut self) {
+        let Some(id) = self.shared.options.revive.clone().filter(|id| !self.logins.contains_key(id)) else { return };
+        let attempt = match self.shared.store.attempt(&id).await {
+            Ok(attempt) => attempt,
+            Err(error) => return self.store_failed(&error.to_string()),
+        };
+        match attempt.filter(|attempt| attempt.state != AttemptState::Ended) {
+            Some(attempt) => self.resume(attempt).await,
+            None => self.told(id, LoginStep::Expired { renewing: false }),
+        }
     }
 
     pub(super) async fn resume(&mut self, attempt: Attempt) {
         tracing::info!(attempt = %attempt.id, rung = attempt.rung.name(), "taking over");
-        let known_w_id =
-            attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)).and_then(|account| account.w_id.clone());
+        let account = match &attempt.wc_id {
+            Some(wc_id) => self.shared.store.account(wc_id).await.unwrap_or_default(),
+            None => None,
+        };
+        let known_w_id = account.and_then(|account| account.w_id);
         let revived = self.shared.options.revive.as_ref() == Some(&attempt.id);
         // A person who has started a new login meanwhile looks at that one.
         let busy = self.open_login(attempt.wc_id.as_ref()).is_some();

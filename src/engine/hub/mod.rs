@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ use super::shared::Shared;
 use super::{Sink, alerts};
 use crate::gateway::Error;
 use crate::i18n::tf;
-use crate::model::{Account, AttemptId, Stamp, WId, WcId};
+use crate::model::{Account, AttemptId, Owner, Stamp, WId, WcId};
 
 mod commands;
 mod fleet;
@@ -30,6 +31,7 @@ mod listening;
 mod logins;
 mod observer;
 mod reasons;
+mod token;
 
 /// The interval that staleness is reckoned with where no list is asked regularly.
 const USUAL_INTERVAL: Duration = Duration::from_secs(30);
@@ -57,6 +59,8 @@ enum News {
     OfflineReason { at: Stamp, wc_id: WcId, result: reasons::Words },
     /// Another process may have written.
     StoreChanged,
+    /// The renewer was asked for another token.
+    Renewed(Result<SecretString, String>),
     /// A part without a channel of its own failed.
     Fault(String),
 }
@@ -75,6 +79,9 @@ pub(super) struct Hub {
     commands: UnboundedReceiver<Command>,
     accounts: HashMap<WcId, Account>,
     logins: HashMap<AttemptId, Login>,
+    /// The living owners of other processes' attempts, when they were last looked at.
+    others: HashSet<Owner>,
+    renewals: token::Renewals,
     runners: TaskTracker,
     judge: Judge,
     seq: i64,
@@ -123,6 +130,8 @@ impl Hub {
             commands,
             accounts: HashMap::new(),
             logins: HashMap::new(),
+            others: HashSet::new(),
+            renewals: token::Renewals::default(),
             runners: TaskTracker::new(),
             judge,
             seq: 0,
@@ -164,6 +173,7 @@ impl Hub {
             self.set_token(Token::Missing);
         }
         self.take_over_orphans().await;
+        self.revive().await;
         let alerts = self.start_alerts();
         self.begin_observing().await;
         loop {
@@ -202,6 +212,7 @@ impl Hub {
                 FromLogin::Abandoned(_)
                 | FromLogin::Twin(..)
                 | FromLogin::Token(_)
+                | FromLogin::NeedsToken(_)
                 | FromLogin::StoreFailed(_)
                 | FromLogin::Over(_) => {}
             }

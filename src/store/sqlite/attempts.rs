@@ -222,6 +222,12 @@ impl Sqlite {
         Ok(rows.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
     }
 
+    /// See [`super::super::Store::attempt`].
+    pub(in super::super) async fn attempt(&self, id: &AttemptId) -> Result<Option<Attempt>> {
+        let mut connection = self.lock().await?;
+        self.load_attempt(&mut connection, id).await
+    }
+
     /// See [`super::super::Store::take_over`].
     pub(in super::super) async fn take_over(&self, id: &AttemptId) -> Result<bool> {
         let mut connection = self.lock().await?;

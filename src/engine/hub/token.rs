@@ -1,0 +1,107 @@
+//! Another token: got by itself where that is set up, given by a person, handed to every login that waits.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{Hub, News};
+use crate::engine::api::Token;
+use crate::engine::login::Input;
+use crate::i18n::tf;
+use crate::model::AttemptId;
+
+/// The shortest time between two renewals of the token by itself.
+const PAUSE: Duration = Duration::from_secs(600);
+
+/// When the token was renewed by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Renewals {
+    last: Option<Duration>,
+    under_way: bool,
+}
+
+impl Renewals {
+    /// Takes the right to a renewal at `now`, on the monotonic clock: one at a time, at most one in ten minutes.
+    fn take(&mut self, now: Duration) -> bool {
+        if self.under_way || self.last.is_some_and(|last| now.saturating_sub(last) < PAUSE) {
+            return false;
+        }
+        self.last = Some(now);
+        self.under_way = true;
+        true
+    }
+}
+
+impl Hub {
+    /// The gateway refuses the token, confirmed. One renewal serves every login that needs it.
+    pub(super) fn token_rejected(&mut self) {
+        if self.renewals.under_way {
+            return;
+        }
+        let now = self.shared.now().mono;
+        let renewer = self.shared.options.renewer.clone();
+        let Some(renewer) = renewer.filter(|_| self.renewals.take(now)) else { return self.no_token() };
+        let news = self.news.0.clone();
+        tokio::spawn(async move {
+            let _ = news.send(News::Renewed((renewer.0)().await));
+        });
+    }
+
+    /// The renewer has answered.
+    pub(super) async fn renewed(&mut self, result: Result<SecretString, String>) {
+        self.renewals.under_way = false;
+        match result {
+            Ok(token) => self.use_token(token).await,
+            Err(error) => {
+                self.fault(tf(self.shared.options.lang, "engine.renewer_failed", &[("error", &error)]));
+                self.no_token();
+            }
+        }
+    }
+
+    /// Nothing but a person can get another token now: says so, and ends what no person is there for.
+    fn no_token(&mut self) {
+        self.set_token(Token::Rejected);
+        if !self.shared.options.waits_for_token {
+            for login in self.logins.values() {
+                let _ = login.to.send(Input::NoToken);
+            }
+        }
+    }
+
+    /// A login waits for a token. What it is told, it is told after it has begun to wait.
+    pub(super) fn needs_token(&self, attempt: &AttemptId) {
+        let rejected = self.token == Some(Token::Rejected) && !self.renewals.under_way;
+        if rejected && !self.shared.options.waits_for_token {
+            self.to_login(attempt, Input::NoToken);
+        }
+    }
+
+    /// Uses another token from now on; whatever waits for one goes on.
+    pub(super) async fn use_token(&mut self, token: SecretString) {
+        self.shared.set_token(token);
+        self.token = None;
+        for login in self.logins.values() {
+            let _ = login.to.send(Input::NewToken);
+        }
+        self.ask_list(false).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_renewed_once_in_ten_minutes_and_one_at_a_time() {
+        let mut renewals = Renewals::default();
+        let minute = |minutes: u64| Duration::from_secs(minutes * 60);
+        assert!(renewals.take(minute(0)));
+        assert!(!renewals.take(minute(20)), "the first one has not answered");
+        renewals.under_way = false;
+        assert!(!renewals.take(minute(9)));
+        assert!(renewals.take(minute(10)));
+        renewals.under_way = false;
+        assert!(!renewals.take(minute(19)));
+    }
+}

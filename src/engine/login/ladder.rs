@@ -1,0 +1,241 @@
+//! The ladder down to a second login: adopt, where that needs no phone; else the confirm dialog.
+
+use std::time::Duration;
+
+use super::{Generation, Machine, Output, Outputs, Phase, State};
+use crate::engine::api::{LoginStep, StepDown, Way};
+use crate::gateway::{Error, Kind, PollReply};
+use crate::model::{Cost, Now, Reason, Record, Rung, Stamp, WId, WcId};
+
+/// Between the two lists that must agree.
+pub(super) const LIST_PAUSE: Duration = Duration::from_secs(1);
+/// How long a live instance may take to say who it is (protocol.md §3.4: it answers at once).
+const PROBE: Duration = Duration::from_secs(4);
+
+/// A list's entry for an account; V1's has no wId.
+pub(super) type Entry = (WcId, Option<WId>);
+
+impl Machine {
+    pub(super) fn start(&mut self, now: Now, out: &mut Outputs) {
+        match self.state {
+            State::New => {}
+            State::Listing { .. }
+            | State::Probing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Polling(_)
+            | State::AwaitingToken { .. }
+            | State::Adopting
+            | State::Storing
+            | State::Over => return,
+        }
+        if let Some(remains) = self.resumed.clone() {
+            return self.resume(remains, now, out);
+        }
+        self.tell(LoginStep::Started { way: self.wish.way }, out);
+        match (self.first_rung(), self.wish.way) {
+            (Rung::Adopt, _) => {
+                self.tell(LoginStep::Requesting { rung: Rung::Adopt }, out);
+                self.ask_list(None, out);
+            }
+            (Rung::SecondLogin | Rung::QrLogin, Way::Ladder) => self.ask_phone(now, out),
+            (Rung::SecondLogin, _) => self.second_login(false, now, out),
+            (Rung::QrLogin, _) => self.request_code(false, now, out),
+        }
+    }
+
+    // ── Adopt ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    pub(super) fn ask_list(&mut self, until: Option<Stamp>, out: &mut Outputs) {
+        self.state = State::Listing { seen: None, until };
+        let generation = self.ask();
+        out.push(Output::AskList { generation, pause: Duration::ZERO });
+    }
+
+    pub(super) fn listed(&mut self, at: Stamp, result: Result<Option<Entry>, Error>, now: Now, out: &mut Outputs) {
+        match std::mem::replace(&mut self.state, State::Over) {
+            State::Listing { seen, until: None } => self.listed_for_ladder(seen, at, result, now, out),
+            State::Listing { seen, until: Some(until) } => self.listed_for_rest(seen, until, at, result, now, out),
+            State::Polling(polling) if polling.phase == Phase::Last => {
+                self.listed_at_the_end(polling, result, now, out);
+            }
+            other @ (State::New
+            | State::Probing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Polling(_)
+            | State::AwaitingToken { .. }
+            | State::Adopting
+            | State::Storing
+            | State::Over) => {
+                self.state = other;
+            }
+        }
+    }
+
+    /// The ladder's first rung.
+    fn listed_for_ladder(
+        &mut self,
+        seen: Option<(WId, Stamp)>,
+        at: Stamp,
+        result: Result<Option<Entry>, Error>,
+        now: Now,
+        out: &mut Outputs,
+    ) {
+        match (result, seen) {
+            (Ok(Some((wc_id, Some(w_id)))), Some((first, since))) if first == w_id => {
+                self.state = State::Adopting;
+                out.push(Output::Adopt { wc_id, w_id, at: since });
+            }
+            (Ok(Some((_, Some(w_id)))), _) => {
+                self.state = State::Listing { seen: Some((w_id, at)), until: None };
+                let generation = self.ask();
+                out.push(Output::AskList { generation, pause: LIST_PAUSE });
+            }
+            // V1's list says that it is online, not as which instance: the one we hold is asked.
+            (Ok(Some((_, None))), _) => match self.wish.known_w_id.clone() {
+                Some(w_id) => {
+                    self.state = State::Probing { at };
+                    let generation = self.ask();
+                    out.push(Output::Probe { generation, w_id, limit: PROBE });
+                }
+                None => self.step_down(StepDown::NoAnswer, None, now, out),
+            },
+            (Ok(None), _) => self.step_down(StepDown::NotListed, None, now, out),
+            (Err(error), _) => {
+                self.state = State::Listing { seen: None, until: None };
+                match error.kind {
+                    Kind::TokenSuspect => self.suspect(error, now, out),
+                    // Nobody there: no phone needs to ring to find that out again.
+                    Kind::Unreachable | Kind::TimedOut => self.fail_with(&error, out),
+                    Kind::Http(_)
+                    | Kind::Malformed
+                    | Kind::TooLarge
+                    | Kind::Refused
+                    | Kind::RefusedInside
+                    | Kind::Platform(_)
+                    | Kind::BadImage
+                    | Kind::BadSettings => self.step_down(StepDown::ListFailed, error.gateway_message, now, out),
+                }
+            }
+        }
+    }
+
+    /// The instance that we hold was asked. An answer for another account proves nothing of this one.
+    pub(super) fn probed(&mut self, result: Result<PollReply, Error>, now: Now, out: &mut Outputs) {
+        let State::Probing { at } = self.state else { return };
+        match result {
+            Ok(PollReply::LoggedIn(record)) if Some(&record.wc_id) == self.wish.wc_id.as_ref() => {
+                self.state = State::Adopting;
+                out.push(Output::Adopt { wc_id: record.wc_id, w_id: record.w_id, at });
+            }
+            Err(error) if error.kind == Kind::TokenSuspect => self.suspect(error, now, out),
+            Ok(PollReply::Expired { gateway_message } | PollReply::VerifyCode { gateway_message, .. }) => {
+                self.step_down(StepDown::NoAnswer, Some(gateway_message), now, out);
+            }
+            Ok(PollReply::LoggedIn(_) | PollReply::NotDone { .. } | PollReply::DeviceVerification { .. }) => {
+                self.step_down(StepDown::NoAnswer, None, now, out);
+            }
+            Err(error) => self.step_down(StepDown::NoAnswer, error.gateway_message, now, out),
+        }
+    }
+
+    pub(super) fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
+        match self.state {
+            State::Adopting if self.resumed.is_some() => {
+                self.fail(Reason::Interrupted, None, "the list was older than the last login".into(), out);
+            }
+            State::Adopting if self.abandoned => self.idle(out),
+            State::Adopting => self.step_down(StepDown::ListFailed, None, now, out),
+            State::New
+            | State::Listing { .. }
+            | State::Probing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Polling(_)
+            | State::AwaitingToken { .. }
+            | State::Storing
+            | State::Over => {}
+        }
+    }
+
+    // ── Second login ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Nothing to adopt: says why, and goes on to the next rung.
+    pub(super) fn step_down(&mut self, why: StepDown, message: Option<Box<str>>, now: Now, out: &mut Outputs) {
+        self.tell(LoginStep::SteppedDown { rung: Rung::Adopt, why, gateway_message: message }, out);
+        self.ask_phone(now, out);
+    }
+
+    /// The first rung that asks the phone and can work.
+    fn ask_phone(&mut self, now: Now, out: &mut Outputs) {
+        if self.wish.first_night && self.wish.way == Way::Ladder {
+            let why = StepDown::FirstNight;
+            self.tell(LoginStep::SteppedDown { rung: Rung::SecondLogin, why, gateway_message: None }, out);
+            self.request_code(false, now, out);
+        } else {
+            self.second_login(false, now, out);
+        }
+    }
+
+    /// `again`: it went out before and was refused with its token.
+    pub(super) fn second_login(&mut self, again: bool, now: Now, out: &mut Outputs) {
+        if !again && let Err(over) = self.charge(Cost::SecondLogin, now) {
+            return self.over_budget(over, out);
+        }
+        self.state = State::Second;
+        let generation = self.ask();
+        let limit_ms = self.wish.dialect.login_limit_ms();
+        let deadline = now.wall.plus_ms(limit_ms);
+        let limit = Duration::from_millis(limit_ms.unsigned_abs());
+        self.tell(LoginStep::Requesting { rung: Rung::SecondLogin }, out);
+        out.push(Output::SecondLogin { generation, deadline, limit, again });
+        self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);
+    }
+
+    pub(super) fn second_answered(
+        &mut self,
+        generation: Generation,
+        result: Result<Record, Error>,
+        now: Now,
+        out: &mut Outputs,
+    ) {
+        let error = match result {
+            Ok(record) => return self.success(record, out),
+            Err(error) => error,
+        };
+        match self.state {
+            State::Second if self.is_current(generation) => {}
+            State::New
+            | State::Listing { .. }
+            | State::Probing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Polling(_)
+            | State::AwaitingToken { .. }
+            | State::Adopting
+            | State::Storing
+            | State::Over => return,
+        }
+        if error.kind == Kind::TokenSuspect {
+            return self.suspect(error, now, out);
+        }
+        self.second_failed(&error, now, out);
+    }
+
+    pub(super) fn second_failed(&mut self, error: &Error, now: Now, out: &mut Outputs) {
+        let ignored = error.kind == Kind::TimedOut;
+        let reason = if ignored { Reason::NobodyScanned } else { error.reason() };
+        let gateway_message = error.gateway_message.clone();
+        out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
+        if self.abandoned {
+            return self.idle(out);
+        }
+        self.tell(LoginStep::SecondLoginFailed { reason, gateway_message }, out);
+        match self.wish.way {
+            Way::Ladder => self.request_code(false, now, out),
+            Way::Second | Way::Qr | Way::Ring | Way::OneCode if ignored => self.expired(out),
+            Way::Second | Way::Qr | Way::Ring | Way::OneCode => self.fail_with(error, out),
+        }
+    }
+}

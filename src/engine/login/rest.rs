@@ -1,0 +1,154 @@
+//! Going on with what a dead process left, or with an old code after its renewal.
+
+use std::time::Duration;
+
+use super::ladder::{Entry, LIST_PAUSE};
+use super::{Doubted, LAST_POLL, Machine, NEARLY_OVER, Output, Outputs, Phase, PictureState, Polling, Remains, State};
+use crate::engine::api::LoginStep;
+use crate::gateway::{Error, Kind};
+use crate::model::{Now, Reason, Record, Rung, Stamp, WId};
+
+/// Between lists while an interrupted second login may still be confirmed.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// More than any code lives: a deadline further away comes from a clock that was wrong.
+const LONGEST_LIFE_MS: i64 = 600_000;
+
+impl Machine {
+    pub(super) fn resume(&mut self, remains: Remains, now: Now, out: &mut Outputs) {
+        self.tell(LoginStep::Resumed { rung: remains.rung, expires_at: remains.deadline }, out);
+        let Some(w_id) = remains.w_id else {
+            // Without a wId only the list can tell; V1's has none (design.md §4).
+            if self.wish.dialect.lists_w_ids() && self.wish.wc_id.is_some() {
+                let until = remains.deadline.unwrap_or_else(|| {
+                    remains.requested_at.plus_ms(if remains.rung == Rung::SecondLogin {
+                        self.wish.dialect.login_limit_ms()
+                    } else {
+                        0
+                    })
+                });
+                return self.ask_list(Some(until), out);
+            }
+            // Where no phone was asked, nothing can have come of it.
+            let harmless = remains.rung == Rung::Adopt;
+            let reason = if harmless || self.wish.dialect.lists_w_ids() || self.wish.wc_id.is_none() {
+                Reason::Interrupted
+            } else {
+                Reason::LoginInterrupted
+            };
+            return self.fail(reason, None, "the program that ran this login is gone".into(), out);
+        };
+        let left_ms = remains.deadline.map_or(0, |deadline| deadline.ms_since(now.wall)).clamp(0, LONGEST_LIFE_MS);
+        let left = Duration::from_millis(left_ms.unsigned_abs());
+        let deadline = Now { wall: now.wall.plus_ms(left_ms), mono: now.mono + left };
+        let wanted = !self.abandoned && left > NEARLY_OVER;
+        let generation = self.ask();
+        let mut polling = Polling::new(w_id.clone(), remains.image_url.clone(), deadline, generation);
+        if !wanted {
+            polling.picture = PictureState::Unwanted;
+        }
+        if let (true, Some(image_url)) = (wanted, remains.image_url) {
+            out.push(Output::Fetch { generation, image_url });
+        }
+        let limit = if left.is_zero() {
+            polling.phase = Phase::Last;
+            LAST_POLL
+        } else {
+            left
+        };
+        out.push(Output::Poll { generation, w_id, verify_code: None, limit });
+        self.state = State::Polling(polling);
+        if !left.is_zero() {
+            self.tell(LoginStep::Waiting, out);
+        }
+    }
+
+    /// An interrupted login without a wId: the list decides, until its dialog is over.
+    pub(super) fn listed_for_rest(
+        &mut self,
+        seen: Option<(WId, Stamp)>,
+        until: Stamp,
+        at: Stamp,
+        result: Result<Option<Entry>, Error>,
+        now: Now,
+        out: &mut Outputs,
+    ) {
+        let known = self.resumed.as_ref().and_then(|remains| remains.known_w_id.clone());
+        if let Err(error) = &result
+            && error.kind == Kind::TokenSuspect
+        {
+            self.state = State::Listing { seen: None, until: Some(until) };
+            return self.suspect(error.clone(), now, out);
+        }
+        let news = match result {
+            Ok(Some((wc_id, Some(w_id)))) if Some(&w_id) != known.as_ref() => Some((wc_id, w_id)),
+            // Nothing seen is not the same as seen nothing.
+            Ok(_) | Err(_) => None,
+        };
+        match (news, seen) {
+            (Some((wc_id, w_id)), Some((first, since))) if first == w_id => {
+                self.state = State::Adopting;
+                out.push(Output::Adopt { wc_id, w_id, at: since });
+            }
+            (Some((_, w_id)), _) => {
+                self.state = State::Listing { seen: Some((w_id, at)), until: Some(until) };
+                let generation = self.ask();
+                out.push(Output::AskList { generation, pause: LIST_PAUSE });
+            }
+            (None, _) => self.look_again(until, now, out),
+        }
+    }
+
+    /// The list told nothing of an interrupted login: it is asked again as long as a phone may confirm.
+    pub(super) fn look_again(&mut self, until: Stamp, now: Now, out: &mut Outputs) {
+        if now.wall >= until {
+            return self.fail(Reason::Interrupted, None, "the program that ran this login is gone".into(), out);
+        }
+        self.state = State::Listing { seen: None, until: Some(until) };
+        let generation = self.ask();
+        out.push(Output::AskList { generation, pause: LOOK_AGAIN });
+    }
+
+    /// Before a resumed attempt ends without success: one look at the list for its wId.
+    pub(super) fn ask_at_the_end(&mut self, out: &mut Outputs) {
+        let generation = self.ask();
+        if let State::Polling(polling) = &mut self.state {
+            polling.phase = Phase::Last;
+        }
+        out.push(Output::AskList { generation, pause: Duration::ZERO });
+    }
+
+    /// A resumed code has no success to tell any more: perhaps it was told to the process that died.
+    pub(super) fn listed_at_the_end(
+        &mut self,
+        mut polling: Polling,
+        result: Result<Option<Entry>, Error>,
+        now: Now,
+        out: &mut Outputs,
+    ) {
+        match result {
+            Ok(Some((wc_id, Some(w_id)))) if w_id == polling.w_id => {
+                self.state = State::Storing;
+                out.push(Output::StoreLogin(Record {
+                    wc_id,
+                    w_id,
+                    nick_name: "".into(),
+                    w_account: "".into(),
+                    sex: None,
+                    avatar_url: "".into(),
+                }));
+            }
+            Err(error) if error.kind == Kind::TokenSuspect => {
+                polling.phase = Phase::CheckingToken(Doubted::LastList);
+                self.state = State::Polling(polling);
+                self.suspect(error, now, out);
+            }
+            Ok(_) | Err(_) => self.idle(out),
+        }
+    }
+
+    /// Whether only polls can tell how a dead process's login ended: a gateway that tells a success once may have told
+    /// it to that process, and no list will say (V1).
+    pub(super) fn is_told_by_polls_alone(&self) -> bool {
+        self.resumed.as_ref().is_some_and(|remains| remains.orphan) && !self.wish.dialect.lists_w_ids()
+    }
+}

@@ -1,0 +1,178 @@
+//! The ladder: adopting in V1, the reasons for leaving a rung, the budget.
+
+use super::*;
+use crate::model::{Cost, Limits};
+
+const SECOND: &[&str] = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+const CODE: &[&str] = &["tell requesting qr_login", "POST iPadLogin"];
+const LISTING: &[&str] = &["tell started", "tell requesting adopt", "list after 0 ms"];
+
+fn v1() -> Wish {
+    let known_w_id = Some(WId::from("w0"));
+    Wish { can_list: true, known_w_id, ..wish(Way::Ladder, Dialect::V1, 0) }
+}
+
+fn with<'a>(first: &[&'a str], rest: &[&'a str]) -> Vec<&'a str> {
+    [first, rest].concat()
+}
+
+#[test]
+fn v1_asks_the_instance_it_holds_and_adopts_what_it_answers() {
+    for answered in ["w0", "w8"] {
+        let adopt = format!("adopt wxid_a {answered}");
+        let machine = play(
+            Machine::new(v1()),
+            &[
+                (0, Then::Start, LISTING),
+                (100, Then::List(Ok(Some(""))), &["probe w0 for 4 s"]),
+                (200, Then::Probe(Ok(("wxid_a", answered))), &[&adopt]),
+                (210, Then::AdoptedAs(answered), &[&format!("tell adopted {answered}")]),
+            ],
+        );
+        assert!(machine.is_over());
+    }
+}
+
+#[test]
+fn v1_goes_down_when_the_instance_is_silent_or_somebody_elses() {
+    let down = with(&["tell stepped_down adopt no_answer"], SECOND);
+    for answer in [
+        Then::Probe(Err(Kind::TimedOut)),
+        Then::Probe(Err(Kind::Unreachable)),
+        Then::Probe(Err(Kind::Refused)),
+        Then::Probe(Ok(("wxid_b", "w0"))),
+    ] {
+        play(
+            Machine::new(v1()),
+            &[
+                (0, Then::Start, LISTING),
+                (100, Then::List(Ok(Some(""))), &["probe w0 for 4 s"]),
+                (4_100, answer, &down),
+            ],
+        );
+    }
+    let not_listed = with(&[NOT_LISTED], SECOND);
+    play(Machine::new(v1()), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), &not_listed)]);
+    let failed = with(&["tell stepped_down adopt list_failed"], SECOND);
+    play(Machine::new(v1()), &[(0, Then::Start, LISTING), (100, Then::List(Err(Kind::Refused)), &failed)]);
+}
+
+#[test]
+fn v1_without_password_or_w_id_has_nothing_to_adopt_from() {
+    let begin = with(&["tell started"], SECOND);
+    play(Machine::new(Wish { can_list: false, ..v1() }), &[(0, Then::Start, &begin)]);
+    play(Machine::new(Wish { known_w_id: None, ..v1() }), &[(0, Then::Start, &begin)]);
+}
+
+#[test]
+fn a_cancelled_probe_is_no_login() {
+    play(
+        Machine::new(v1()),
+        &[
+            (0, Then::Start, LISTING),
+            (100, Then::List(Ok(Some(""))), &["probe w0 for 4 s"]),
+            (150, Then::Cancel, &["end cancelled cancelled", "tell cancelled"]),
+            (200, Then::Probe(Ok(("wxid_a", "w0"))), &[]),
+        ],
+    );
+}
+
+#[test]
+fn both_shapes_of_1001_step_down() {
+    for kind in [Kind::Refused, Kind::RefusedInside] {
+        let failed = Error { call: Call::SecondLogin, ..error(kind) };
+        let mut machine = Machine::new(wish(Way::Second, Dialect::V2, 0));
+        let sent = machine.on(Input::Start, at(0));
+        let generation = question(&sent).unwrap();
+        let outputs = machine.on(Input::SecondAnswered { generation, result: Err(failed) }, at(9_000));
+        let lines: Vec<String> = outputs.iter().map(line).collect();
+        let end = ["note refused", "tell second_login_failed refused", "end failed refused", "tell failed refused"];
+        assert_eq!(lines, end);
+    }
+}
+
+fn spent(cost: Cost, times: u8, way: Way, renewals: u8) -> Wish {
+    let mut wish = wish(way, Dialect::V2, renewals);
+    for _ in 0..times {
+        wish.budget.spend(cost, at(-1_000).wall);
+    }
+    wish
+}
+
+#[test]
+fn beyond_the_budget_nothing_is_sent_unless_a_person_said_so() {
+    let second = |times| spent(Cost::SecondLogin, times, Way::Ladder, 0);
+    let below = with(&[NOT_LISTED], SECOND);
+    play(Machine::new(second(2)), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), &below)]);
+    let over: &[&str] = &[NOT_LISTED, "end failed resting", "tell over_budget 4 of 3"];
+    let machine = play(Machine::new(second(3)), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), over)]);
+    assert!(machine.is_over());
+    let forced = Wish { forced: true, ..second(3) };
+    play(Machine::new(forced), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), &below)]);
+    // A second login does not use up the codes, and adopting costs nothing.
+    let begin = with(&["tell started"], CODE);
+    play(Machine::new(Wish { way: Way::Qr, ..second(3) }), &[(0, Then::Start, &begin)]);
+    play(
+        Machine::new(second(3)),
+        &[
+            (0, Then::Start, LISTING),
+            (100, Then::List(Ok(Some("w8"))), &["list after 1000 ms"]),
+            (1_100, Then::List(Ok(Some("w8"))), &["adopt wxid_a w8"]),
+        ],
+    );
+    let codes = spent(Cost::Code, 12, Way::Qr, 5);
+    play(
+        Machine::new(codes),
+        &[(0, Then::Start, &["tell started", "end failed resting", "tell over_budget 13 of 12"])],
+    );
+}
+
+#[test]
+fn an_account_that_rests_is_left_alone_by_every_way() {
+    for way in [Way::Ladder, Way::Second, Way::Qr] {
+        let mut wish = wish(way, Dialect::V1, 0);
+        wish.budget.refused(at(-1_000).wall);
+        let rests: &[&str] = &["tell started", "end failed resting", "tell over_budget resting"];
+        play(Machine::new(wish.clone()), &[(0, Then::Start, rests)]);
+        let machine = Machine::new(Wish { forced: true, ..wish });
+        assert!(!matches!(machine.first_rung(), Rung::Adopt));
+    }
+}
+
+#[test]
+fn a_refusal_does_not_hold_the_same_ladder_up() {
+    play(
+        Machine::new(wish(Way::Ladder, Dialect::V1, 0)),
+        &[
+            (0, Then::Start, &with(&["tell started"], SECOND)),
+            (
+                5_000,
+                Then::Second(Err(Kind::RefusedInside)),
+                &with(&["note gateway_said", "tell second_login_failed gateway_said"], CODE),
+            ),
+        ],
+    );
+}
+
+#[test]
+fn renewal_ends_with_the_days_codes() {
+    let eleven = spent(Cost::Code, 11, Way::Qr, 5);
+    let script: &[(i64, Then, &[&str])] = &[
+        (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),
+        (0, Then::Issued(Ok("w1")), QR_OUT),
+        (0, Then::Picture(true), SHOWN),
+        (60_000, Then::Expired, &["end expired nobody_scanned", "tell expired renewing=false"]),
+    ];
+    play(Machine::new(eleven.clone()), script);
+    // A person's yes bought one code, not its renewals.
+    play(Machine::new(Wish { forced: true, ..spent(Cost::Code, 12, Way::Qr, 5) }), script);
+    let room = Wish { limits: Limits { codes: 13, ..Limits::default() }, ..eleven };
+    let renewed: &[&str] = &["tell expired renewing=true", "tell requesting qr_login", "POST iPadLogin"];
+    play(
+        Machine::new(room),
+        &[script[0].clone(), script[1].clone(), script[2].clone(), (60_000, Then::Expired, renewed)],
+    );
+    // A new account has no budget.
+    let anyone = Wish { wc_id: None, ..spent(Cost::Code, 12, Way::Qr, 5) };
+    play(Machine::new(anyone), &[script[0].clone()]);
+}
