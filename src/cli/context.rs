@@ -7,7 +7,7 @@ use super::fail::Failure;
 use super::out;
 use crate::config::{Config, Credentials, Profile};
 use crate::engine::Role;
-use crate::engine::presence::is_stale;
+use crate::engine::presence::{is_stale, is_stale_in_outage};
 use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
@@ -124,10 +124,14 @@ impl Context {
         objects::event(event, now(), &profile.name)
     }
 
-    /// All accounts, each with its staleness.
+    /// All accounts, each with its staleness; in an outage of the gateway, what was believed before it is stale.
     pub async fn accounts(&self, store: &Store) -> Result<Vec<Account>, Failure> {
-        let accounts = store.accounts().await.map_err(|error| Failure::store(self.lang, &error))?;
-        Ok(self.dated(accounts))
+        let failed = |error| Failure::store(self.lang, &error);
+        let accounts = store.accounts().await.map_err(failed)?;
+        let outage = store.watchers().await.map_err(failed)?.outage_since;
+        let aged =
+            |account: Account| Account { stale: account.stale || is_stale_in_outage(&account, outage), ..account };
+        Ok(self.dated(accounts).into_iter().map(aged).collect())
     }
 
     /// What a first screen shows of the accounts, each with its staleness.

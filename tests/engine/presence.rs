@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use saoma::engine::api::{Command, Event, Fleet};
+use saoma::engine::api::{Command, Event, Fleet, Way};
 use saoma::engine::{Listen, Role, Secret};
 use saoma::model::{Dialect, Presence, Reason, Source, Stamp, WId, WcId};
-use saoma::simulator::{Act, Setup, SimAccount, Simulator};
+use saoma::simulator::{Act, Knobs, Setup, SimAccount, Simulator};
 
 use super::rig::{Front, How, Rig};
 
@@ -511,4 +511,71 @@ async fn doubled_notices_of_the_gateway_are_one_question() {
     rig.sim.act(Act::Notice { wc_id: name(5), w_id: None, times: Some(3) }).unwrap();
     wait_until("the check", || checks(&rig.sim) == before + 1).await;
     assert_eq!(rig.front.account(&name(5)).await.presence, Presence::Online);
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_watches_any_more_ends_with_an_alert() {
+    let (_dir, file, hook) = kept();
+    let knobs = Knobs { code_life_ms: Some(1_500), poll_ms: Some(1_500), ..Knobs::default() };
+    let mut accounts = online(5);
+    accounts.push(SimAccount::new("wxid_amy", "Amy"));
+    let mut rig = Rig::with(Setup { accounts, knobs, ..Setup::default() }, every(SHORT)).await;
+    rig.front.account_is("wxid_amy", "off line", |account| account.presence == Presence::Offline).await;
+    rig.front.login("wxid_amy", Way::Qr);
+    rig.shown().await;
+    let rest = rig.die().await;
+    let how = How { role: Some(Role::Watch), hook: Some(hook), ..every(SHORT) };
+    let watch = rest.another(how).await;
+    wait_until("the alert", || !told(&file).is_empty()).await;
+    watch.stop().await;
+    assert_eq!(told(&file), ["login_needed"]);
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\"wxid_amy\"") && text.contains("\"reason\""), "{text}");
+}
+
+#[tokio::test]
+async fn what_another_process_took_off_line_is_no_drop_and_no_recovery() {
+    let (_dir, file, hook) = kept();
+    let mut rig = rig(10, How { role: Some(Role::Watch), hook: Some(hook), ..every(SHORT) }).await;
+    a_list(&mut rig.front).await;
+    // The lists lag behind.
+    rig.sim.knobs(|knobs| knobs.list_lag_ms = 800);
+    let command = rig.another(How { role: Some(Role::Command), ..How::default() }).await;
+    command.engine.send(Command::Offline { wc_ids: vec![id(3)] });
+    rig.front
+        .until("the account off line", |event| match event {
+            Event::Dropped { .. } | Event::Recovered { .. } => panic!("{event:?}"),
+            Event::Account(account) if account.wc_id == id(3) => (account.presence == Presence::Offline).then_some(()),
+            _ => None,
+        })
+        .await;
+    let until = tokio::time::Instant::now() + Duration::from_millis(1_500);
+    while tokio::time::Instant::now() < until {
+        let told = rig.front.until("a list", |event| match event {
+            Event::Dropped { .. } | Event::Recovered { .. } => panic!("{event:?}"),
+            event => matches!(event, Event::Fleet(Fleet::Ok { .. })).then_some(()),
+        });
+        told.await;
+    }
+    assert_eq!(rig.front.account(&name(3)).await.reason, Some(Reason::TakenOffline));
+    command.stop().await;
+    rig.front.stop().await;
+    assert!(told(&file).is_empty(), "{:?}", told(&file));
+}
+
+#[tokio::test]
+async fn a_screen_asks_once_for_each_wish_where_another_observes() {
+    let mut rig = rig(10, How { role: Some(Role::Watch), ..every(LONG) }).await;
+    a_list(&mut rig.front).await;
+    let mut screen = rig.another(every(SHORT)).await;
+    a_list(&mut screen).await;
+    rig.sim.drop_account(&id(3)).unwrap();
+    let before = lists(&rig.sim);
+    screen.engine.send(Command::Refresh);
+    let at = a_list(&mut screen).await;
+    // The observer's screen hears of it.
+    rig.front.account_is(&name(4), "as fresh", |account| account.observed_at >= Some(at)).await;
+    tokio::time::sleep(SHORT * 6).await;
+    assert_eq!(lists(&rig.sim), before + 1);
+    screen.stop().await;
 }

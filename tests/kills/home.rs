@@ -122,6 +122,7 @@ impl Home {
             revive: None,
             lang: saoma::i18n::Lang::En,
             wall_offset_ms: 0,
+            role: saoma::engine::Role::Screen,
             ..saoma::engine::Options::default()
         }
     }

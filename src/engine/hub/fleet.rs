@@ -12,7 +12,7 @@ use crate::engine::attempt::is_suspect;
 use crate::engine::presence::{Again, Answer, Judgement, Turn, answer, outage_alert, outage_over_alert, taken_offline};
 use crate::engine::shared::Shared;
 use crate::gateway::{Error, Kind};
-use crate::model::{Account, Presence, Reason, Stamp, WId, WcId};
+use crate::model::{Account, Attempt, AttemptState, Presence, Reason, Stamp, WId, WcId};
 
 /// Between two lists that must agree.
 const SOON: Duration = Duration::from_secs(1);
@@ -35,6 +35,7 @@ impl Hub {
             self.fleet_told = false;
         }
         self.take_over_orphans().await;
+        self.look_elsewhere().await;
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let at = shared.now().wall;
@@ -147,6 +148,7 @@ impl Hub {
     /// observes: when its list is overdue.
     pub(super) fn schedule(&mut self, again: Option<Again>) {
         let now = Instant::now();
+        self.following = again == Some(Again::Soon);
         let interval = self.shared.options.interval;
         let soon = |pause: Duration| pause.min(interval.unwrap_or(pause));
         let pause = match (again, interval) {
@@ -194,7 +196,7 @@ impl Hub {
         self.freshen(at);
     }
 
-    /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once.
+    /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once, sorted.
     pub(super) async fn presences_changed(
         &mut self,
         changed: Vec<Account>,
@@ -210,7 +212,7 @@ impl Hub {
                     Err(error) => self.store_failed(&error.to_string()),
                 }
             }
-            if mass.contains(&account.wc_id) {
+            if mass.binary_search(&account.wc_id).is_ok() {
                 dropped_at_once.push(account.wc_id.clone());
                 self.account_changed(account);
             } else {
@@ -330,9 +332,26 @@ impl Hub {
         self.tell(Event::TakenOffline { wc_ids, at });
     }
 
-    /// The accounts that an open login of this process is about.
+    /// The accounts that somebody is logging in: they are between two instances.
     pub(super) fn busy(&self) -> HashSet<WcId> {
-        self.logins.values().filter(|login| !login.abandoned).filter_map(|login| login.wc_id.clone()).collect()
+        let ours = self.logins.values().filter(|login| !login.abandoned).filter_map(|login| login.wc_id.clone());
+        ours.chain(self.busy_elsewhere.iter().cloned()).collect()
+    }
+
+    /// Notes whom other processes are logging in.
+    async fn look_elsewhere(&mut self) {
+        let store = &self.shared.store;
+        match store.attempts().await {
+            Ok(attempts) => {
+                let theirs = |attempt: &Attempt| {
+                    attempt.state == AttemptState::Open
+                        && attempt.owner != *store.owner()
+                        && store.is_alive(&attempt.owner)
+                };
+                self.busy_elsewhere = attempts.into_iter().filter(theirs).filter_map(|attempt| attempt.wc_id).collect();
+            }
+            Err(error) => self.store_failed(&error.to_string()),
+        }
     }
 }
 

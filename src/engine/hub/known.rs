@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
-use crate::engine::presence::{is_many, is_stale, is_stale_in_outage};
+use crate::engine::presence::{is_mass, is_stale, is_stale_in_outage};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WcId};
 
 impl Hub {
@@ -57,13 +57,13 @@ impl Hub {
             Err(error) => return self.store_failed(&error.to_string()),
         };
         self.seq = changes.seq;
-        self.look_for_orphans(changes.attempts).await;
         let before: HashMap<WcId, Before> = changes
             .wc_ids
             .iter()
             .filter_map(|wc_id| Some((wc_id.clone(), Before::of(self.accounts.get(wc_id)?))))
             .collect();
         let online = self.accounts.values().filter(|account| account.presence == Presence::Online).count();
+        self.look_for_orphans(changes.attempts).await;
         if changes.wc_ids.len() > MANY {
             self.read_all().await;
         } else {
@@ -76,14 +76,19 @@ impl Hub {
             let Some(account) = self.accounts.get(&wc_id) else { continue };
             let before = before.get(&wc_id).copied().unwrap_or_default();
             let after = Before::of(account);
+            if before.presence != after.presence {
+                self.judge.decided(&wc_id);
+            }
             if after.login > before.login {
                 self.judge.logged_in(&wc_id);
                 self.supersede(&wc_id, None);
             } else {
                 match (before.presence, after.presence) {
-                    (Presence::Online, Presence::Offline) if account.reason != Some(Reason::TakenOffline) => {
-                        dropped.push(wc_id);
+                    (_, Presence::Offline) if account.source == Some(Source::Own) => {
+                        let at = self.told_at(account);
+                        self.judge.took_offline(&wc_id, at);
                     }
+                    (Presence::Online, Presence::Offline) => dropped.push(wc_id),
                     (Presence::Offline, Presence::Online) => {
                         let (account, at) = (account.name().into(), self.told_at(account));
                         self.tell(Event::Recovered { wc_id, account, at });
@@ -105,7 +110,7 @@ impl Hub {
 
     /// Drops that another process noted: one event where there are many.
     fn tell_drops(&self, dropped: Vec<WcId>, online: usize) {
-        if is_many(dropped.len(), online) {
+        if is_mass(dropped.len(), online) {
             return self.tell(Event::MassDrop { wc_ids: dropped, at: self.shared.now().wall });
         }
         for wc_id in dropped {

@@ -12,16 +12,17 @@ use crate::i18n::{Lang, t, tf};
 
 impl Hub {
     pub(super) async fn start_listening(&mut self) {
-        let Some(listen) = &self.shared.options.listen else { return };
+        let Some(listen) = self.shared.options.listen.clone() else { return };
         let (lang, news) = (self.shared.options.lang, self.news.0.clone());
         let fault = move |error: String| {
             let _ = news.send(News::Fault(tf(lang, "engine.forward_failed", &[("error", &error)])));
         };
-        match notices::start(listen, self.shared.options.dialect, self.hints.sender(), fault).await {
+        match notices::start(&listen, self.shared.options.dialect, self.hints.sender(), fault).await {
             Ok(listener) => {
                 tracing::info!(address = %listen.address, "listening for notices");
-                if listen.register {
-                    self.register(listen.clone());
+                if listen.register && !self.registered {
+                    self.registered = true;
+                    self.register(listen);
                 }
                 self.listener = Some(listener);
             }
@@ -58,8 +59,10 @@ async fn register(shared: &Shared, listen: &Listen) -> Result<(), String> {
     };
     // The only call that tells the callback (protocol.md §3.11).
     let signed_in = shared.gateway.member_login(&shared.options.account, password).await.map_err(failed)?;
-    // It may have made the token before it invalid.
-    shared.set_token(signed_in.token);
+    // Others work with the token that is stored: it is used on, unless this call has made it invalid.
+    if shared.is_token_rejected().await {
+        shared.set_token(signed_in.token);
+    }
     match weigh(signed_in.callback_url.as_deref(), &url, listen.forward.as_deref()) {
         Callback::Ours => Ok(()),
         Callback::Free => {

@@ -106,7 +106,12 @@ pub(super) struct Hub {
     /// Whether this process asks the lists.
     observing: bool,
     can_observe: bool,
+    /// Whether the next list follows one that a person wished for.
+    following: bool,
+    /// Whom other processes are logging in, as of the last list's request.
+    busy_elsewhere: HashSet<WcId>,
     hints: hints::Hints,
+    registered: bool,
     listener: Option<Listener>,
     /// Taken-over attempts that nobody watches, with their account's last login before.
     orphans: HashMap<AttemptId, Option<Stamp>>,
@@ -147,7 +152,10 @@ impl Hub {
             next_list: None,
             observing: false,
             can_observe: true,
+            following: false,
+            busy_elsewhere: HashSet::new(),
             hints: hints::Hints::default(),
+            registered: false,
             listener: None,
             orphans: HashMap::new(),
             failures: 0,

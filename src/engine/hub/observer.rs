@@ -56,6 +56,11 @@ impl Hub {
         tracing::info!(starting, "observing");
         self.observing = true;
         self.failures = 0;
+        // An outage goes on whoever looks at it.
+        if let Ok(watchers) = self.shared.store.watchers().await {
+            let at = self.shared.now().wall;
+            self.set_outage(watchers.outage_since, at);
+        }
         self.start_listening().await;
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
         let now = Instant::now();
@@ -94,8 +99,8 @@ impl Hub {
     /// The timer of lists has run out.
     pub(super) async fn list_is_due(&mut self) {
         self.next_list = None;
-        if self.observing || self.rank().is_none() || self.judge.is_undecided() {
-            // Not the observer, a person's wish goes on here: two lists have to agree.
+        if self.observing || self.rank().is_none() || self.following {
+            // Elsewhere than with the observer a person's wish goes on here: two lists have to agree.
             return self.ask_list(false).await;
         }
         self.try_to_observe().await;
@@ -110,15 +115,16 @@ impl Hub {
             Ok(watchers) => watchers,
             Err(error) => return self.store_failed(&error.to_string()),
         };
-        let ours = watchers.observer.as_ref().is_none_or(|(owner, _)| owner == self.shared.store.owner());
-        if self.observing && !ours {
+        if self.observing {
+            let ours = watchers.observer.as_ref().is_none_or(|(owner, _)| owner == self.shared.store.owner());
+            if ours {
+                return;
+            }
             self.step_down();
         }
         let at = self.shared.now().wall;
         self.set_outage(watchers.outage_since, at);
-        if !self.observing
-            && let Ok(Some(at)) = self.shared.store.last_list().await
-        {
+        if let Ok(Some(at)) = self.shared.store.last_list().await {
             let newer = match &self.fleet {
                 Some(Fleet::Ok { at: known }) => *known < at,
                 Some(Fleet::Failing { since, .. }) => *since < at,

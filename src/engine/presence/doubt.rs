@@ -9,10 +9,18 @@ use crate::model::{Account, Presence, Stamp, WId, WcId};
 const ASKED: usize = 5;
 /// With fewer accounts online than this, the missing are not asked one by one.
 const FEW: usize = 3;
+/// So many drops at once are one event, however large the fleet.
+const MASS: usize = 10;
 
 /// Whether so many of so many that were online are too many to go by one list: at least three, and a fifth.
 pub const fn is_many(missing: usize, online: usize) -> bool {
     missing >= FEW && missing.saturating_mul(5) >= online
+}
+
+/// Whether so many drops, found by one list, are told as one: of a large fleet, few may still be more than anybody
+/// wants to be told of one by one.
+pub const fn is_mass(dropped: usize, online: usize) -> bool {
+    dropped >= MASS || is_many(dropped, online)
 }
 
 /// Whether what is believed of an account is from before the outage that began then.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::doubt::{Doubt, is_many, suspicious};
+use super::doubt::{Doubt, is_mass, suspicious};
 use super::{
     Again, Answer, Entries, Hinted, Judgement, Rules, Turn, dropped_alert, is_moot, mass_drop_alert, recovered_alert,
 };
@@ -86,6 +86,11 @@ impl Judge {
     pub fn logged_in(&mut self, wc_id: &WcId) {
         self.taken_offline.remove(wc_id);
         self.changed.remove(wc_id);
+        self.settle(wc_id);
+    }
+
+    /// Notes that another process has decided what is to be believed of the account.
+    pub fn decided(&mut self, wc_id: &WcId) {
         self.settle(wc_id);
     }
 
@@ -213,9 +218,8 @@ impl Judge {
             .filter(|(wc_id, _)| listed.remove(wc_id).is_some())
             .map(|(wc_id, w_id)| (wc_id.clone(), w_id.clone()))
             .collect();
-        if doubt.is_some_and(|doubt| is_many(gone.len(), doubt.online)) {
-            judgement.tell_as_one(gone, at);
-        }
+        // Without a doubt the list lacks fewer than a fifth: it takes ten to be told as one.
+        judgement.tell_as_one(doubt.map_or(usize::MAX, |doubt| doubt.online), at);
         judgement
     }
 
@@ -411,15 +415,15 @@ impl Judgement {
     }
 
     /// One alert for many drops.
-    fn tell_as_one(&mut self, gone: &BTreeSet<WcId>, at: Stamp) {
-        let dropped = |verdict: &&Verdict| verdict.reason == Some(Reason::Dropped) && gone.contains(&verdict.wc_id);
-        self.mass = self.verdicts.iter().filter(dropped).map(|verdict| verdict.wc_id.clone()).collect();
-        self.mass.sort();
-        self.alerts.retain(|alert| {
-            alert.event != "dropped" || alert.wc_id.as_ref().is_none_or(|wc_id| self.mass.binary_search(wc_id).is_err())
-        });
-        if !self.mass.is_empty() {
-            self.alerts.push(mass_drop_alert(&self.mass, at));
+    fn tell_as_one(&mut self, online: usize, at: Stamp) {
+        let dropped = |verdict: &&Verdict| verdict.reason == Some(Reason::Dropped);
+        let mut mass: Vec<WcId> = self.verdicts.iter().filter(dropped).map(|verdict| verdict.wc_id.clone()).collect();
+        if !is_mass(mass.len(), online) {
+            return;
         }
+        mass.sort();
+        self.alerts.retain(|alert| alert.event != "dropped");
+        self.alerts.push(mass_drop_alert(&mass, at));
+        self.mass = mass;
     }
 }

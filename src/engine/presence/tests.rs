@@ -174,12 +174,18 @@ fn many_at_once_are_asked_for_and_told_as_one() {
 }
 
 #[test]
-fn fewer_than_a_fifth_are_not_many() {
-    let mut court = Court::new(RULES, 100);
-    assert!(court.list_without(0..19).plausible);
-    let judgement = court.list_without(0..19);
-    assert_eq!(events(&judgement), vec!["dropped"; 19]);
-    assert!(judgement.mass.is_empty());
+fn fewer_than_a_fifth_are_believed_as_usual() {
+    for (online, gone, alerts) in
+        [(100, 9, vec!["dropped"; 9]), (100, 19, vec!["mass_drop"]), (10_000, 50, vec!["mass_drop"])]
+    {
+        let mut court = Court::new(RULES, online);
+        let first = court.list_without(0..gone);
+        assert!(first.plausible && quiet(&first));
+        let judgement = court.list_without(0..gone);
+        assert_eq!(events(&judgement), alerts);
+        assert_eq!(judgement.verdicts.len(), gone);
+        assert_eq!(judgement.mass.len(), if alerts.len() == 1 { gone } else { 0 });
+    }
 }
 
 #[test]
