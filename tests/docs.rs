@@ -28,6 +28,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/configuration.md",
     "docs/json.md",
     "docs/simulator.md",
+    "docs/systemd.md",
 ];
 
 fn path_of(name: &str) -> PathBuf {
