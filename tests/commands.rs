@@ -380,7 +380,7 @@ fn status_brings_the_accounts_and_wid_hands_them_out() {
     // A new wId, and a drop: two lists agree.
     world.lock().unwrap().online = vec![("wxid_a", "w-3")];
     let (code, object) = json(home, &["status", "wxid_b"]);
-    assert_eq!((code, &object["accounts"][0]["presence"]), (0, &"offline".into()));
+    assert_eq!((code, &object["accounts"][0]["presence"]), (11, &"offline".into()));
     assert_eq!(run(&mut saoma(home), &["wid", "wxid_a"]).1, "w-3\n");
     let (code, out, err) = run(&mut saoma(home), &["wid", "wxid_b"]);
     assert_eq!((code, out.as_str()), (11, ""), "{err}");

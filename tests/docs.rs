@@ -29,6 +29,7 @@ const DOCUMENTS: &[&str] = &[
     "docs/json.md",
     "docs/login.md",
     "docs/simulator.md",
+    "docs/systemd.md",
 ];
 
 fn path_of(name: &str) -> PathBuf {

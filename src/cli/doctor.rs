@@ -1,22 +1,29 @@
-//! `saoma doctor`: settings, token, gateway, store, terminal: what works, what does not, what to do.
+//! `saoma doctor`: settings, token, gateway, store, observer, receivers, terminal: what works, what does not, what to do.
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
-use rustix::termios::tcgetwinsize;
 use serde_json::{Value, json};
 
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
-use super::{board, out};
+use super::out;
 use crate::config::{Config, Profile, QrLayout};
 use crate::gateway::{Gateway, Kind};
 use crate::i18n::{Lang, t, tf};
 use crate::model::json as objects;
 use crate::model::text::{clean, fit, width};
-use crate::qr::Layout;
-use crate::tui::{Capabilities, Multiplexer, Palette, capabilities, probe};
+
+use self::terminal::Seen;
+
+mod keeping;
+mod receivers;
+mod terminal;
+
+/// An answer that takes longer is worth a word.
+const SLOW: Duration = Duration::from_secs(3);
 
 /// How a check went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +56,10 @@ struct Check {
 impl Check {
     fn new(name: &'static str, mark: Mark, message: impl Into<String>) -> Self {
         Self { name, mark, message: message.into(), hint: None }
+    }
+
+    fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     fn failed(name: &'static str, failure: Failure) -> Self {
@@ -139,7 +150,8 @@ async fn profile_checks(context: &Context, profile: &Profile) -> Vec<Check> {
         }
         Err(error) => checks.push(Check::failed("token", Failure::config(lang, &error))),
     }
-    checks.push(store(context, profile).await);
+    checks.extend(keeping::checks(context, profile).await);
+    checks.extend(receivers::checks(context));
     checks
 }
 
@@ -157,159 +169,29 @@ async fn gateway(context: &Context, profile: &Profile) -> Check {
         let Ok(Some(password)) = context.config.password(profile) else { return Ok(None) };
         client.get_login_wc_ids(&profile.account.value, &password.value).await.map(|online| Some(online.len()))
     };
+    let mut begun = Instant::now();
     let mut answer = list(&client).await;
     if answer.as_ref().is_err_and(|error| error.kind == Kind::TokenSuspect) {
         // A suspect token is confirmed by a second call (design.md §4).
+        begun = Instant::now();
         answer = list(&client).await;
     }
+    let took = begun.elapsed();
     match answer {
         Ok(Some(online)) => {
-            let online = online.to_string();
-            Check::new("gateway", Mark::Ok, say(lang, "cli.doctor.gateway", &[("online", &online)]))
+            let values = [("online", online.to_string()), ("took", took.as_millis().to_string())];
+            let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+            let mark = if took > SLOW { Mark::Warn } else { Mark::Ok };
+            Check::new("gateway", mark, say(lang, "cli.doctor.gateway", &values))
+        }
+        // The lists of V2 and V3 are what V1 does not have.
+        Err(error) if error.kind == Kind::Http(404) && profile.dialect.value.lists_w_ids() => {
+            let check = Check::failed("gateway", Failure::gateway(lang, &error));
+            check.hint(t(lang, "cli.doctor.other_dialect"))
         }
         Ok(None) => Check::new("gateway", Mark::Warn, t(lang, "cli.doctor.gateway_not_asked")),
         Err(error) => Check::failed("gateway", Failure::gateway(lang, &error)),
     }
-}
-
-async fn store(context: &Context, profile: &Profile) -> Check {
-    let lang = context.lang;
-    let path = context.config.database.value.display().to_string();
-    let opened = match context.store(profile).await {
-        Ok(store) => store,
-        Err(failure) => return Check::failed("store", failure),
-    };
-    let rows = opened.accounts().await;
-    opened.close().await;
-    match rows {
-        Ok(rows) => {
-            let count = rows.len().to_string();
-            Check::new("store", Mark::Ok, say(lang, "cli.doctor.store", &[("path", &path), ("count", &count)]))
-        }
-        Err(error) => Check::failed("store", Failure::store(lang, &error)),
-    }
-}
-
-/// What was found of the terminal.
-#[derive(Debug)]
-struct Seen {
-    terminal: bool,
-    term: String,
-    size: (u16, u16),
-    able: Capabilities,
-    layout: &'static str,
-    /// Why that layout: `setting`, `not_utf8`, `block_wide`, `tall_cells`, `tmux`, `no_answer`, `block_narrow`.
-    why: &'static str,
-}
-
-/// A login's code is a version 3 (qr.md §2).
-const USUAL: u16 = 29;
-
-impl Seen {
-    fn look(wished: QrLayout) -> Self {
-        let terminal = board::is_paper();
-        let able = if terminal { probe::ask() } else { capabilities::of_process() };
-        let size = tcgetwinsize(rustix::stdio::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
-        let (layout, why) = choice(wished, &able, size);
-        let term = std::env::var("TERM").unwrap_or_default();
-        Self { terminal, term, size, able, layout, why }
-    }
-
-    fn check(&self, lang: Lang) -> Check {
-        if !self.terminal {
-            return Check::new("terminal", Mark::Ok, t(lang, "cli.doctor.no_terminal"));
-        }
-        let word = |key: &str| t(lang, &format!("cli.doctor.{key}")).into_owned();
-        let cell = self.able.cell_px.map_or_else(|| word("unknown"), |(width, height)| format!("{width}×{height}"));
-        let block = match self.able.block_is_two_columns {
-            Some(true) => "2".to_owned(),
-            Some(false) => "1".to_owned(),
-            None => word("unknown"),
-        };
-        let values = [
-            ("term", self.term.as_str()),
-            ("columns", &self.size.0.to_string()),
-            ("rows", &self.size.1.to_string()),
-            ("cell", &cell),
-            ("colours", colours(self.able.palette)),
-            ("block", &block),
-            ("between", &multiplexer(self.able.multiplexer).map_or_else(|| word("nothing"), str::to_owned)),
-            ("layout", self.layout),
-            ("why", &word(&format!("why.{}", self.why))),
-        ];
-        let enough = self.layout == "text" || {
-            let layout = match self.layout {
-                "half" => Layout::Half,
-                "wide3" => Layout::Wide3,
-                _ => Layout::Wide,
-            };
-            crate::qr::render::fit(USUAL, self.size.0, self.size.1, layout).is_ok()
-        };
-        let mut check = Check::new(
-            "terminal",
-            if enough { Mark::Ok } else { Mark::Warn },
-            say(lang, "cli.doctor.terminal", &values),
-        );
-        if !enough {
-            check.hint = Some(word("small"));
-        }
-        check
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "is_terminal": self.terminal,
-            "term": self.term,
-            "columns": self.size.0,
-            "rows": self.size.1,
-            "cell_px": self.able.cell_px.map(|(width, height)| [width, height]),
-            "colours": colours(self.able.palette),
-            "utf8": self.able.utf8,
-            "multiplexer": multiplexer(self.able.multiplexer),
-            "block_columns": self.able.block_is_two_columns.map(|two| if two { 2 } else { 1 }),
-            "layout": self.layout,
-            "why": self.why,
-        })
-    }
-}
-
-/// The layout that a usual code gets on the whole terminal, and why.
-fn choice(wished: QrLayout, able: &Capabilities, (columns, rows): (u16, u16)) -> (&'static str, &'static str) {
-    if wished == QrLayout::Text {
-        return ("text", "setting");
-    }
-    let layout = board::layout(wished, able, USUAL, columns, rows);
-    let name = match layout {
-        Layout::Half => "half",
-        Layout::Wide => "wide",
-        Layout::Wide3 => "wide3",
-    };
-    let why = match wished {
-        QrLayout::Half | QrLayout::Wide => "setting",
-        QrLayout::Auto | QrLayout::Image | QrLayout::Text => match (able.utf8, able.block_is_two_columns) {
-            (false, _) => "not_utf8",
-            (true, Some(true)) => "block_wide",
-            _ if layout == Layout::Wide3 => "tall_cells",
-            (true, None) if able.multiplexer == Some(Multiplexer::Tmux) => "tmux",
-            (true, None) => "no_answer",
-            (true, Some(false)) => "block_narrow",
-        },
-    };
-    (name, why)
-}
-
-const fn colours(palette: Palette) -> &'static str {
-    match palette {
-        Palette::Indexed => "256",
-        Palette::Sixteen => "16",
-    }
-}
-
-fn multiplexer(between: Option<Multiplexer>) -> Option<&'static str> {
-    between.map(|between| match between {
-        Multiplexer::Tmux => "tmux",
-        Multiplexer::Screen => "screen",
-    })
 }
 
 fn words(checks: &[Check], lang: Lang) -> String {
@@ -340,32 +222,4 @@ fn object(checks: &[Check], seen: &Seen, ok: bool, profile: Option<&str>) -> Val
     map.insert("checks".into(), list.into());
     map.insert("terminal".into(), seen.json());
     Value::Object(map)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_choice_has_its_reason() {
-        let able = Capabilities::default();
-        let narrow = Capabilities { block_is_two_columns: Some(false), ..able };
-        for (wished, able, told) in [
-            (QrLayout::Auto, narrow, ("half", "block_narrow")),
-            (QrLayout::Auto, able, ("half", "no_answer")),
-            (QrLayout::Auto, Capabilities { multiplexer: Some(Multiplexer::Tmux), ..able }, ("half", "tmux")),
-            (QrLayout::Auto, Capabilities { block_is_two_columns: Some(true), ..able }, ("wide", "block_wide")),
-            (QrLayout::Auto, Capabilities { utf8: false, ..able }, ("wide", "not_utf8")),
-            (QrLayout::Auto, Capabilities { cell_px: Some((6, 18)), ..narrow }, ("wide3", "tall_cells")),
-            (QrLayout::Half, Capabilities { block_is_two_columns: Some(true), ..able }, ("half", "setting")),
-            (QrLayout::Wide, narrow, ("wide", "setting")),
-            (QrLayout::Text, narrow, ("text", "setting")),
-        ] {
-            assert_eq!(choice(wished, &able, (200, 60)), told, "{wished:?} {able:?}");
-            for lang in [Lang::En, Lang::Zh] {
-                let key = format!("cli.doctor.why.{}", told.1);
-                assert_ne!(t(lang, &key), key);
-            }
-        }
-    }
 }

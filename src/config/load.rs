@@ -280,6 +280,11 @@ impl Config {
         Ok(stored.map(|password| Sourced::new(password, Origin::Credentials)))
     }
 
+    /// `[watch] listen`, as it is written.
+    pub fn listen_as_written(&self) -> Option<&str> {
+        self.file.watch.listen.as_deref().map(str::trim).filter(|text| !text.is_empty())
+    }
+
     /// The first environment variable that says how to reach a gateway: it holds for whatever profile is used.
     pub fn gateway_variable(&self) -> Option<&'static str> {
         ["SAOMA_GATEWAY", "SAOMA_DIALECT", "SAOMA_ACCOUNT", "SAOMA_TOKEN", "SAOMA_PASSWORD"]

@@ -385,3 +385,26 @@ fn nothing_wakes_it_between_two_lists() {
     running.signal(Signal::TERM);
     assert_eq!(running.end().code, 143);
 }
+
+#[test]
+fn the_screen_calls_for_a_drop_in_the_terminals_own_way() {
+    for (term, tmux, notify, wanted) in [
+        ("xterm-kitty", "", "auto", "\x07\x1b]9;saoma default: Anna 安娜 dropped off line\x1b\\"),
+        ("xterm-kitty", "/tmp/tmux,1,0", "auto", "\x07"),
+        ("xterm-256color", "", "off", ""),
+    ] {
+        let desk = desk(three(), &format!("[ui]\nnotify = '{notify}'\n"));
+        let mut tui = desk.tui_with(&[("TERM", term), ("TMUX", tmux)]);
+        tui.wait_row("Anna", "online");
+        desk.sim.drop_account(&"wxid_anna".into()).unwrap();
+        tui.wait_row("Anna", "offline");
+        let raw = || String::from_utf8_lossy(&tui.raw()).into_owned();
+        if wanted.is_empty() {
+            assert!(!raw().contains('\x07') && !raw().contains("\x1b]9;"), "{notify}");
+        } else {
+            eventually("the call", || raw().contains(wanted));
+            assert_eq!(raw().contains("\x1b]9;"), wanted.contains("]9;"), "{term} {tmux}");
+        }
+        tui.quit();
+    }
+}

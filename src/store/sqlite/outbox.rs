@@ -91,3 +91,54 @@ impl Sqlite {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::store::Scope;
+
+    #[tokio::test]
+    async fn a_receiver_gets_the_events_of_an_account_in_their_order() {
+        let folder = tempfile::tempdir().unwrap();
+        let scope = Scope {
+            profile: "138@h:1".into(),
+            name: "default".into(),
+            cause: "watch",
+            receivers: vec!["command".into(), "webhook".into()],
+        };
+        let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        let mut connection = store.lock().await.unwrap();
+        let mut tx = write(&mut connection).await.unwrap();
+        for (number, wc_id) in [(1, Some("a")), (2, Some("a")), (3, Some("b")), (4, None)] {
+            let Value::Object(event) = json!({"number": number, "wc_id": wc_id}) else { panic!() };
+            store.tell(&mut tx, event, Stamp(10)).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        drop(connection);
+        let take = async |receiver: &str, at: i64| {
+            let mut items = store.outbox_take(Stamp(at)).await.unwrap();
+            items.retain(|item| item.receiver == receiver);
+            items
+        };
+        let numbers = |items: &[OutboxItem]| -> Vec<u64> {
+            items
+                .iter()
+                .map(|item| serde_json::from_str::<Value>(&item.json).unwrap()["number"].as_u64().unwrap())
+                .collect()
+        };
+        let first = take("command", 10).await;
+        assert_eq!(numbers(&first), [1, 3, 4]);
+        // The first one of a is in somebody's hands: the second waits.
+        assert_eq!(numbers(&take("command", 10).await), [] as [u64; 0]);
+        // Not taken: it waits for the next try, and the second one with it.
+        store.outbox_failed(first[0].id, Stamp(50)).await.unwrap();
+        assert_eq!(numbers(&take("command", 49).await), [] as [u64; 0]);
+        assert_eq!(store.outbox_next().await.unwrap(), Some(Stamp(50)));
+        let again = take("command", 50).await;
+        assert_eq!((numbers(&again), again[0].tries), (vec![1], 1));
+        store.outbox_done(again[0].id).await.unwrap();
+        assert_eq!(numbers(&take("command", 50).await), [2]);
+    }
+}
