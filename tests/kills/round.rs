@@ -287,6 +287,11 @@ async fn process(stage: Arc<Stage>, wc_id: &'static str, mut random: fastrand::R
         8 => (vec!["login", "--renew", &renew], Some((None, false, codes))),
         _ => (vec!["status"], None),
     };
+    let mut arguments = arguments;
+    // Refused phones rest, and a day has only so many; mostly somebody says that it may be asked all the same.
+    if wish.is_some() && random.u8(..4) > 0 {
+        arguments.push("--force");
+    }
     if let Some((wc_id, dialog, codes)) = wish {
         stage.wishes.lock().unwrap().push(Wish { wc_id: wc_id.map(str::to_owned), dialog, codes });
     }

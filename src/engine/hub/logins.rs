@@ -125,10 +125,12 @@ impl Hub {
             return;
         }
         // The word of a death may come a moment before the kernel drops the dead one's lock.
-        let (shared, news, others) = (Arc::clone(&self.shared), self.news.0.clone(), self.others.clone());
+        // Nothing is held on to: this process's own lock must go with it.
+        let (shared, news, others) = (Arc::downgrade(&self.shared), self.news.0.clone(), self.others.clone());
         tokio::spawn(async move {
             for pause in DEATHS {
                 tokio::time::sleep(pause).await;
+                let Some(shared) = shared.upgrade() else { return };
                 if others.iter().any(|owner| !shared.store.is_alive(owner)) {
                     let _ = news.send(News::StoreChanged);
                     return;
