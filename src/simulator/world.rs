@@ -375,7 +375,7 @@ mod tests {
     enum Step {
         Code(Option<u8>),
         Dialog(u8),
-        Act(Act),
+        Act(Box<Act>),
         Poll(usize),
         Wait(u32),
     }
@@ -391,14 +391,15 @@ mod tests {
             (0u8..4).prop_map(Step::Dialog),
             (0usize..8).prop_map(Step::Poll),
             (0u32..100_000).prop_map(Step::Wait),
-            someone().prop_map(|wc_id| Step::Act(Act::Scan { wc_id, w_id: None, payload: None })),
-            someone().prop_map(|wc_id| Step::Act(Act::Confirm { wc_id })),
-            someone().prop_map(|wc_id| Step::Act(Act::Cancel { wc_id })),
-            someone().prop_map(|wc_id| Step::Act(Act::Ignore { wc_id })),
-            account().prop_map(|wc_id| Step::Act(Act::Drop { wc_id })),
-            account().prop_map(|wc_id| Step::Act(Act::Kick { wc_id })),
-            account().prop_map(|wc_id| Step::Act(Act::Online { wc_id })),
-            any::<bool>().prop_map(|on| Step::Act(Act::Auto { on })),
+            someone().prop_map(|wc_id| Step::Act(Box::new(Act::Scan { wc_id, w_id: None, payload: None }))),
+            someone().prop_map(|wc_id| Step::Act(Box::new(Act::Confirm { wc_id }))),
+            someone().prop_map(|wc_id| Step::Act(Box::new(Act::Cancel { wc_id }))),
+            someone().prop_map(|wc_id| Step::Act(Box::new(Act::Ignore { wc_id }))),
+            account().prop_map(|wc_id| Step::Act(Box::new(Act::Drop { wc_id }))),
+            account().prop_map(|wc_id| Step::Act(Box::new(Act::Kick { wc_id }))),
+            account().prop_map(|wc_id| Step::Act(Box::new(Act::Online { wc_id }))),
+            any::<bool>().prop_map(|on| Step::Act(Box::new(Act::Auto { on }))),
+            (0u32..5).prop_map(|count| Step::Act(Box::new(Act::MassDrop { count: Some(count), wc_ids: None }))),
         ]
     }
 
@@ -421,7 +422,7 @@ mod tests {
                     Step::Dialog(who) => rung += u32::from(world.new_dialog(now, &format!("wxid_{who}")).is_some()),
                     Step::Act(act) => {
                         // That there is nothing to scan is an answer too.
-                        world.act(now, act).ok();
+                        world.act(now, *act).ok();
                     }
                     Step::Poll(at) => {
                         if let Some(code) = world.codes.get_mut(at) {

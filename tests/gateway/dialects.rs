@@ -22,8 +22,7 @@ async fn any_gateway() -> Server {
     Server::answering(|seen| {
         let data = match seen.line() {
             "POST /member/login" => json!({"Authorization": "t", "callbackUrl": " http://203.0.113.5/hook "}),
-            "POST /queryLoginWx" => json!([]),
-            "POST /member/getLoginWcIds" => json!([]),
+            "POST /queryLoginWx" | "POST /member/getLoginWcIds" => json!([]),
             "POST /isOnline" => json!({"isOnline": true}),
             "POST /offlineReason" => json!([
                 {"wcId": "wxid_b", "reason": "another's"},
