@@ -60,7 +60,7 @@ fn show(
             map.insert("reason".into(), json!(reason));
         }
         map.insert("outage_since".into(), json!(outage.map(Stamp::rfc3339)));
-        map.insert("accounts".into(), shown.iter().map(objects::account).collect());
+        map.insert("accounts".into(), shown.iter().map(|account| objects::account(account, now())).collect());
         return out::object(map);
     }
     if let Some(since) = outage {

@@ -60,7 +60,7 @@ fn webhook(context: &Context) -> Option<Check> {
     let check = |mark, key: &str| Check::new("webhook", mark, say(lang, key, &[("host", &host)]));
     Some(match alerts.webhook_secret() {
         Ok(Some(_)) => {
-            let plain = crate::config::profile::is_plain_http_elsewhere(&url.0);
+            let plain = crate::model::base::sends_in_the_clear(&url.0);
             let check = check(if plain { Mark::Warn } else { Mark::Ok }, "cli.doctor.webhook");
             if plain { check.hint(t(lang, "cli.doctor.webhook_plain")) } else { check }
         }
