@@ -16,7 +16,7 @@ use crate::model::{
     Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
 };
 use crate::qr::{self, Code};
-use crate::store::{LogEntry, Stored, Verdict};
+use crate::store::{LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
 
 /// How long an old code is listened to after it was renewed.
 const GRACE_MS: i64 = 60_000;
@@ -210,19 +210,17 @@ impl Runner {
     /// A second login that did not work goes into the log; one that the phone refused lets the account rest.
     async fn second_failed(&self, reason: Reason, gateway_message: Option<Box<str>>) {
         let at = self.shared.now().wall;
-        let entry = LogEntry {
-            at,
-            wc_id: self.wc_id.clone(),
-            event: "second_login_failed".into(),
-            reason: Some(reason),
-            gateway_message,
-            w_id: None,
-            cause: None,
+        let store = &self.shared.store;
+        let noted = match (&self.wc_id, reason) {
+            (Some(wc_id), Reason::Refused) => store.refused(wc_id, gateway_message.as_deref(), at).await,
+            (wc_id, reason) => {
+                let wc_id = wc_id.clone();
+                let event = SECOND_LOGIN_FAILED.into();
+                let entry =
+                    LogEntry { at, wc_id, event, reason: Some(reason), gateway_message, w_id: None, cause: None };
+                store.log(&entry).await
+            }
         };
-        let mut noted = self.shared.store.log(&entry).await;
-        if let (Ok(()), Reason::Refused, Some(wc_id)) = (&noted, reason, &self.wc_id) {
-            noted = self.shared.store.refused(wc_id, at).await;
-        }
         // The login goes on all the same.
         if let Err(error) = noted {
             self.tell_hub(FromLogin::StoreFailed(error.to_string()));

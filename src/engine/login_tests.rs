@@ -321,8 +321,8 @@ fn v1_has_no_adopt_rung() {
 fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
     let sent: &[&str] = &["tell started", "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, end) in [
-        (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
-        (Kind::Unreachable, ["end failed gateway_down", "tell failed gateway_down"]),
+        (Kind::TimedOut, ["end second_login_failed nobody_scanned", "tell expired renewing=false"]),
+        (Kind::Unreachable, ["end second_login_failed gateway_down", "tell failed gateway_down"]),
     ] {
         let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_down" };
         let failed = format!("tell second_login_failed {reason}");
@@ -348,8 +348,8 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
 fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
     let sent = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, ends) in [
-        (Kind::RefusedInside, ["end failed gateway_said", "tell failed gateway_said"]),
-        (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
+        (Kind::RefusedInside, ["end second_login_failed gateway_said", "tell failed gateway_said"]),
+        (Kind::TimedOut, ["end second_login_failed nobody_scanned", "tell expired renewing=false"]),
     ] {
         let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_said" };
         let failed = format!("tell second_login_failed {reason}");

@@ -25,8 +25,8 @@ mod watch;
 
 use sqlite::Sqlite;
 pub use types::{
-    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, OutboxItem, PresenceChange, Result, Scope,
-    Stored, Verdict, WATCHED_GAP_MS, Watchers,
+    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, OutboxItem, PresenceChange, Result,
+    SECOND_LOGIN_FAILED, Scope, Stored, Verdict, WATCHED_GAP_MS, Watchers,
 };
 pub use watch::Watch;
 
@@ -119,7 +119,8 @@ impl Store {
     /// The attempt is over without a wId: erases its image URL, writes the log (`event` as in design.md §5), and puts
     /// the reason on the account where there is one, unless a login was stored since the attempt's request; with
     /// `login_interrupted` the account is unknown and its wId no longer confirmed, unless a success of an attempt
-    /// requested later is stored. An attempt that has ended already is left alone.
+    /// requested later is stored. An attempt that has ended already is left alone. One that ends with the failed second
+    /// login has its line already ([`Self::refused`], [`Self::log`]): with [`SECOND_LOGIN_FAILED`] none is written.
     pub async fn end_attempt(
         &self,
         id: &AttemptId,
@@ -225,9 +226,9 @@ impl Store {
     }
 
     /// The phone said no to an account's second login: its budget notes it, it rests. The log gets a line
-    /// `second_login_failed`, reason refused, cause `phone`.
-    pub async fn refused(&self, wc_id: &WcId, at: Stamp) -> Result<()> {
-        self.inner.refused(wc_id, at).await
+    /// `second_login_failed`, reason refused, cause `phone`, with the gateway's words.
+    pub async fn refused(&self, wc_id: &WcId, gateway_message: Option<&str>, at: Stamp) -> Result<()> {
+        self.inner.refused(wc_id, gateway_message, at).await
     }
 
     /// Takes the right to ask `/offlineReason` for an account: false if somebody asked in the last 12 hours, or if the

@@ -117,6 +117,9 @@ pub struct Watchers {
 /// during a longer gap was believed without anybody looking. Well above the longest pause between lists that work.
 pub const WATCHED_GAP_MS: i64 = 15 * 60_000;
 
+/// The log's event of a second login that did not work: the one line that it gets, also where the attempt ends with it.
+pub const SECOND_LOGIN_FAILED: &str = "second_login_failed";
+
 /// A change of belief, for uptime figures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PresenceChange {

@@ -127,7 +127,9 @@ async fn a_refusal_lets_the_account_rest_until_a_person_says_otherwise() {
     rig.sim.cancel(Some(WcId::from("wxid_amy"))).unwrap();
     assert!(matches!(rig.front.end().await.1, LoginStep::Failed { reason: Reason::Refused, .. }));
     let history = rig.front.store.recent(20).await.unwrap();
-    let refusal = history.iter().find(|entry| &*entry.event == "second_login_failed").expect("it is in the log");
+    let [refusal] = history.as_slice() else { panic!("one refusal is one line: {history:?}") };
+    assert_eq!(&*refusal.event, "second_login_failed");
+    assert!(refusal.gateway_message.is_some(), "with the gateway's words");
     assert_eq!((refusal.reason, refusal.wc_id.as_ref()), (Some(Reason::Refused), Some(&WcId::from("wxid_amy"))));
     for way in [Way::Second, Way::Ladder, Way::Qr] {
         rig.front.login("wxid_amy", way);

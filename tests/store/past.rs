@@ -99,7 +99,7 @@ async fn a_request_charges_the_budget_and_a_login_ends_the_rest() {
     store.attempt_requesting(&attempt, Rung::SecondLogin, Stamp(20)).await.unwrap();
     let changes = other.changes(seq).await.unwrap();
     assert_eq!((changes.wc_ids, changes.attempts), (vec![id("wxid_a")], true));
-    store.refused(&id("wxid_a"), Stamp(30)).await.unwrap();
+    store.refused(&id("wxid_a"), None, Stamp(30)).await.unwrap();
     assert_eq!(other.changes(changes.seq).await.unwrap().wc_ids, [id("wxid_a")]);
     store.attempt_requesting(&attempt, Rung::QrLogin, Stamp(40)).await.unwrap();
     let expected = Budget {
@@ -133,7 +133,7 @@ async fn a_login_that_adopts_ends_the_rest_too() {
     for (wc_id, held) in [("wxid_a", None), ("wxid_b", Some("w1"))] {
         let edit = Edit { w_id: held.map(Into::into), ..Edit::default() };
         store.put_account(&id(wc_id), &edit, Stamp(1)).await.unwrap();
-        store.refused(&id(wc_id), Stamp(5)).await.unwrap();
+        store.refused(&id(wc_id), None, Stamp(5)).await.unwrap();
         let attempt = started(store.begin_attempt(Some(&id(wc_id)), Rung::Adopt, Stamp(10)).await.unwrap());
         if store.adopt(Some(&attempt), &id(wc_id), &"w1".into(), Stamp(20)).await.unwrap().is_none() {
             store.end_attempt(&attempt, "adopted", None, None, Stamp(30)).await.unwrap();
@@ -261,7 +261,7 @@ async fn the_log_says_who_or_what_caused_it() {
         store.note(&[verdict("wxid_a", presence, source, at)], &[]).await.unwrap();
     }
     store.adopt(None, &id("wxid_a"), &"w2".into(), Stamp(80)).await.unwrap().unwrap();
-    store.refused(&id("wxid_a"), Stamp(90)).await.unwrap();
+    store.refused(&id("wxid_a"), Some("不"), Stamp(90)).await.unwrap();
     let wrong = begin(&store, "wxid_a", "w3", 100).await;
     store.store_login(&wrong, &record("wxid_b", "w3"), Stamp(110)).await.unwrap();
     store.note_offline_reason(&id("wxid_a"), Some("words"), Stamp(120)).await.unwrap();

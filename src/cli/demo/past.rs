@@ -4,7 +4,7 @@
 use super::people::{FIRST_DAY, REFUSED, notes};
 use crate::model::{Account, Device, DeviceEdit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
 use crate::simulator::{SimAccount, SimDevice, Simulator};
-use crate::store::{Begun, Edit, LogEntry, Result, Store, Verdict};
+use crate::store::{Begun, Edit, LogEntry, Result, SECOND_LOGIN_FAILED, Store, Verdict};
 
 /// Between two lists of the past: close enough that the store takes them for one watch.
 const STEP_MS: i64 = 14 * 60_000;
@@ -194,8 +194,8 @@ async fn refuse(store: &Store, courses: &[Course], at: Stamp) -> Result<()> {
             store.attempt_requesting(&attempt, Rung::SecondLogin, at).await?;
             let words = Some("二次登录失败，请重新扫码登录");
             let reason = Some(Reason::Refused);
-            store.end_attempt(&attempt, "failed", reason, words, at.plus_ms(MINUTE_MS)).await?;
-            store.refused(&course.wc_id, at.plus_ms(MINUTE_MS)).await?;
+            store.refused(&course.wc_id, words, at.plus_ms(MINUTE_MS)).await?;
+            store.end_attempt(&attempt, SECOND_LOGIN_FAILED, reason, words, at.plus_ms(MINUTE_MS)).await?;
         }
     }
     Ok(())

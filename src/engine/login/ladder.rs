@@ -6,6 +6,7 @@ use super::{Generation, Machine, Output, Outputs, Phase, State};
 use crate::engine::api::{LoginStep, StepDown, Way};
 use crate::gateway::{Error, Kind, PollReply};
 use crate::model::{Cost, Now, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::store::SECOND_LOGIN_FAILED;
 
 /// Between the two lists that must agree.
 pub(super) const LIST_PAUSE: Duration = Duration::from_secs(1);
@@ -231,11 +232,20 @@ impl Machine {
         if self.abandoned {
             return self.idle(out);
         }
-        self.tell(LoginStep::SecondLoginFailed { reason, gateway_message }, out);
+        self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: gateway_message.clone() }, out);
         match self.wish.way {
             Way::Ladder => self.request_code(false, now, out),
-            Way::Second | Way::Qr | Way::Ring | Way::OneCode if ignored => self.expired(out),
-            Way::Second | Way::Qr | Way::Ring | Way::OneCode => self.fail_with(error, out),
+            Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
+                self.state = State::Over;
+                out.push(Output::End {
+                    event: SECOND_LOGIN_FAILED,
+                    reason: Some(reason),
+                    gateway_message: gateway_message.clone(),
+                });
+                let detail = error.detail.clone();
+                let failed = LoginStep::Failed { reason, gateway_message, detail };
+                self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);
+            }
         }
     }
 }

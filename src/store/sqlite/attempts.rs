@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{Begun, LogEntry, Result};
+use super::super::types::{Begun, LogEntry, Result, SECOND_LOGIN_FAILED};
 use super::{Sqlite, Subject, new_attempt_id, rows, write};
 use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Presence, Reason, Rung, Stamp, WId, WcId};
 
@@ -175,7 +175,10 @@ impl Sqlite {
             w_id: attempt.w_id,
             ..self.line(at, attempt.wc_id.as_ref(), event)
         };
-        self.add_log(&mut tx, &entry).await?;
+        // It has its line already.
+        if event != SECOND_LOGIN_FAILED {
+            self.add_log(&mut tx, &entry).await?;
+        }
         if let (Some(wc_id), Some(reason)) = (&attempt.wc_id, reason) {
             self.put_reason(&mut tx, wc_id, reason, gateway_message, attempt.requested_at, at).await?;
         }

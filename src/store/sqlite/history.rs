@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{LogEntry, PresenceChange, Result, WATCHED_GAP_MS};
+use super::super::types::{LogEntry, PresenceChange, Result, SECOND_LOGIN_FAILED, WATCHED_GAP_MS};
 use super::{Sqlite, Subject, rows, write};
 use crate::model::{Budget, Presence, Reason, Stamp, WcId};
 
@@ -76,14 +76,20 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::refused`].
-    pub(in super::super) async fn refused(&self, wc_id: &WcId, at: Stamp) -> Result<()> {
+    pub(in super::super) async fn refused(
+        &self,
+        wc_id: &WcId,
+        gateway_message: Option<&str>,
+        at: Stamp,
+    ) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         self.budget(&mut tx, wc_id, |budget| budget.refused(at)).await?;
         let line = LogEntry {
             reason: Some(Reason::Refused),
             cause: Some("phone".into()),
-            ..self.line(at, Some(wc_id), "second_login_failed")
+            gateway_message: gateway_message.map(Into::into),
+            ..self.line(at, Some(wc_id), SECOND_LOGIN_FAILED)
         };
         self.add_log(&mut tx, &line).await?;
         Ok(tx.commit().await?)
