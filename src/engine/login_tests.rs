@@ -345,8 +345,46 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
 }
 
 #[test]
+fn a_second_login_that_breaks_off_leaves_the_account_in_doubt_where_no_list_tells_its_w_id() {
+    let sent: &[&str] = &["tell started", "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+    let failed = ["note gateway_down", "tell second_login_failed gateway_down"];
+    for (dialect, end) in [(Dialect::V1, "login_interrupted"), (Dialect::V2, "gateway_down")] {
+        let end = format!("end second_login_failed {end}");
+        play(
+            Machine::new(wish(Way::Second, dialect, 0)),
+            &[
+                (0, Then::Start, sent),
+                (900, Then::Second(Err(Kind::Unreachable)), &[failed[0], failed[1], &end, "tell failed gateway_down"]),
+            ],
+        );
+    }
+    // Nothing was sent: nothing is in doubt.
+    let mut machine = Machine::new(wish(Way::Second, Dialect::V1, 0));
+    let generation = question(&machine.on(Input::Start, at(0))).unwrap();
+    let detail = "no connection: refused".into();
+    let result = Err(Error { call: Call::SecondLogin, detail, ..error(Kind::Unreachable) });
+    let outputs: Vec<String> =
+        machine.on(Input::SecondAnswered { generation, result }, at(9)).iter().map(line).collect();
+    assert!(outputs.contains(&"end second_login_failed gateway_down".into()), "{outputs:?}");
+    // On the ladder the code may run out unseen, and the dialog have worked.
+    play(
+        Machine::new(wish(Way::Ladder, Dialect::V1, 0)),
+        &[
+            (0, Then::Start, sent),
+            (
+                900,
+                Then::Second(Err(Kind::Unreachable)),
+                &[failed[0], failed[1], "tell requesting qr_login", "POST iPadLogin"],
+            ),
+            (1_000, Then::Issued(Ok("w1")), QR_OUT),
+            (90_000, Then::Expired, &["end expired login_interrupted", "tell expired renewing=false"]),
+        ],
+    );
+}
+
+#[test]
 fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
-    let sent = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+    let sent = &[NOT_LISTED, "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, ends) in [
         (Kind::RefusedInside, ["end second_login_failed gateway_said", "tell failed gateway_said"]),
         (Kind::TimedOut, ["end second_login_failed nobody_scanned", "tell expired renewing=false"]),

@@ -109,6 +109,9 @@ pub struct Error {
     pub detail: Box<str>,
 }
 
+/// How the detail begins where no connection was made: nothing was sent.
+pub(super) const NO_CONNECTION: &str = "no connection";
+
 /// How many columns of the gateway's own words [`Error::describe`] repeats.
 const WORDS_COLUMNS: usize = 200;
 
@@ -148,6 +151,12 @@ impl Error {
         } else {
             Reason::GatewaySaid
         }
+    }
+
+    /// Whether the gateway may have acted on the request although it did not answer it: the line or its web server
+    /// broke afterwards.
+    pub fn may_have_arrived(&self) -> bool {
+        self.is_transport() && !self.detail.starts_with(NO_CONNECTION)
     }
 
     /// Whether the line or the gateway's web server broke, rather than the gateway having answered the question. Such

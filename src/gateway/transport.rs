@@ -8,6 +8,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, 
 use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 
+use super::error::NO_CONNECTION;
 use super::{Call, Error, Kind};
 
 /// How long and how much, at most.
@@ -207,7 +208,7 @@ async fn send(call: Call, request: RequestBuilder, by: Instant) -> Result<Respon
             } else if no_http {
                 failed(call, Kind::Malformed, format!("the answer is not HTTP: {cause}"))
             } else if error.is_connect() {
-                failed(call, Kind::Unreachable, format!("no connection: {cause}"))
+                failed(call, Kind::Unreachable, format!("{NO_CONNECTION}: {cause}"))
             } else {
                 failed(call, Kind::Unreachable, format!("the line broke: {cause}"))
             })

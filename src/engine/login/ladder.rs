@@ -228,6 +228,8 @@ impl Machine {
         let ignored = error.kind == Kind::TimedOut;
         let reason = if ignored { Reason::NobodyScanned } else { error.reason() };
         let gateway_message = error.gateway_message.clone();
+        // The phone may have its dialog all the same. V2's and V3's list will show what becomes of it, V1's cannot.
+        self.unheard |= !ignored && error.may_have_arrived() && !self.wish.dialect.lists_w_ids();
         out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
         if self.abandoned {
             return self.idle(out);
@@ -237,11 +239,7 @@ impl Machine {
             Way::Ladder => self.request_code(false, now, out),
             Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
                 self.state = State::Over;
-                out.push(Output::End {
-                    event: SECOND_LOGIN_FAILED,
-                    reason: Some(reason),
-                    gateway_message: gateway_message.clone(),
-                });
+                self.end(SECOND_LOGIN_FAILED, Some(reason), gateway_message.clone(), out);
                 let detail = error.detail.clone();
                 let failed = LoginStep::Failed { reason, gateway_message, detail };
                 self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);

@@ -132,6 +132,8 @@ pub struct Machine {
     somebody: bool,
     /// Whether another token has come since the last question: a refusal of that question was of the old one.
     renewed: bool,
+    /// Whether its second login may have worked unheard, and no list will tell its wId.
+    unheard: bool,
 }
 
 /// The outputs of one step.
@@ -141,7 +143,16 @@ impl Machine {
     /// A machine for a wish; feed it [`Input::Start`] once its row is committed.
     pub const fn new(wish: Wish) -> Self {
         let state = State::New;
-        Self { wish, state, generation: 0, abandoned: false, resumed: None, somebody: true, renewed: false }
+        Self {
+            wish,
+            state,
+            generation: 0,
+            abandoned: false,
+            resumed: None,
+            somebody: true,
+            renewed: false,
+            unheard: false,
+        }
     }
 
     /// A machine that goes on with an attempt whose process died. `visible`: somebody may be shown its code.
@@ -327,11 +338,24 @@ impl Machine {
             return self.idle(out);
         }
         self.state = State::Over;
-        out.push(Output::End { event: "failed", reason: Some(Reason::Resting), gateway_message: None });
+        self.end("failed", Some(Reason::Resting), None, out);
         self.tell(LoginStep::OverBudget { over, way: self.wish.way }, out);
     }
 
     // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    /// Ends the row without a wId. Where an earlier rung may have brought one that nobody will ever learn, that is what
+    /// the account has to know of it, however the login ends for the person.
+    pub(super) fn end(
+        &self,
+        event: &'static str,
+        reason: Option<Reason>,
+        gateway_message: Option<Box<str>>,
+        out: &mut Outputs,
+    ) {
+        let reason = if self.unheard { Some(Reason::LoginInterrupted) } else { reason };
+        out.push(Output::End { event, reason, gateway_message });
+    }
 
     /// A wId has come. Never stale: whatever the machine was about, it goes to the store.
     fn success(&mut self, record: Record, out: &mut Outputs) {
@@ -364,7 +388,7 @@ impl Machine {
             // No phone was asked, or the request that asks it was refused with its token.
             State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
                 self.state = State::Over;
-                out.push(Output::End { event, reason: Some(reason), gateway_message: None });
+                self.end(event, Some(reason), None, out);
                 out.push(Output::Tell(step));
             }
             State::Second | State::Requesting => {
@@ -378,7 +402,7 @@ impl Machine {
                 let waits_for_person = polling.phase == Phase::AwaitingCode;
                 if waits_for_person {
                     self.state = State::Over;
-                    out.push(Output::End { event, reason: Some(reason), gateway_message: None });
+                    self.end(event, Some(reason), None, out);
                 } else {
                     out.push(Output::Abandon);
                 }
@@ -396,12 +420,12 @@ impl Machine {
             return self.expired(out);
         }
         self.state = State::Over;
-        out.push(Output::End { event: "abandoned", reason: None, gateway_message: None });
+        self.end("abandoned", None, None, out);
     }
 
     fn expired(&mut self, out: &mut Outputs) {
         self.state = State::Over;
-        out.push(Output::End { event: "expired", reason: Some(Reason::NobodyScanned), gateway_message: None });
+        self.end("expired", Some(Reason::NobodyScanned), None, out);
         self.tell(LoginStep::Expired { renewing: false }, out);
     }
 
@@ -411,7 +435,7 @@ impl Machine {
 
     fn fail(&mut self, reason: Reason, gateway_message: Option<Box<str>>, detail: Box<str>, out: &mut Outputs) {
         self.state = State::Over;
-        out.push(Output::End { event: "failed", reason: Some(reason), gateway_message: gateway_message.clone() });
+        self.end("failed", Some(reason), gateway_message.clone(), out);
         self.tell(LoginStep::Failed { reason, gateway_message, detail }, out);
     }
 }

@@ -86,7 +86,12 @@ fn both_shapes_of_1001_step_down() {
         let generation = question(&sent).unwrap();
         let outputs = machine.on(Input::SecondAnswered { generation, result: Err(failed) }, at(9_000));
         let lines: Vec<String> = outputs.iter().map(line).collect();
-        let end = ["note refused", "tell second_login_failed refused", "end second_login_failed refused", "tell failed refused"];
+        let end = [
+            "note refused",
+            "tell second_login_failed refused",
+            "end second_login_failed refused",
+            "tell failed refused",
+        ];
         assert_eq!(lines, end);
     }
 }

@@ -103,7 +103,8 @@ impl World {
             runs: Vec::new(),
             history: Vec::new(),
             current: [None, None],
-            stored_at: [0, 0],
+            // Before any evidence.
+            stored_at: [-1, -1],
             wrongs: Vec::new(),
         }
     }
