@@ -133,7 +133,7 @@ impl Runner {
                     self.row_requesting(Rung::SecondLogin).await?;
                 }
                 shared.store.attempt_issued(&self.id, None, None, deadline).await?;
-                let device = self.device().await?;
+                let device = self.makes_with().await?;
                 pending.push(Box::pin(async move {
                     let result = shared.gateway.second_login(&wc_id, &device, limit).await;
                     Input::SecondAnswered { generation, result }
@@ -144,7 +144,7 @@ impl Runner {
                     self.row_requesting(Rung::QrLogin).await?;
                 }
                 let wc_id = self.wc_id.clone();
-                let device = self.device().await?;
+                let device = self.makes_with().await?;
                 pending.push(Box::pin(async move {
                     let result = shared.gateway.i_pad_login(wc_id.as_ref(), &device).await;
                     Input::Issued { generation, result }
@@ -176,8 +176,9 @@ impl Runner {
             Output::NeedToken => self.tell_hub(FromLogin::NeedsToken(self.id.clone())),
             Output::SecondFailed { reason, gateway_message } => self.second_failed(reason, gateway_message).await,
             Output::StoreLogin(record) => {
+                let made_with = self.made_with().await;
                 let mut stored = self.store_login(&record).await;
-                self.remember_device(&mut stored).await;
+                self.remember_device(&mut stored, made_with).await;
                 self.swapped(record, stored, false, queue);
             }
             Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
@@ -237,22 +238,51 @@ impl Runner {
         Ok(Device::settled(own, &self.shared.options.device))
     }
 
+    /// The same, for a login that goes out with it: the row keeps it for whoever hears of the success.
+    async fn makes_with(&self) -> Result<Device, crate::store::Error> {
+        let device = self.device().await?;
+        if self.shared.options.dialect == Dialect::V3 {
+            self.shared.store.attempt_made_with(&self.id, &device).await?;
+        }
+        Ok(device)
+    }
+
+    /// What this login was made with, maybe by a process with other defaults.
+    async fn made_with(&self) -> Option<Device> {
+        if self.shared.options.dialect != Dialect::V3 {
+            return None;
+        }
+        let kept = self.shared.store.what_attempt_was_made_with(&self.id).await;
+        kept.unwrap_or_else(|error| {
+            self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+            None
+        })
+    }
+
     /// An account keeps the device and network that it was logged in with, however the profile's defaults change later
     /// (protocol.md §3.2). What it has of its own stays: a code for any phone does not change it.
-    async fn remember_device(&self, stored: &mut Stored) {
+    async fn remember_device(&self, stored: &mut Stored, made_with: Option<Device>) {
         if self.shared.options.dialect != Dialect::V3 || !stored.current {
             return;
         }
-        match self.try_remember_device(&stored.account).await {
+        match self.try_remember_device(&stored.account, made_with).await {
             Ok(Some(account)) => stored.account = account,
             Ok(None) => {}
             Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
         }
     }
 
-    async fn try_remember_device(&self, account: &Account) -> Result<Option<Account>, crate::store::Error> {
+    async fn try_remember_device(
+        &self,
+        account: &Account,
+        made_with: Option<Device>,
+    ) -> Result<Option<Account>, crate::store::Error> {
         let own = account.device.as_deref();
-        let device = Device::settled(own, &self.device().await?);
+        let made_with = match made_with {
+            Some(device) => device,
+            None => self.device().await?,
+        };
+        let device = Device::settled(own, &made_with);
         if own == Some(&device) {
             return Ok(None);
         }
@@ -266,6 +296,9 @@ impl Runner {
         let before = self.shared.store.attempt(&self.id).await?;
         let twin = self.shared.store.attempt_requesting(&self.id, rung, at).await?;
         if let (Some(twin), Some(before)) = (twin, before) {
+            if let Some(device) = self.made_with().await {
+                self.shared.store.attempt_made_with(&twin, &device).await?;
+            }
             let remains = Remains {
                 rung: Rung::QrLogin,
                 w_id: before.w_id,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::model::{Account, Attempt, AttemptId, Owner, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Account, Attempt, AttemptId, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
 
 mod owner;
 mod place;
@@ -109,6 +109,16 @@ impl Store {
         deadline: Stamp,
     ) -> Result<()> {
         self.inner.attempt_issued(id, w_id, image_url, deadline).await
+    }
+
+    /// What V3 is told of device and network when the attempt's phone is asked (protocol.md §3.2). Kept until its end.
+    pub async fn attempt_made_with(&self, id: &AttemptId, device: &Device) -> Result<()> {
+        self.inner.attempt_made_with(id, device).await
+    }
+
+    /// What [`Store::attempt_made_with`] kept, also of another process's attempt; `None` after its end.
+    pub async fn what_attempt_was_made_with(&self, id: &AttemptId) -> Result<Option<Device>> {
+        self.inner.what_attempt_was_made_with(id).await
     }
 
     /// Nobody waits for it any more; it is polled on silently.

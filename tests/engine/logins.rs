@@ -117,6 +117,26 @@ async fn a_code_for_any_phone_that_a_known_account_scans_updates_that_account() 
     assert_eq!(rig.front.store.accounts().await.unwrap().len(), 3, "nobody new");
 }
 
+/// V1's list says that it is online, not as which instance: the wId from before must not pass for the live one.
+#[tokio::test]
+async fn v1_doubts_its_w_id_after_a_second_login_whose_answer_was_lost() {
+    let mut rig = Rig::new(Dialect::V1).await;
+    rig.front.login("wxid_amy", Way::Qr);
+    let code = rig.shown().await;
+    rig.phone(&code, "wxid_amy");
+    rig.front.logged_in().await;
+    rig.sim.drop_account(&WcId::from("wxid_amy")).unwrap();
+    rig.sim.fault("secondLogin", Fault::LostReply, 1);
+    rig.front.login("wxid_amy", Way::Second);
+    wait_for_dialog(&rig, "wxid_amy").await;
+    rig.sim.confirm(Some(WcId::from("wxid_amy"))).unwrap();
+    assert!(matches!(rig.front.end().await.1, LoginStep::Failed { reason: Reason::GatewayDown, .. }));
+    let account = rig.front.account("wxid_amy").await;
+    assert_ne!(account.w_id, rig.live_w_id("wxid_amy"), "nobody can know it");
+    assert!(!account.w_id_confirmed);
+    assert_eq!(account.reason, Some(Reason::LoginInterrupted));
+}
+
 // ── The budget ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 #[tokio::test]
@@ -423,4 +443,27 @@ async fn v3_keeps_an_account_on_the_device_it_was_logged_in_with() {
     assert!(asked.body.get("type").is_none());
     let polled = requests.iter().find(|request| request.endpoint == "getIPadLoginInfo").unwrap();
     assert_eq!(polled.body["autoCheck"], false);
+}
+
+/// Whoever hears of the scan, it was the gone process that told the gateway the device.
+#[tokio::test]
+async fn v3_remembers_what_a_dead_process_made_the_login_with() {
+    let setup = Setup {
+        dialect: Dialect::V3,
+        accounts: vec![SimAccount::new("wxid_new", "新号").new_here()],
+        ..Setup::default()
+    };
+    let region = |region| {
+        let device = saoma::model::Device { region: Some(region), ..saoma::model::Device::default() };
+        How { device, show_resumed: true, ..How::default() }
+    };
+    let mut rig = Rig::with(setup, region(7)).await;
+    rig.front.engine.send(Command::Login { wc_id: None, way: Way::Qr, force: false });
+    let shown = rig.shown().await;
+    let rest = rig.die().await;
+    let mut front = rest.another(region(9)).await;
+    rest.phone(&shown, "wxid_new");
+    front.logged_in().await;
+    let device = front.account_is("wxid_new", "on its device", |account| account.device.is_some()).await.device;
+    assert_eq!(device.unwrap().region, Some(7));
 }

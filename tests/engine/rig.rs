@@ -54,6 +54,8 @@ pub(crate) struct How {
     pub(crate) renewer: Option<Renewer>,
     /// Somebody has come back to this attempt.
     pub(crate) revive: Option<AttemptId>,
+    /// V3's defaults for device and network.
+    pub(crate) device: saoma::model::Device,
 }
 
 impl Default for How {
@@ -71,6 +73,7 @@ impl Default for How {
             waits: false,
             renewer: None,
             revive: None,
+            device: saoma::model::Device::default(),
         }
     }
 }
@@ -181,6 +184,7 @@ impl Front {
             waits_for_token: how.waits,
             renewer: how.renewer,
             revive: how.revive,
+            device: how.device,
             lang: Lang::En,
             wall_offset_ms: 0,
             ..Options::default()

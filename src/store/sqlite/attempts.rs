@@ -4,8 +4,8 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Begun, LogEntry, Result, SECOND_LOGIN_FAILED};
-use super::{Sqlite, Subject, new_attempt_id, rows, write};
-use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Presence, Reason, Rung, Stamp, WId, WcId};
+use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
+use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Device, Presence, Reason, Rung, Stamp, WId, WcId};
 
 /// How long an ended attempt is remembered, for a success that is told again or late: far longer than any code lives.
 const KEPT_MS: i64 = 30 * 24 * 3_600_000;
@@ -141,6 +141,22 @@ impl Sqlite {
             .await?;
         self.changed(&mut tx, Subject::Attempts).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// See [`super::super::Store::attempt_made_with`].
+    pub(in super::super) async fn attempt_made_with(&self, id: &AttemptId, made_with: &Device) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let put = sqlx::query(sql!("attempt_device_put")).bind(self.profile).bind(id.as_str());
+        put.bind(device::json(made_with)).execute(&mut *connection).await?;
+        Ok(())
+    }
+
+    /// See [`super::super::Store::what_attempt_was_made_with`].
+    pub(in super::super) async fn what_attempt_was_made_with(&self, id: &AttemptId) -> Result<Option<Device>> {
+        let mut connection = self.lock().await?;
+        let query = sqlx::query_scalar::<_, Option<String>>(sql!("attempt_device")).bind(self.profile);
+        let json = query.bind(id.as_str()).fetch_optional(&mut *connection).await?.flatten();
+        Ok(json.and_then(|json| device::read(&json)))
     }
 
     /// See [`super::super::Store::abandon_attempt`].

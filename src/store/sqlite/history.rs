@@ -76,12 +76,7 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::refused`].
-    pub(in super::super) async fn refused(
-        &self,
-        wc_id: &WcId,
-        gateway_message: Option<&str>,
-        at: Stamp,
-    ) -> Result<()> {
+    pub(in super::super) async fn refused(&self, wc_id: &WcId, gateway_message: Option<&str>, at: Stamp) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         self.budget(&mut tx, wc_id, |budget| budget.refused(at)).await?;

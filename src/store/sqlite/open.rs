@@ -13,7 +13,11 @@ use super::write;
 use crate::model::ProfileId;
 
 /// The migrations in order; the n-th leads to `user_version` n.
-const MIGRATIONS: [&str; 2] = [include_str!("migrations/0001_start.sql"), include_str!("migrations/0002_history.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_start.sql"),
+    include_str!("migrations/0002_history.sql"),
+    include_str!("migrations/0003_made_with.sql"),
+];
 
 /// `application_id` in the file's header: "saom".
 const APPLICATION: i64 = 0x7361_6f6d;

@@ -1,3 +1,3 @@
 UPDATE attempts
-SET state = 'ended', image_url = NULL
+SET state = 'ended', image_url = NULL, device = NULL
 WHERE profile = ?1 AND id = ?2 AND state <> 'ended'

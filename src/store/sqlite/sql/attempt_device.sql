@@ -1,0 +1,3 @@
+SELECT device
+FROM attempts
+WHERE profile = ?1 AND id = ?2
