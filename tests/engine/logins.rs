@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use saoma::engine::Renewer;
 use saoma::engine::api::{Command, Event, LoginStep, StepDown, Token, Way};
+use saoma::engine::{Renewer, Role};
 use saoma::model::{Dialect, Over, Presence, Reason, Rung, Stamp, WId, WcId};
 use saoma::simulator::{Fault, Knobs, ReplyWId, Setup, SimAccount};
 use saoma::store::Edit;
@@ -334,6 +334,35 @@ async fn a_resident_takes_a_dead_process_s_login_over_while_it_runs() {
         let account = rig.front.account_is("wxid_amy", "online", |account| account.w_id.is_some()).await;
         assert_eq!(account.w_id, rig.live_w_id("wxid_amy"), "{dialect}");
         assert_eq!(rig.calls("iPadLogin").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_watch_goes_on_with_stands_in_nobodys_way() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        let mut rig = rig(dialect, Knobs::default(), How::default()).await;
+        rig.front.login("wxid_amy", Way::Qr);
+        rig.shown().await;
+        let rest = rig.die().await;
+        let mut watch = rest.another(How { role: Some(Role::Watch), show_resumed: true, ..How::default() }).await;
+        watch.step("the orphan", |step| matches!(step, LoginStep::Resumed { .. })).await;
+        watch.step("its poll", |step| matches!(step, LoginStep::Waiting)).await;
+        let mut again = rest.another(How::default()).await;
+        again.login("wxid_amy", Way::Qr);
+        let code = again
+            .until("a code", |event| match event {
+                Event::Login(event) => match &event.step {
+                    LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
+                    _ => None,
+                },
+                Event::Busy { .. } => panic!("nobody could cancel what is in the way"),
+                _ => None,
+            })
+            .await;
+        rest.phone(&code, "wxid_amy");
+        again.logged_in().await;
+        assert_eq!(again.account("wxid_amy").await.w_id, rest.live_w_id("wxid_amy"), "{dialect}");
+        assert_eq!(rest.calls("iPadLogin").len(), 2);
     }
 }
 

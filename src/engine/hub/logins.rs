@@ -174,15 +174,15 @@ impl Hub {
             orphan: true,
         };
         let machine = Machine::resumed(self.wish_of(attempt.wc_id.clone()), remains, self.shared.options.show_resumed);
-        // What goes on unseen must not stand in the way of whoever wants to log the account in now.
-        if machine.is_abandoned()
+        // Somebody waited for it, and nobody does now.
+        let nobody = machine.is_abandoned() || self.shared.options.role == Role::Watch;
+        // It must not stand in the way of whoever wants to log the account in now, and nobody could cancel it.
+        if nobody
             && attempt.state == AttemptState::Open
             && let Err(error) = self.shared.store.abandon_attempt(&attempt.id).await
         {
             self.store_failed(&error.to_string());
         }
-        // Somebody waited for it, and nobody does now.
-        let nobody = machine.is_abandoned() || self.shared.options.role == Role::Watch;
         if nobody && attempt.state == AttemptState::Open {
             let login = attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)?.last_login_at);
             self.orphans.insert(attempt.id.clone(), login);
