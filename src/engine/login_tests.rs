@@ -396,7 +396,7 @@ fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
             &[
                 (0, Then::Start, &["tell started", "tell requesting adopt", "list after 0 ms"]),
                 (100, Then::List(Ok(None)), sent),
-                (9_000, Then::Second(Err(kind)), &[&failed, ends[0], ends[1]]),
+                (9_000, Then::Second(Err(kind)), &[&format!("note {reason}"), &failed, ends[0], ends[1]]),
             ],
         );
         assert!(machine.is_over());

@@ -385,16 +385,20 @@ impl Machine {
             return;
         }
         match &mut self.state {
+            // A dead process asked the phone, and only the list will tell what came of it.
+            State::Listing { until: Some(_), .. }
+            | State::AwaitingToken { question: Question::List { until: Some(_) }, .. }
+            | State::Second
+            | State::Requesting => {
+                out.push(Output::Abandon);
+                out.push(Output::Tell(step));
+                self.abandoned = true;
+            }
             // No phone was asked, or the request that asks it was refused with its token.
             State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
                 self.state = State::Over;
                 self.end(event, Some(reason), None, out);
                 out.push(Output::Tell(step));
-            }
-            State::Second | State::Requesting => {
-                out.push(Output::Abandon);
-                out.push(Output::Tell(step));
-                self.abandoned = true;
             }
             State::Polling(polling) => {
                 polling.refetch = None;

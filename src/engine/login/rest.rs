@@ -19,14 +19,7 @@ impl Machine {
         let Some(w_id) = remains.w_id else {
             // Without a wId only the list can tell; V1's has none (design.md §4).
             if self.wish.dialect.lists_w_ids() && self.wish.wc_id.is_some() {
-                let until = remains.deadline.unwrap_or_else(|| {
-                    remains.requested_at.plus_ms(if remains.rung == Rung::SecondLogin {
-                        self.wish.dialect.login_limit_ms()
-                    } else {
-                        0
-                    })
-                });
-                return self.ask_list(Some(until), out);
+                return self.ask_list(Some(self.rest_until(&remains)), out);
             }
             // Where no phone was asked, nothing can have come of it.
             let harmless = remains.rung == Rung::Adopt;
@@ -59,6 +52,15 @@ impl Machine {
         self.state = State::Polling(polling);
         if !left.is_zero() {
             self.tell(LoginStep::Waiting, out);
+        }
+    }
+
+    /// How long a phone may still confirm what a dead process asked of it.
+    pub(super) const fn rest_until(&self, remains: &Remains) -> Stamp {
+        match (remains.deadline, remains.rung) {
+            (Some(deadline), _) => deadline,
+            (None, Rung::SecondLogin) => remains.requested_at.plus_ms(self.wish.dialect.login_limit_ms()),
+            (None, Rung::Adopt | Rung::QrLogin) => remains.requested_at,
         }
     }
 

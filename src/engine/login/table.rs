@@ -214,7 +214,7 @@ fn situations() -> Vec<Situation> {
             "Resumed second login, the list asked",
             None,
             &["start"],
-            Some(&["in the list with a wId", "not in the list", "list refused"]),
+            Some(&["in the list with a wId", "not in the list", "list refused", "cancel"]),
         ),
         played(
             "Adopting",
