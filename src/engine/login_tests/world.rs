@@ -138,9 +138,9 @@ impl World {
             5 => self.answer_one(a.into(), b.into(), true),
             6 | 7 => self.pass(i64::from(a) * 80 + i64::from(b)),
             8 => self.scan(b.into(), whose),
-            9 => self.answer_dialog(whose, b % 5 > 0),
-            10 => self.to_run(a.into(), Input::Cancel),
-            11 => self.die(b % 2 == 0),
+            9 => self.answer_dialog(whose, !b.is_multiple_of(5)),
+            10 => self.feed(a.into(), Input::Cancel),
+            11 => self.die(b.is_multiple_of(2)),
             12 => self.dead = self.dead.or(Some(self.ms)),
             _ => self.revive_token(),
         }
@@ -167,7 +167,7 @@ impl World {
 
     fn run(&mut self, row: usize, machine: Machine) {
         self.runs.push(Run { row, machine, asked: Vec::new(), seconds: 0, codes: 0 });
-        self.to_run(self.runs.len() - 1, Input::Start);
+        self.feed(self.runs.len() - 1, Input::Start);
     }
 
     fn pass(&mut self, ms: i64) {
@@ -178,7 +178,7 @@ impl World {
         for run in 0..self.runs.len() {
             let due = self.runs[run].machine.next_wake().is_some_and(|wake| wake <= at(self.ms).mono);
             if due {
-                self.to_run(run, Input::Tick);
+                self.feed(run, Input::Tick);
             }
         }
     }
@@ -212,7 +212,7 @@ impl World {
     fn revive_token(&mut self) {
         self.dead = None;
         for run in 0..self.runs.len() {
-            self.to_run(run, Input::NewToken);
+            self.feed(run, Input::NewToken);
         }
     }
 
@@ -254,7 +254,7 @@ impl World {
         let asked = asked % self.runs[run].asked.len();
         if let Some(input) = self.answer(run, asked, breaks) {
             self.runs[run].asked.remove(asked);
-            self.to_run(run, input);
+            self.feed(run, input);
         }
     }
 
@@ -329,7 +329,7 @@ impl World {
 
     // ── The runner, the hub and the store ────────────────────────────────────────────────────────────────────────
 
-    fn to_run(&mut self, run: usize, input: Input) {
+    fn feed(&mut self, run: usize, input: Input) {
         if run >= self.runs.len() {
             return;
         }
@@ -447,7 +447,7 @@ impl World {
         for other in 0..self.runs.len() {
             let open = current && other != run && self.rows[self.runs[other].row].whose == whose;
             if open && !self.runs[other].machine.is_abandoned() {
-                self.to_run(other, Input::Supersede);
+                self.feed(other, Input::Supersede);
             }
         }
         Input::Stored { record, adopted: evidence.is_some(), swapped: swapped(current) }
@@ -465,7 +465,7 @@ impl World {
                     match self.answer(run, asked, false) {
                         Some(input) => {
                             self.runs[run].asked.remove(asked);
-                            self.to_run(run, input);
+                            self.feed(run, input);
                         }
                         None => asked += 1,
                     }
