@@ -1,7 +1,9 @@
 //! What the presence judge decided, written down where it is not older than a stored login.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Alert, LogEntry, Result, Verdict};
@@ -118,6 +120,8 @@ impl Sqlite {
     /// Tells the receivers what follows from a judgement, and logs what the judgement itself did not.
     async fn tell_alerts(&self, tx: &mut SqliteConnection, alerts: &[Alert], judged: &Judged) -> Result<()> {
         for alert in alerts {
+            let Some(alert) = of_whom_turned(alert, &judged.turned) else { continue };
+            let alert = alert.as_ref();
             let account = match &alert.wc_id {
                 None => None,
                 Some(wc_id) => {
@@ -197,6 +201,23 @@ fn apply(account: &mut Account, verdict: &Verdict) -> bool {
         account.observed_at = account.observed_at.max(Some(verdict.at));
     }
     *account != before
+}
+
+/// An alert about several accounts (`wc_ids`), of those of them alone of whom something else is believed now; `None`
+/// when there are none: somebody else may have written down the same a moment before, and told it.
+fn of_whom_turned<'a>(alert: &'a Alert, turned: &HashSet<WcId>) -> Option<Cow<'a, Alert>> {
+    let is_list = |field: &&(&'static str, Value)| field.0 == "wc_ids";
+    let Some((_, Value::Array(wc_ids))) = alert.fields.iter().find(is_list) else { return Some(Cow::Borrowed(alert)) };
+    let has_turned = |wc_id: &&Value| wc_id.as_str().is_some_and(|wc_id| turned.contains(&WcId::from(wc_id)));
+    let left: Vec<Value> = wc_ids.iter().filter(has_turned).cloned().collect();
+    if left.is_empty() {
+        return None;
+    }
+    let mut alert = alert.clone();
+    if let Some((_, wc_ids)) = alert.fields.iter_mut().find(|field| field.0 == "wc_ids") {
+        *wc_ids = Value::Array(left);
+    }
+    Some(Cow::Owned(alert))
 }
 
 /// The log's word for a real turn; from and to unknown there is none. What we took off line ourselves did not drop.
