@@ -142,9 +142,9 @@ impl Machine {
     }
 
     pub(super) fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
-        let rest = self.resumed.as_ref().map(|remains| self.rest_until(remains));
-        match (&self.state, rest) {
-            // Another login was stored meanwhile. That one may be the older of the two: the next list tells.
+        let until = self.resumed.as_ref().map(|remains| self.rest_until(remains));
+        match (&self.state, until) {
+            // A login was stored since that list was asked for; the next one is newer.
             (State::Adopting, Some(until)) => self.look_again(until, now, out),
             (State::Adopting, None) if self.abandoned => self.idle(out),
             (State::Adopting, None) => self.step_down(StepDown::ListFailed, None, now, out),

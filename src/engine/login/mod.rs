@@ -134,6 +134,8 @@ pub struct Machine {
     renewed: bool,
     /// Whether its second login may have worked unheard, and no list will tell its wId.
     unheard: bool,
+    /// Whether the old one is known to be refused, so that what was sent with it has not reached a phone.
+    was_dead: bool,
 }
 
 /// The outputs of one step.
@@ -152,6 +154,7 @@ impl Machine {
             somebody: true,
             renewed: false,
             unheard: false,
+            was_dead: false,
         }
     }
 
@@ -243,7 +246,7 @@ impl Machine {
                     self.token_checked(rejected, error, now, &mut out);
                 }
             }
-            Input::NewToken => self.new_token(now, &mut out),
+            Input::NewToken { was_dead } => self.new_token(was_dead, now, &mut out),
             Input::NoToken => self.no_token(&mut out),
             Input::Tick => self.tick(now, &mut out),
             Input::VerifyCode(code) => self.verify_code(code, now, &mut out),

@@ -55,13 +55,10 @@ impl Machine {
         }
     }
 
-    /// How long a phone may still confirm what a dead process asked of it.
-    pub(super) const fn rest_until(&self, remains: &Remains) -> Stamp {
-        match (remains.deadline, remains.rung) {
-            (Some(deadline), _) => deadline,
-            (None, Rung::SecondLogin) => remains.requested_at.plus_ms(self.wish.dialect.login_limit_ms()),
-            (None, Rung::Adopt | Rung::QrLogin) => remains.requested_at,
-        }
+    /// How long the list is asked about an interrupted login without a wId: as long as a phone may confirm.
+    pub(super) fn rest_until(&self, remains: &Remains) -> Stamp {
+        let limit_ms = if remains.rung == Rung::SecondLogin { self.wish.dialect.login_limit_ms() } else { 0 };
+        remains.deadline.unwrap_or_else(|| remains.requested_at.plus_ms(limit_ms))
     }
 
     /// An interrupted login without a wId: the list decides, until its dialog is over.
