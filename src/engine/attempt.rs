@@ -223,6 +223,9 @@ impl Runner {
         if let (Ok(()), Reason::Refused, Some(wc_id)) = (&noted, reason, &self.wc_id) {
             noted = self.shared.store.refused(wc_id, at).await;
         }
+        if noted.is_ok() && reason == Reason::LoginInterrupted {
+            noted = self.shared.store.doubt_w_id(&self.id, at).await;
+        }
         // The login goes on all the same.
         if let Err(error) = noted {
             self.tell_hub(FromLogin::StoreFailed(error.to_string()));

@@ -48,7 +48,9 @@ fn picture() -> Picture {
 }
 
 fn error(kind: Kind) -> Error {
-    Error { call: Call::GetIPadLoginInfo, kind, gateway_message: Some("失败".into()), detail: "no".into() }
+    Error {
+        call: Call::GetIPadLoginInfo, kind, gateway_message: Some("失败".into()), detail: "no".into(), sent: true
+    }
 }
 
 fn swapped(current: bool) -> Swapped {
@@ -322,9 +324,9 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
     let sent: &[&str] = &["tell started", "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, end) in [
         (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
-        (Kind::Unreachable, ["end failed gateway_down", "tell failed gateway_down"]),
+        (Kind::RefusedInside, ["end failed gateway_said", "tell failed gateway_said"]),
     ] {
-        let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_down" };
+        let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_said" };
         let failed = format!("tell second_login_failed {reason}");
         play(
             Machine::new(wish(Way::Second, Dialect::V2, 5)),
@@ -346,7 +348,12 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
 
 #[test]
 fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
-    let sent = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+    let sent = &[
+        "tell stepped_down adopt not_listed",
+        "tell requesting second_login",
+        "POST secondLogin",
+        "tell second_login_sent",
+    ];
     for (kind, ends) in [
         (Kind::RefusedInside, ["end failed gateway_said", "tell failed gateway_said"]),
         (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
@@ -358,7 +365,7 @@ fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
             &[
                 (0, Then::Start, &["tell started", "tell requesting adopt", "list after 0 ms"]),
                 (100, Then::List(Ok(None)), sent),
-                (9_000, Then::Second(Err(kind)), &[&failed, ends[0], ends[1]]),
+                (9_000, Then::Second(Err(kind)), &[&format!("note {reason}"), &failed, ends[0], ends[1]]),
             ],
         );
         assert!(machine.is_over());

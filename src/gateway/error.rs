@@ -107,6 +107,8 @@ pub struct Error {
     pub gateway_message: Option<Box<str>>,
     /// What failed technically, in English, without secrets: for logs and `doctor`.
     pub detail: Box<str>,
+    /// Whether the request may have reached the gateway: not if no connection came about.
+    pub sent: bool,
 }
 
 /// How many columns of the gateway's own words [`Error::describe`] repeats.
@@ -156,6 +158,22 @@ impl Error {
         match self.kind {
             Kind::Unreachable | Kind::TimedOut | Kind::Http(_) | Kind::Malformed | Kind::TooLarge => true,
             Kind::TokenSuspect
+            | Kind::Refused
+            | Kind::RefusedInside
+            | Kind::Platform(_)
+            | Kind::BadImage
+            | Kind::BadSettings => false,
+        }
+    }
+
+    /// Whether the gateway may have done what it was asked for, without its answer having come: the line or its web
+    /// server broke behind the request. Where nothing was sent, or time merely ran out, it is not so.
+    pub const fn is_lost_answer(&self) -> bool {
+        match self.kind {
+            Kind::Unreachable | Kind::Malformed | Kind::TooLarge => self.sent,
+            Kind::Http(status) => status >= 500,
+            Kind::TimedOut
+            | Kind::TokenSuspect
             | Kind::Refused
             | Kind::RefusedInside
             | Kind::Platform(_)

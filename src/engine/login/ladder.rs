@@ -142,8 +142,10 @@ impl Machine {
 
     pub(super) fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
         match self.state {
-            State::Adopting if self.resumed.is_some() => {
-                self.fail(Reason::Interrupted, None, "the list was older than the last login".into(), out);
+            // Older than a login that was stored since, or another login is under way: what lives now, a later list tells.
+            State::Adopting if self.resumed.is_some() || self.lost.is_some() => {
+                let until = self.dialog_until.unwrap_or(now.wall);
+                self.look_again(until, true, now, out);
             }
             State::Adopting if self.abandoned => self.idle(out),
             State::Adopting => self.step_down(StepDown::ListFailed, None, now, out),
@@ -188,6 +190,7 @@ impl Machine {
         let limit_ms = self.wish.dialect.login_limit_ms();
         let deadline = now.wall.plus_ms(limit_ms);
         let limit = Duration::from_millis(limit_ms.unsigned_abs());
+        self.dialog_until = Some(deadline);
         self.tell(LoginStep::Requesting { rung: Rung::SecondLogin }, out);
         out.push(Output::SecondLogin { generation, deadline, limit, again });
         self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);
@@ -225,7 +228,19 @@ impl Machine {
 
     pub(super) fn second_failed(&mut self, error: &Error, now: Now, out: &mut Outputs) {
         let ignored = error.kind == Kind::TimedOut;
-        let reason = if ignored { Reason::NobodyScanned } else { error.reason() };
+        // The phone may have been asked, and no list will tell what it answered (V1).
+        let untold = error.is_lost_answer() && !self.wish.dialect.lists_w_ids();
+        let reason = match () {
+            () if ignored => Reason::NobodyScanned,
+            () if untold => Reason::LoginInterrupted,
+            () => error.reason(),
+        };
+        if let (Some(until), Way::Second | Way::Ring) = (self.dialog_until, self.wish.way)
+            && error.is_lost_answer()
+            && self.wish.dialect.lists_w_ids()
+        {
+            return self.answer_lost(error, until, now, out);
+        }
         let gateway_message = error.gateway_message.clone();
         out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
         if self.abandoned {
@@ -235,6 +250,9 @@ impl Machine {
         match self.wish.way {
             Way::Ladder => self.request_code(false, now, out),
             Way::Second | Way::Qr | Way::Ring | Way::OneCode if ignored => self.expired(out),
+            Way::Second | Way::Qr | Way::Ring | Way::OneCode if untold => {
+                self.fail(reason, error.gateway_message.clone(), error.detail.clone(), out);
+            }
             Way::Second | Way::Qr | Way::Ring | Way::OneCode => self.fail_with(error, out),
         }
     }

@@ -130,6 +130,10 @@ pub struct Machine {
     resumed: Option<Remains>,
     /// Whether a person is there; kept up to date by the driver, asked when a code expires.
     somebody: bool,
+    /// What took the answer to this machine's second login away: its phone may confirm all the same.
+    lost: Option<Error>,
+    /// Until when the dialog of the second login may be confirmed.
+    dialog_until: Option<Stamp>,
     /// Whether another token has come since the last question: a refusal of that question was of the old one.
     renewed: bool,
 }
@@ -141,7 +145,17 @@ impl Machine {
     /// A machine for a wish; feed it [`Input::Start`] once its row is committed.
     pub const fn new(wish: Wish) -> Self {
         let state = State::New;
-        Self { wish, state, generation: 0, abandoned: false, resumed: None, somebody: true, renewed: false }
+        Self {
+            wish,
+            state,
+            generation: 0,
+            abandoned: false,
+            resumed: None,
+            somebody: true,
+            lost: None,
+            dialog_until: None,
+            renewed: false,
+        }
     }
 
     /// A machine that goes on with an attempt whose process died. `visible`: somebody may be shown its code.
@@ -361,6 +375,13 @@ impl Machine {
             return;
         }
         match &mut self.state {
+            // A second login whose answer will not come: its phone may still confirm.
+            State::Listing { until: Some(_), .. }
+            | State::AwaitingToken { question: Question::List { until: Some(_) }, .. } => {
+                out.push(Output::Abandon);
+                out.push(Output::Tell(step));
+                self.abandoned = true;
+            }
             // No phone was asked, or the request that asks it was refused with its token.
             State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
                 self.state = State::Over;
