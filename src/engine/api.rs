@@ -427,8 +427,6 @@ pub enum StepDown {
     NoAnswer,
     /// It dropped as every account does once, and a second login would fail (protocol.md §4, rule 4).
     FirstNight,
-    /// Its second logins of the day are spent, or were not to be asked.
-    Spent,
 }
 
 impl StepDown {
@@ -439,7 +437,6 @@ impl StepDown {
             Self::ListFailed => "list_failed",
             Self::NoAnswer => "no_answer",
             Self::FirstNight => "first_night",
-            Self::Spent => "spent",
         }
     }
 }

@@ -225,6 +225,10 @@ impl Runner {
                 store.log(&entry).await
             }
         };
+        let noted = match noted {
+            Ok(()) if reason == Reason::LoginInterrupted => self.shared.store.doubt_w_id(&self.id, at).await,
+            noted => noted,
+        };
         // The login goes on all the same.
         if let Err(error) = noted {
             self.tell_hub(FromLogin::StoreFailed(error.to_string()));

@@ -48,7 +48,9 @@ fn picture() -> Picture {
 }
 
 fn error(kind: Kind) -> Error {
-    Error { call: Call::GetIPadLoginInfo, kind, gateway_message: Some("失败".into()), detail: "no".into() }
+    Error {
+        call: Call::GetIPadLoginInfo, kind, gateway_message: Some("失败".into()), detail: "no".into(), sent: true
+    }
 }
 
 fn swapped(current: bool) -> Swapped {
@@ -325,9 +327,9 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
     let sent: &[&str] = &["tell started", "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, end) in [
         (Kind::TimedOut, ["end second_login_failed nobody_scanned", "tell expired renewing=false"]),
-        (Kind::Unreachable, ["end second_login_failed gateway_down", "tell failed gateway_down"]),
+        (Kind::RefusedInside, ["end second_login_failed gateway_said", "tell failed gateway_said"]),
     ] {
-        let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_down" };
+        let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_said" };
         let failed = format!("tell second_login_failed {reason}");
         play(
             Machine::new(wish(Way::Second, Dialect::V2, 5)),
@@ -343,44 +345,6 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
             (0, Then::Start, sent),
             (9_000, Then::Second(Ok(("wxid_a", "w9"))), &["store wxid_a w9"]),
             (9_001, Then::Stored("wxid_a", "w9", true), &["tell logged_in w9"]),
-        ],
-    );
-}
-
-#[test]
-fn a_second_login_that_breaks_off_leaves_the_account_in_doubt_where_no_list_tells_its_w_id() {
-    let sent: &[&str] = &["tell started", "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
-    let failed = ["note gateway_down", "tell second_login_failed gateway_down"];
-    for (dialect, end) in [(Dialect::V1, "login_interrupted"), (Dialect::V2, "gateway_down")] {
-        let end = format!("end second_login_failed {end}");
-        play(
-            Machine::new(wish(Way::Second, dialect, 0)),
-            &[
-                (0, Then::Start, sent),
-                (900, Then::Second(Err(Kind::Unreachable)), &[failed[0], failed[1], &end, "tell failed gateway_down"]),
-            ],
-        );
-    }
-    // Nothing was sent: nothing is in doubt.
-    let mut machine = Machine::new(wish(Way::Second, Dialect::V1, 0));
-    let generation = question(&machine.on(Input::Start, at(0))).unwrap();
-    let detail = "no connection: refused".into();
-    let result = Err(Error { call: Call::SecondLogin, detail, ..error(Kind::Unreachable) });
-    let outputs: Vec<String> =
-        machine.on(Input::SecondAnswered { generation, result }, at(9)).iter().map(line).collect();
-    assert!(outputs.contains(&"end second_login_failed gateway_down".into()), "{outputs:?}");
-    // On the ladder the code may run out unseen, and the dialog have worked.
-    play(
-        Machine::new(wish(Way::Ladder, Dialect::V1, 0)),
-        &[
-            (0, Then::Start, sent),
-            (
-                900,
-                Then::Second(Err(Kind::Unreachable)),
-                &[failed[0], failed[1], "tell requesting qr_login", "POST iPadLogin"],
-            ),
-            (1_000, Then::Issued(Ok("w1")), QR_OUT),
-            (90_000, Then::Expired, &["end expired login_interrupted", "tell expired renewing=false"]),
         ],
     );
 }

@@ -327,7 +327,7 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
             (401 | 403, _) => Kind::TokenSuspect,
             _ => Kind::Http(status),
         };
-        return Err(Error { call, kind, gateway_message, detail: format!("HTTP {status}").into() });
+        return Err(Error { call, kind, gateway_message, detail: format!("HTTP {status}").into(), sent: true });
     }
     let bytes = body?;
     Envelope::decode(&bytes, content_type).and_then(|envelope| read(&envelope)).map_err(|fault| Error {
@@ -335,6 +335,7 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
         kind: fault.kind,
         gateway_message: fault.message,
         detail: fault.detail,
+        sent: true,
     })
 }
 

@@ -107,10 +107,9 @@ pub struct Error {
     pub gateway_message: Option<Box<str>>,
     /// What failed technically, in English, without secrets: for logs and `doctor`.
     pub detail: Box<str>,
+    /// Whether the request may have reached the gateway: not if no connection came about.
+    pub sent: bool,
 }
-
-/// How the detail begins where no connection was made: nothing was sent.
-pub(super) const NO_CONNECTION: &str = "no connection";
 
 /// How many columns of the gateway's own words [`Error::describe`] repeats.
 const WORDS_COLUMNS: usize = 200;
@@ -153,18 +152,28 @@ impl Error {
         }
     }
 
-    /// Whether the gateway may have acted on the request although it did not answer it: the line or its web server
-    /// broke afterwards.
-    pub fn may_have_arrived(&self) -> bool {
-        self.is_transport() && !self.detail.starts_with(NO_CONNECTION)
-    }
-
     /// Whether the line or the gateway's web server broke, rather than the gateway having answered the question. Such
     /// a poll may be sent again with the same wId; iPadLogin and secondLogin never (design.md §3 rule 6).
     pub const fn is_transport(&self) -> bool {
         match self.kind {
             Kind::Unreachable | Kind::TimedOut | Kind::Http(_) | Kind::Malformed | Kind::TooLarge => true,
             Kind::TokenSuspect
+            | Kind::Refused
+            | Kind::RefusedInside
+            | Kind::Platform(_)
+            | Kind::BadImage
+            | Kind::BadSettings => false,
+        }
+    }
+
+    /// Whether the gateway may have done what it was asked for, without its answer having come: the line or its web
+    /// server broke behind the request. Where nothing was sent, or time merely ran out, it is not so.
+    pub const fn is_lost_answer(&self) -> bool {
+        match self.kind {
+            Kind::Unreachable | Kind::Malformed | Kind::TooLarge => self.sent,
+            Kind::Http(status) => status >= 500,
+            Kind::TimedOut
+            | Kind::TokenSuspect
             | Kind::Refused
             | Kind::RefusedInside
             | Kind::Platform(_)

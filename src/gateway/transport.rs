@@ -8,7 +8,6 @@ use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, 
 use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect, retry};
 use tokio::time::{Instant, timeout_at};
 
-use super::error::NO_CONNECTION;
 use super::{Call, Error, Kind};
 
 /// How long and how much, at most.
@@ -208,7 +207,7 @@ async fn send(call: Call, request: RequestBuilder, by: Instant) -> Result<Respon
             } else if no_http {
                 failed(call, Kind::Malformed, format!("the answer is not HTTP: {cause}"))
             } else if error.is_connect() {
-                failed(call, Kind::Unreachable, format!("{NO_CONNECTION}: {cause}"))
+                Error { sent: false, ..failed(call, Kind::Unreachable, format!("no connection: {cause}")) }
             } else {
                 failed(call, Kind::Unreachable, format!("the line broke: {cause}"))
             })
@@ -237,7 +236,8 @@ fn cause(error: &reqwest::Error) -> String {
 }
 
 pub(super) fn failed(call: Call, kind: Kind, detail: impl Into<Box<str>>) -> Error {
-    Error { call, kind, gateway_message: None, detail: detail.into() }
+    let sent = !matches!(kind, Kind::BadSettings);
+    Error { call, kind, gateway_message: None, detail: detail.into(), sent }
 }
 
 fn setup(detail: &str) -> Error {

@@ -242,6 +242,12 @@ impl Store {
         self.inner.refused(wc_id, gateway_message, at).await
     }
 
+    /// Nobody knows how this attempt's second login ended, nor whether the wId that is stored still lives: unless a login
+    /// was stored since its request, the account is unknown, reason `login_interrupted`, its wId not confirmed any more.
+    pub async fn doubt_w_id(&self, attempt: &AttemptId, at: Stamp) -> Result<()> {
+        self.inner.doubt_w_id(attempt, at).await
+    }
+
     /// Takes the right to ask `/offlineReason` for an account: false if somebody asked in the last 12 hours, or if the
     /// store has no such account.
     pub async fn ask_offline_reason(&self, wc_id: &WcId, at: Stamp) -> Result<bool> {

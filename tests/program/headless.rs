@@ -3,12 +3,14 @@
 use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::{Signal, kill_process};
+use saoma::gateway::{Gateway, Options};
 use saoma::model::{Dialect, WcId};
 use saoma::simulator::{Setup, SimAccount};
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use crate::eye;
-use crate::kit::{Desk, Tui, Went, eventually, three};
+use crate::kit::{Desk, Tui, Went, block_on, eventually, three};
 
 fn bela() -> WcId {
     WcId::from("wxid_bela")
@@ -178,6 +180,112 @@ fn exit_8_leaves_the_attempt_to_be_gone_on_with() {
     assert_eq!((went.code, went.events().last().unwrap().as_str()), (0, "logged_in"), "{went:?}");
     assert_eq!(desk.asked("iPadLogin"), 1, "the same code went on");
     desk.assert_stored("wxid_bela");
+}
+
+#[test]
+fn a_verification_code_finds_its_login_without_a_name() {
+    for setup in [three(), Setup { dialect: Dialect::V1, ..three() }] {
+        let desk = Desk::new(setup);
+        desk.sim.knobs(|knobs| knobs.verify_code = Some("135790".into()));
+        let went = login(&desk, &["login", "wxid_bela", "--json"]);
+        assert_eq!(went.code, 8, "{went:?}");
+        let went = desk.run(&["login", "--verify-code", "135790", "--json"]);
+        assert_eq!((went.code, went.events().last().unwrap().as_str()), (0, "logged_in"), "{went:?}");
+        assert_eq!(desk.asked("iPadLogin"), 1, "the same code went on");
+        desk.assert_stored("wxid_bela");
+    }
+}
+
+/// The profile's token comes from a file; the one it begins with is the gateway's.
+fn with_token_command(desk: &Desk, interval: &str) -> std::path::PathBuf {
+    let file = desk.home.path().join("token");
+    std::fs::write(&file, desk.sim.token()).unwrap();
+    std::fs::remove_file(desk.state().join("credentials.toml")).unwrap();
+    desk.configure(interval);
+    let config = std::fs::read_to_string(desk.config()).unwrap();
+    let line = format!("token_command = 'echo . >> {0}.asked && cat {0}'\n[watch]", file.display());
+    std::fs::write(desk.config(), config.replace("[watch]", &line)).unwrap();
+    file
+}
+
+/// The gateway takes another token only, and the file has it.
+fn renew_token(desk: &Desk, file: &std::path::Path) {
+    desk.sim.revoke_tokens();
+    let base = desk.sim.url().to_owned();
+    let options = Options { base, dialect: desk.dialect, token: None, http_proxy: None };
+    let password = SecretString::from(desk.sim.password());
+    let signed_in =
+        block_on(async { Gateway::new(options).unwrap().member_login(desk.sim.account(), &password).await });
+    std::fs::write(file, signed_in.unwrap().token.expose_secret()).unwrap();
+}
+
+#[test]
+fn a_login_gets_another_token_by_itself_and_goes_on_with_its_code() {
+    let desk = Desk::new(three());
+    let file = with_token_command(&desk, "1h");
+    let running = desk.start(&["login", "wxid_bela", "--json"]);
+    running.wait_event("waiting");
+    renew_token(&desk, &file);
+    desk.sim.break_connections();
+    eventually("another token", || std::fs::read_to_string(file.with_extension("asked")).unwrap().lines().count() == 2);
+    desk.sim.scan(None).unwrap();
+    desk.sim.confirm(None).unwrap();
+    let went = running.end();
+    assert_eq!((went.code, went.events().last().unwrap().as_str()), (0, "logged_in"), "{went:?}");
+    assert_eq!(desk.asked("iPadLogin"), 1, "the same code went on");
+    let asked = std::fs::read_to_string(file.with_extension("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 2, "once at the start, once for the dead token");
+    desk.assert_stored("wxid_bela");
+}
+
+#[test]
+fn watch_gets_another_token_by_itself_when_a_list_finds_it_dead() {
+    let desk = Desk::new(three());
+    let file = with_token_command(&desk, "5s");
+    let running = desk.start(&["watch", "--json"]);
+    eventually("a list", || desk.account("wxid_anna")["presence"] == "online");
+    renew_token(&desk, &file);
+    desk.sim.drop_account(&"wxid_anna".into()).unwrap();
+    running.wait_event("dropped");
+    running.signal(Signal::TERM);
+    let went = running.end();
+    assert_eq!(went.code, 143, "{went:?}");
+    // The checks of this test ask the gateway nothing, so they need no token.
+    let asked = std::fs::read_to_string(file.with_extension("asked")).unwrap();
+    assert_eq!(asked.lines().count(), 2, "once at the start, once for the dead token");
+}
+
+#[test]
+fn a_second_login_whose_answer_is_lost_gets_its_wid_from_the_list() {
+    for dialect in [Dialect::V2, Dialect::V3] {
+        let desk = Desk::new(Setup { dialect, ..three() });
+        let running = desk.start(&["second-login", "wxid_bela", "--json"]);
+        eventually("the phone's dialog", || desk.sim.dialogs(&bela()) == 1);
+        desk.sim.break_connections();
+        desk.sim.confirm(Some(bela())).unwrap();
+        let went = running.end();
+        assert_eq!((went.code, went.events().last().unwrap().as_str()), (0, "adopted"), "{went:?}");
+        assert_eq!(desk.sim.dialogs(&bela()), 1, "the phone was asked once");
+        desk.assert_stored("wxid_bela");
+    }
+}
+
+#[test]
+fn v1_hands_out_no_wid_that_a_lost_second_login_may_have_killed() {
+    let desk = Desk::new(Setup { dialect: Dialect::V1, ..three() });
+    let went = login(&desk, &["login", "wxid_bela", "--json"]);
+    assert_eq!(went.code, 0, "{went:?}");
+    let before = desk.wid("wxid_bela");
+    let running = desk.start(&["second-login", "wxid_bela", "--json"]);
+    eventually("the phone's dialog", || desk.sim.dialogs(&bela()) == 1);
+    desk.sim.break_connections();
+    desk.sim.confirm(Some(bela())).unwrap();
+    let went = running.end();
+    assert_eq!((went.code, &went.lines().last().unwrap()["reason"]), (1, &json!("login_interrupted")), "{went:?}");
+    assert_ne!(desk.live("wxid_bela").unwrap(), before);
+    assert_eq!(desk.run(&["wid", "wxid_bela"]).code, 11, "nobody knows whether it lives");
+    let account = desk.account("wxid_bela");
+    assert_eq!((&account["presence"], &account["w_id_confirmed"]), (&json!("unknown"), &json!(false)), "{account}");
 }
 
 #[test]

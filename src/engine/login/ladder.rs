@@ -142,24 +142,23 @@ impl Machine {
     }
 
     pub(super) fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
-        let until = self.resumed.as_ref().map(|remains| self.rest_until(remains));
-        match (&self.state, until) {
-            // A login was stored since that list was asked for; the next one is newer.
-            (State::Adopting, Some(until)) => self.look_again(until, now, out),
-            (State::Adopting, None) if self.abandoned => self.idle(out),
-            (State::Adopting, None) => self.step_down(StepDown::ListFailed, None, now, out),
-            (
-                State::New
-                | State::Listing { .. }
-                | State::Probing { .. }
-                | State::Second
-                | State::Requesting
-                | State::Polling(_)
-                | State::AwaitingToken { .. }
-                | State::Storing
-                | State::Over,
-                _,
-            ) => {}
+        match self.state {
+            // Older than a login that was stored since, or another login is under way: what lives now, a later list tells.
+            State::Adopting if self.resumed.is_some() || self.lost.is_some() => {
+                let until = self.dialog_until.unwrap_or(now.wall);
+                self.look_again(until, true, now, out);
+            }
+            State::Adopting if self.abandoned => self.idle(out),
+            State::Adopting => self.step_down(StepDown::ListFailed, None, now, out),
+            State::New
+            | State::Listing { .. }
+            | State::Probing { .. }
+            | State::Second
+            | State::Requesting
+            | State::Polling(_)
+            | State::AwaitingToken { .. }
+            | State::Storing
+            | State::Over => {}
         }
     }
 
@@ -192,6 +191,7 @@ impl Machine {
         let limit_ms = self.wish.dialect.login_limit_ms();
         let deadline = now.wall.plus_ms(limit_ms);
         let limit = Duration::from_millis(limit_ms.unsigned_abs());
+        self.dialog_until = Some(deadline);
         self.tell(LoginStep::Requesting { rung: Rung::SecondLogin }, out);
         out.push(Output::SecondLogin { generation, deadline, limit, again });
         self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);
@@ -229,10 +229,20 @@ impl Machine {
 
     pub(super) fn second_failed(&mut self, error: &Error, now: Now, out: &mut Outputs) {
         let ignored = error.kind == Kind::TimedOut;
-        let reason = if ignored { Reason::NobodyScanned } else { error.reason() };
+        // The phone may have been asked, and no list will tell what it answered (V1).
+        let untold = error.is_lost_answer() && !self.wish.dialect.lists_w_ids();
+        let reason = match () {
+            () if ignored => Reason::NobodyScanned,
+            () if untold => Reason::LoginInterrupted,
+            () => error.reason(),
+        };
+        if let (Some(until), Way::Second | Way::Ring) = (self.dialog_until, self.wish.way)
+            && error.is_lost_answer()
+            && self.wish.dialect.lists_w_ids()
+        {
+            return self.answer_lost(error, until, now, out);
+        }
         let gateway_message = error.gateway_message.clone();
-        // The phone may have its dialog all the same. V2's and V3's list will show what becomes of it, V1's cannot.
-        self.unheard |= !ignored && error.may_have_arrived() && !self.wish.dialect.lists_w_ids();
         out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
         if self.abandoned {
             return self.idle(out);
@@ -242,7 +252,8 @@ impl Machine {
             Way::Ladder => self.request_code(false, now, out),
             Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
                 self.state = State::Over;
-                self.end(SECOND_LOGIN_FAILED, Some(reason), gateway_message.clone(), out);
+                let event = SECOND_LOGIN_FAILED;
+                out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
                 let detail = error.detail.clone();
                 let failed = LoginStep::Failed { reason, gateway_message, detail };
                 self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);

@@ -130,10 +130,12 @@ pub struct Machine {
     resumed: Option<Remains>,
     /// Whether a person is there; kept up to date by the driver, asked when a code expires.
     somebody: bool,
+    /// What took the answer to this machine's second login away: its phone may confirm all the same.
+    lost: Option<Error>,
+    /// Until when the dialog of the second login may be confirmed.
+    dialog_until: Option<Stamp>,
     /// Whether another token has come since the last question: a refusal of that question was of the old one.
     renewed: bool,
-    /// Whether its second login may have worked unheard, and no list will tell its wId.
-    unheard: bool,
     /// Whether the old one is known to be refused, so that what was sent with it has not reached a phone.
     was_dead: bool,
 }
@@ -152,8 +154,9 @@ impl Machine {
             abandoned: false,
             resumed: None,
             somebody: true,
+            lost: None,
+            dialog_until: None,
             renewed: false,
-            unheard: false,
             was_dead: false,
         }
     }
@@ -341,24 +344,11 @@ impl Machine {
             return self.idle(out);
         }
         self.state = State::Over;
-        self.end("failed", Some(Reason::Resting), None, out);
+        out.push(Output::End { event: "failed", reason: Some(Reason::Resting), gateway_message: None });
         self.tell(LoginStep::OverBudget { over, way: self.wish.way }, out);
     }
 
     // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Ends the row without a wId. Where an earlier rung may have brought one that nobody will ever learn, that is what
-    /// the account has to know of it, however the login ends for the person.
-    pub(super) fn end(
-        &self,
-        event: &'static str,
-        reason: Option<Reason>,
-        gateway_message: Option<Box<str>>,
-        out: &mut Outputs,
-    ) {
-        let reason = if self.unheard { Some(Reason::LoginInterrupted) } else { reason };
-        out.push(Output::End { event, reason, gateway_message });
-    }
 
     /// A wId has come. Never stale: whatever the machine was about, it goes to the store.
     fn success(&mut self, record: Record, out: &mut Outputs) {
@@ -400,7 +390,7 @@ impl Machine {
             // No phone was asked, or the request that asks it was refused with its token.
             State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
                 self.state = State::Over;
-                self.end(event, Some(reason), None, out);
+                out.push(Output::End { event, reason: Some(reason), gateway_message: None });
                 out.push(Output::Tell(step));
             }
             State::Polling(polling) => {
@@ -409,7 +399,7 @@ impl Machine {
                 let waits_for_person = polling.phase == Phase::AwaitingCode;
                 if waits_for_person {
                     self.state = State::Over;
-                    self.end(event, Some(reason), None, out);
+                    out.push(Output::End { event, reason: Some(reason), gateway_message: None });
                 } else {
                     out.push(Output::Abandon);
                 }
@@ -427,12 +417,12 @@ impl Machine {
             return self.expired(out);
         }
         self.state = State::Over;
-        self.end("abandoned", None, None, out);
+        out.push(Output::End { event: "abandoned", reason: None, gateway_message: None });
     }
 
     fn expired(&mut self, out: &mut Outputs) {
         self.state = State::Over;
-        self.end("expired", Some(Reason::NobodyScanned), None, out);
+        out.push(Output::End { event: "expired", reason: Some(Reason::NobodyScanned), gateway_message: None });
         self.tell(LoginStep::Expired { renewing: false }, out);
     }
 
@@ -442,7 +432,7 @@ impl Machine {
 
     fn fail(&mut self, reason: Reason, gateway_message: Option<Box<str>>, detail: Box<str>, out: &mut Outputs) {
         self.state = State::Over;
-        self.end("failed", Some(reason), gateway_message.clone(), out);
+        out.push(Output::End { event: "failed", reason: Some(reason), gateway_message: gateway_message.clone() });
         self.tell(LoginStep::Failed { reason, gateway_message, detail }, out);
     }
 }

@@ -10,6 +10,8 @@ use crate::model::{Now, Reason, Record, Rung, Stamp, WId};
 
 /// Between lists while an interrupted second login may still be confirmed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long a list that cannot be asked is waited for, after the dialog is over.
+const LISTLESS_MS: i64 = 120_000;
 /// More than any code lives: a deadline further away comes from a clock that was wrong.
 const LONGEST_LIFE_MS: i64 = 600_000;
 
@@ -71,16 +73,18 @@ impl Machine {
         now: Now,
         out: &mut Outputs,
     ) {
-        let known = self.resumed.as_ref().and_then(|remains| remains.known_w_id.clone());
+        self.dialog_until = Some(until);
+        let remains = self.resumed.as_ref();
+        let known = remains.map_or(&self.wish.known_w_id, |remains| &remains.known_w_id).clone();
         if let Err(error) = &result
             && error.kind == Kind::TokenSuspect
         {
             self.state = State::Listing { seen: None, until: Some(until) };
             return self.suspect(error.clone(), now, out);
         }
+        let unseen = result.is_err();
         let news = match result {
             Ok(Some((wc_id, Some(w_id)))) if Some(&w_id) != known.as_ref() => Some((wc_id, w_id)),
-            // Nothing seen is not the same as seen nothing.
             Ok(_) | Err(_) => None,
         };
         match (news, seen) {
@@ -93,18 +97,40 @@ impl Machine {
                 let generation = self.ask();
                 out.push(Output::AskList { generation, pause: LIST_PAUSE });
             }
-            (None, _) => self.look_again(until, now, out),
+            (None, _) => self.look_again(until, unseen, now, out),
         }
     }
 
-    /// The list told nothing of an interrupted login: it is asked again as long as a phone may confirm.
-    pub(super) fn look_again(&mut self, until: Stamp, now: Now, out: &mut Outputs) {
-        if now.wall >= until {
-            return self.fail(Reason::Interrupted, None, "the program that ran this login is gone".into(), out);
+    /// The answer to a second login was lost, and its phone may confirm all the same: the list tells.
+    pub(super) fn answer_lost(&mut self, error: &Error, until: Stamp, now: Now, out: &mut Outputs) {
+        self.lost = Some(error.clone());
+        self.tell(LoginStep::PollBroken { retry_at: now.wall, detail: error.detail.clone() }, out);
+        self.ask_list(Some(until), out);
+    }
+
+    /// The list told nothing of an interrupted login: it is asked again as long as a phone may confirm, and a while
+    /// longer if this one was no evidence (`unseen`): nothing seen is not the same as seen nothing.
+    pub(super) fn look_again(&mut self, until: Stamp, unseen: bool, now: Now, out: &mut Outputs) {
+        let last = if unseen { until.plus_ms(LISTLESS_MS) } else { until };
+        if now.wall >= last {
+            return self.nothing_came(out);
         }
         self.state = State::Listing { seen: None, until: Some(until) };
         let generation = self.ask();
         out.push(Output::AskList { generation, pause: LOOK_AGAIN });
+    }
+
+    fn nothing_came(&mut self, out: &mut Outputs) {
+        let Some(error) = self.lost.take() else {
+            return self.fail(Reason::Interrupted, None, "the program that ran this login is gone".into(), out);
+        };
+        let (reason, gateway_message) = (error.reason(), error.gateway_message.clone());
+        out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
+        if self.abandoned {
+            return self.idle(out);
+        }
+        self.tell(LoginStep::SecondLoginFailed { reason, gateway_message }, out);
+        self.fail_with(&error, out);
     }
 
     /// Before a resumed attempt ends without success: one look at the list for its wId.

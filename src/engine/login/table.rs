@@ -93,6 +93,7 @@ const EVENTS: &[Event] = &[
     ("secondLogin: in", |machine| Some(second(machine, Ok(record())))),
     ("secondLogin: refused", |machine| Some(second(machine, Err(error(Call::SecondLogin, Kind::RefusedInside))))),
     ("secondLogin: nobody answered", |machine| Some(second(machine, Err(error(Call::SecondLogin, Kind::TimedOut))))),
+    ("secondLogin: line broke", |machine| Some(second(machine, Err(error(Call::SecondLogin, Kind::Unreachable))))),
     ("secondLogin: token doubted", |machine| Some(second(machine, Err(error(Call::SecondLogin, Kind::TokenSuspect))))),
     ("iPadLogin: code", |machine| {
         let image_url = SecretString::from("http://127.0.0.1/1.png");
@@ -159,7 +160,14 @@ fn situations() -> Vec<Situation> {
             "Second, no ladder",
             wish(Way::Second, Dialect::V2),
             &["start"],
-            Some(&["secondLogin: refused", "secondLogin: nobody answered"]),
+            Some(&["secondLogin: refused", "secondLogin: nobody answered", "secondLogin: line broke"]),
+        ),
+        played("Second, no ladder, V1", wish(Way::Second, Dialect::V1), &["start"], Some(&["secondLogin: line broke"])),
+        played(
+            "Second, line broke",
+            wish(Way::Second, Dialect::V2),
+            &["start", "secondLogin: line broke"],
+            Some(&["in the list with a wId", "not in the list", "list: gateway gone", "cancel"]),
         ),
         played(
             "AwaitingToken",
@@ -315,7 +323,7 @@ fn stored(machine: &Machine, asked: State, adopted: bool) -> Option<Input> {
 }
 
 fn error(call: Call, kind: Kind) -> Error {
-    Error { call, kind, gateway_message: None, detail: "".into() }
+    Error { call, kind, gateway_message: None, detail: "".into(), sent: true }
 }
 
 fn record() -> Record {

@@ -44,7 +44,7 @@ impl Machine {
             }
             State::Listing { until: Some(until), .. } => {
                 let until = *until;
-                self.look_again(until, now, out);
+                self.look_again(until, true, now, out);
             }
             State::Probing { .. } => self.step_down(StepDown::NoAnswer, error.gateway_message, now, out),
             State::Second => self.second_failed(&error, now, out),

@@ -265,7 +265,8 @@ pub enum Output {
     },
     /// Say that this login waits for another token; answered by [`Input::NewToken`] or [`Input::NoToken`].
     NeedToken,
-    /// Write down that a second login did not work; with [`Reason::Refused`] the account's budget notes it too.
+    /// Write down that a second login did not work; with [`Reason::Refused`] the account's budget notes it too, with
+    /// [`Reason::LoginInterrupted`] nobody knows any more which of its wIds lives.
     SecondFailed {
         /// Why.
         reason: Reason,

@@ -181,3 +181,143 @@ fn renewal_ends_with_the_days_codes() {
     let anyone = Wish { wc_id: None, ..spent(Cost::Code, 12, Way::Qr, 5) };
     play(Machine::new(anyone), &[script[0].clone()]);
 }
+
+const LOST: &[&str] = &["tell poll_broken 5000", "list after 0 ms"];
+
+fn second(dialect: Dialect) -> Machine {
+    Machine::new(Wish { known_w_id: Some(WId::from("w0")), ..wish(Way::Second, dialect, 0) })
+}
+
+#[test]
+fn a_second_login_whose_answer_is_lost_is_told_by_the_list() {
+    for kind in [Kind::Unreachable, Kind::Http(502), Kind::Malformed] {
+        let broken = [
+            (0, Then::Start, &with(&["tell started"], SECOND)[..]),
+            (5_000, Then::Second(Err(kind)), LOST),
+            (5_100, Then::List(Ok(Some("w0"))), &["list after 5000 ms"]),
+        ];
+        let confirmed: &[(i64, Then, &[&str])] = &[
+            (10_100, Then::List(Ok(Some("w1"))), &["list after 1000 ms"]),
+            (11_100, Then::List(Ok(Some("w1"))), &["adopt wxid_a w1"]),
+            (11_200, Then::AdoptedAs("w1"), &["tell adopted w1"]),
+        ];
+        assert!(play(second(Dialect::V2), &[&broken, confirmed].concat()).is_over());
+        let not: &[(i64, Then, &[&str])] = &[
+            (LIMIT, Then::List(Err(Kind::Unreachable)), &["list after 5000 ms"]),
+            (
+                LIMIT + 5_000,
+                Then::List(Ok(None)),
+                &[
+                    "note gateway_down",
+                    "tell second_login_failed gateway_down",
+                    "end second_login_failed gateway_down",
+                    "tell failed gateway_down",
+                ],
+            ),
+        ];
+        assert!(play(second(Dialect::V2), &[&broken, not].concat()).is_over());
+        // Whoever cancels has the row back; the phone may confirm all the same.
+        let cancelled: &[(i64, Then, &[&str])] = &[
+            (6_000, Then::Cancel, &["abandon", "tell cancelled"]),
+            (10_100, Then::List(Ok(Some("w1"))), &["list after 1000 ms"]),
+            (11_100, Then::List(Ok(Some("w1"))), &["adopt wxid_a w1"]),
+        ];
+        play(second(Dialect::V2), &[&broken, cancelled].concat());
+    }
+}
+
+#[test]
+fn v1_cannot_tell_how_a_second_login_ended_whose_answer_is_lost() {
+    let failed: &[&str] = &[
+        "note login_interrupted",
+        "tell second_login_failed login_interrupted",
+        "end second_login_failed login_interrupted",
+        "tell failed login_interrupted",
+    ];
+    let begin = with(&["tell started"], SECOND);
+    play(second(Dialect::V1), &[(0, Then::Start, &begin), (5_000, Then::Second(Err(Kind::Unreachable)), failed)]);
+    let stepped = with(&["note login_interrupted", "tell second_login_failed login_interrupted"], CODE);
+    play(
+        Machine::new(wish(Way::Ladder, Dialect::V1, 0)),
+        &[(0, Then::Start, &begin), (5_000, Then::Second(Err(Kind::Unreachable)), &stepped)],
+    );
+    // Cancelled before: nobody hears of it, and the wId is doubted all the same.
+    play(
+        second(Dialect::V1),
+        &[
+            (0, Then::Start, &begin),
+            (1_000, Then::Cancel, &["abandon", "tell cancelled"]),
+            (5_000, Then::Second(Err(Kind::Unreachable)), &["note login_interrupted", "end abandoned -"]),
+        ],
+    );
+}
+
+#[test]
+fn where_nothing_was_sent_nothing_is_doubted() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        let mut machine = second(dialect);
+        let generation = question(&machine.on(Input::Start, at(0))).unwrap();
+        let failed = Error { call: Call::SecondLogin, sent: false, ..error(Kind::Unreachable) };
+        let outputs = machine.on(Input::SecondAnswered { generation, result: Err(failed) }, at(9_000));
+        let lines: Vec<String> = outputs.iter().map(line).collect();
+        let end = [
+            "note gateway_down",
+            "tell second_login_failed gateway_down",
+            "end second_login_failed gateway_down",
+            "tell failed gateway_down",
+        ];
+        assert_eq!(lines, end);
+    }
+}
+
+#[test]
+fn what_the_store_does_not_take_of_a_resumed_login_is_looked_for_again() {
+    let remains = Remains {
+        rung: Rung::SecondLogin,
+        w_id: None,
+        image_url: None,
+        deadline: Some(at(60_000).wall),
+        requested_at: at(0).wall,
+        abandoned: false,
+        known_w_id: None,
+        orphan: true,
+    };
+    play(
+        Machine::resumed(wish(Way::Qr, Dialect::V2, 0), remains, true),
+        &[
+            (0, Then::Start, &["tell resumed", "list after 0 ms"]),
+            (0, Then::List(Ok(Some("w1"))), &["list after 1000 ms"]),
+            (1_000, Then::List(Ok(Some("w1"))), &["adopt wxid_a w1"]),
+            (1_100, Then::NotAdopted, &["list after 5000 ms"]),
+            (6_100, Then::List(Ok(Some("w1"))), &["list after 1000 ms"]),
+            (7_100, Then::List(Ok(Some("w1"))), &["adopt wxid_a w1"]),
+        ],
+    );
+}
+
+#[test]
+fn a_resumed_second_login_goes_on_unseen_when_it_is_left() {
+    for (input, said) in [(Then::Cancel, "tell cancelled"), (Then::Supersede, "tell superseded")] {
+        let remains = Remains {
+            rung: Rung::SecondLogin,
+            w_id: None,
+            image_url: None,
+            deadline: Some(at(60_000).wall),
+            requested_at: at(0).wall,
+            abandoned: false,
+            known_w_id: None,
+            orphan: true,
+        };
+        let machine = play(
+            Machine::resumed(wish(Way::Qr, Dialect::V2, 0), remains, true),
+            &[
+                (0, Then::Start, &["tell resumed", "list after 0 ms"]),
+                (0, Then::List(Ok(None)), &["list after 5000 ms"]),
+                (1_000, input, &["abandon", said]),
+                (5_000, Then::List(Ok(Some("w1"))), &["list after 1000 ms"]),
+                (6_000, Then::List(Ok(Some("w1"))), &["adopt wxid_a w1"]),
+            ],
+        );
+        assert!(machine.is_abandoned());
+    }
+}

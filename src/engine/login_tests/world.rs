@@ -16,6 +16,8 @@ const GRACE_MS: i64 = 60_000;
 struct Issued {
     w_id: String,
     at: i64,
+    /// Whether it got as far as a screen.
+    shown: bool,
     scanned_by: Option<usize>,
 }
 
@@ -25,6 +27,7 @@ struct Dialog {
     confirmed: Option<String>,
     refused: bool,
     gone: bool,
+    until: i64,
 }
 
 #[derive(Clone)]
@@ -56,6 +59,7 @@ enum What {
 
 struct Run {
     row: usize,
+    way: Way,
     machine: Machine,
     asked: Vec<Asked>,
     seconds: u32,
@@ -81,7 +85,9 @@ struct World {
     history: Vec<(usize, String)>,
     /// The current wId and when its login was asked for; when it was stored.
     current: [Option<(i64, String)>; 2],
-    stored_at: [Option<i64>; 2],
+    stored_at: [i64; 2],
+    /// Whose list evidence was not taken, since another login of the account was open: left to the observer's lists.
+    left_to_lists: [bool; 2],
     wrongs: Vec<String>,
 }
 
@@ -103,7 +109,8 @@ impl World {
             runs: Vec::new(),
             history: Vec::new(),
             current: [None, None],
-            stored_at: [None, None],
+            stored_at: [-1, -1],
+            left_to_lists: [false, false],
             wrongs: Vec::new(),
         }
     }
@@ -162,11 +169,11 @@ impl World {
             ended: false,
         };
         self.rows.push(row);
-        self.run(self.rows.len() - 1, machine);
+        self.run(self.rows.len() - 1, way, machine);
     }
 
-    fn run(&mut self, row: usize, machine: Machine) {
-        self.runs.push(Run { row, machine, asked: Vec::new(), seconds: 0, codes: 0 });
+    fn run(&mut self, row: usize, way: Way, machine: Machine) {
+        self.runs.push(Run { row, way, machine, asked: Vec::new(), seconds: 0, codes: 0 });
         self.feed(self.runs.len() - 1, Input::Start);
     }
 
@@ -186,7 +193,10 @@ impl World {
     fn scan(&mut self, code: usize, whose: usize) {
         let now = self.ms;
         let open: Vec<usize> = (0..self.codes.len())
-            .filter(|code| self.codes[*code].scanned_by.is_none() && now < self.codes[*code].at + LIMIT)
+            .filter(|code| {
+                let code = &self.codes[*code];
+                code.shown && code.scanned_by.is_none() && now < code.at + LIMIT
+            })
             .collect();
         let Some(code) = open.get(code % open.len().max(1)) else { return };
         let code = &mut self.codes[*code];
@@ -196,8 +206,10 @@ impl World {
     }
 
     fn answer_dialog(&mut self, whose: usize, yes: bool) {
-        let open =
-            |dialog: &Dialog| dialog.whose == whose && dialog.confirmed.is_none() && !dialog.refused && !dialog.gone;
+        let open = |dialog: &Dialog| {
+            let answered = dialog.confirmed.is_some() || dialog.refused;
+            dialog.whose == whose && !answered && !dialog.gone && self.ms < dialog.until
+        };
         let Some(at) = self.dialogs.iter().position(open) else { return };
         if yes {
             let w_id = self.new_w_id(Some(whose));
@@ -241,7 +253,7 @@ impl World {
                 orphan: true,
             };
             self.rows[at].abandoned |= !visible;
-            self.run(at, Machine::resumed(wish, remains, visible));
+            self.run(at, Way::Qr, Machine::resumed(wish, remains, visible));
         }
     }
 
@@ -286,16 +298,23 @@ impl World {
             What::Second { dialog, until } => {
                 let (dialog, until) = (*dialog, *until);
                 let result = match (trouble, self.dialogs.get(dialog).filter(|_| !refused)) {
-                    // The list would tell this one; see the hub's own tests.
-                    (Some(Kind::Unreachable), Some(Dialog { confirmed: Some(_), .. })) => return None,
+                    // The list tells this one, to a second login alone: a ladder has gone on to its code, and leaves it
+                    // to the observer's lists. V1 has none that could.
+                    (Some(Kind::Unreachable), Some(Dialog { confirmed: Some(_), .. }))
+                        if !self.dialect.lists_w_ids() || self.runs[run].way == Way::Ladder =>
+                    {
+                        return None;
+                    }
                     (Some(kind), _) => Err(kind),
                     (None, Some(Dialog { confirmed: Some(w_id), .. })) => Ok(record(NAMES[whose], w_id)),
                     (None, Some(Dialog { refused: true, .. })) => Err(Kind::RefusedInside),
                     (None, _) if self.ms >= until => Err(Kind::TimedOut),
                     (None, _) => return None,
                 };
-                // With its line the dialog goes, unless it was confirmed already.
-                if let (Err(_), Some(dialog)) = (&result, self.dialogs.get_mut(dialog)) {
+                // The dialog goes, unless the line broke and somebody looks at the list for it.
+                let looks = self.dialect.lists_w_ids() && self.runs[run].way != Way::Ladder;
+                let stays = looks && matches!(result, Err(Kind::Unreachable));
+                if let (Err(_), Some(dialog), false) = (&result, self.dialogs.get_mut(dialog), stays) {
                     dialog.gone = true;
                 }
                 Input::SecondAnswered { generation, result: result.map_err(error) }
@@ -305,7 +324,7 @@ impl World {
                     return Some(Input::Issued { generation, result: Err(error(kind)) });
                 }
                 let w_id = self.new_w_id(None);
-                self.codes.push(Issued { w_id: w_id.clone(), at: self.ms, scanned_by: None });
+                self.codes.push(Issued { w_id: w_id.clone(), at: self.ms, shown: false, scanned_by: None });
                 Input::Issued { generation, result: Ok(issued(&w_id)) }
             }
             What::Poll { w_id, last } => {
@@ -364,7 +383,7 @@ impl World {
                     row.requested_at = self.ms;
                 }
                 if self.dead.is_none() {
-                    self.dialogs.push(Dialog { whose, confirmed: None, refused: false, gone: false });
+                    self.dialogs.push(Dialog { whose, confirmed: None, refused: false, gone: false, until });
                 }
                 self.ask(run, generation, What::Second { dialog: self.dialogs.len().wrapping_sub(1), until });
             }
@@ -376,6 +395,9 @@ impl World {
                 self.ask(run, generation, What::Code);
             }
             Output::Issued { w_id, deadline, .. } => {
+                for code in self.codes.iter_mut().filter(|code| code.w_id == w_id.as_str()) {
+                    code.shown = true;
+                }
                 let row = &mut self.rows[row];
                 (row.w_id, row.deadline) = (Some(w_id.to_string()), Some(deadline.ms_since(at(0).wall)));
             }
@@ -415,7 +437,7 @@ impl World {
         };
         let machine = Machine::resumed(self.wish(twin.whose, Way::Qr), remains, false);
         self.rows.push(twin);
-        self.run(self.rows.len() - 1, machine);
+        self.run(self.rows.len() - 1, Way::Qr, machine);
     }
 
     /// The store's answer to a success, or to what a list showed at `evidence`.
@@ -427,18 +449,23 @@ impl World {
         }
         let row = self.runs[run].row;
         let known = self.current[whose].as_ref().is_some_and(|(_, current)| *current == w_id);
+        // As the store does: not while another login of the account is open, nor on older evidence than its last one.
         if let Some(evidence) = evidence
             && !known
-            && self.stored_at[whose].is_some_and(|stored_at| evidence <= stored_at)
+            && (evidence <= self.stored_at[whose] || self.is_open(whose, row))
         {
+            self.left_to_lists[whose] |= self.is_open(whose, row);
             return Input::NotAdopted;
         }
         let requested_at = evidence.unwrap_or(self.rows[row].requested_at);
         let current = known || self.current[whose].as_ref().is_none_or(|(newest, _)| *newest <= requested_at);
         if current && !known {
             self.current[whose] = Some((requested_at, w_id.clone()));
-            self.stored_at[whose] = Some(self.ms);
+            self.stored_at[whose] = self.ms;
         }
+        // A login that ends with what the list shows may have a dialog of its own out still.
+        let open = |dialog: &Dialog| dialog.whose == whose && dialog.confirmed.is_none() && self.ms < dialog.until;
+        self.left_to_lists[whose] |= evidence.is_some() && self.dialogs.iter().any(open);
         self.history.push((whose, w_id.clone()));
         for other in &mut self.rows {
             other.ended |= other.w_id.as_ref() == Some(&w_id) && evidence.is_none();
@@ -451,6 +478,15 @@ impl World {
             }
         }
         Input::Stored { record, adopted: evidence.is_some(), swapped: swapped(current) }
+    }
+
+    /// Whether another login of the account is open in this process.
+    fn is_open(&self, whose: usize, except: usize) -> bool {
+        let open = |run: &Run| {
+            let row = &self.rows[run.row];
+            run.row != except && row.whose == whose && !row.ended && !row.abandoned
+        };
+        self.runs.iter().any(open)
     }
 
     // ── The end ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -496,7 +532,8 @@ impl World {
             }
         }
         for (whose, live) in self.online.iter().enumerate() {
-            let Some(live) = live else { continue };
+            // No login is open any more, and two lists show it: the observer adopts it.
+            let Some(live) = live.as_ref().filter(|_| !self.left_to_lists[whose]) else { continue };
             // V1 has no list: a dialog that was confirmed while nobody listened is told by nothing.
             let untold = !self.dialect.lists_w_ids() && self.by_dialog.contains(live) && self.kills > 0;
             if !untold && !self.history.contains(&(whose, live.clone())) {

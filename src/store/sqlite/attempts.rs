@@ -206,6 +206,17 @@ impl Sqlite {
         Ok(tx.commit().await?)
     }
 
+    /// See [`super::super::Store::doubt_w_id`].
+    pub(in super::super) async fn doubt_w_id(&self, id: &AttemptId, at: Stamp) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let Some(attempt) = self.load_attempt(&mut tx, id).await? else { return Ok(()) };
+        if let Some(wc_id) = &attempt.wc_id {
+            self.put_reason(&mut tx, wc_id, Reason::LoginInterrupted, None, attempt.requested_at, at).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// Puts on the account how its login ended, unless a login was stored since that one's request. Where nobody knows
     /// how it ended, nobody knows which wId lives either.
     pub(super) async fn put_reason(
