@@ -52,6 +52,8 @@ pub(crate) struct How {
     pub(crate) waits: bool,
     /// Gets tokens by itself.
     pub(crate) renewer: Option<Renewer>,
+    /// How many phones a conveyor rings at once; 0: as many as usual.
+    pub(crate) ring_at_once: u8,
     /// Somebody has come back to this attempt.
     pub(crate) revive: Option<AttemptId>,
 }
@@ -70,6 +72,7 @@ impl Default for How {
             listen: None,
             waits: false,
             renewer: None,
+            ring_at_once: 0,
             revive: None,
         }
     }
@@ -180,6 +183,7 @@ impl Front {
             show_resumed: how.show_resumed,
             waits_for_token: how.waits,
             renewer: how.renewer,
+            ring_at_once: how.ring_at_once,
             revive: how.revive,
             lang: Lang::En,
             wall_offset_ms: 0,
