@@ -90,7 +90,11 @@ async fn rig_ringing(dialect: Dialect, seed: u64, phones: &[Phone], knobs: Knobs
         (id(at), Edit { w_id, holder, ..Edit::default() })
     };
     let import = phones.iter().enumerate().map(edit).collect();
-    Rig::with(Setup { dialect, seed, accounts, knobs, ..Setup::default() }, How { import, ring_at_once, ..How::default() }).await
+    Rig::with(
+        Setup { dialect, seed, accounts, knobs, ..Setup::default() },
+        How { import, ring_at_once, ..How::default() },
+    )
+    .await
 }
 
 impl Rig {
