@@ -62,5 +62,7 @@ wanted account && picture account 80x24 en dark j s +1 7 +3 G
 wanted dialog && picture dialog 80x24 en dark j s +2
 wanted chinese && picture chinese 80x24 zh dark "${BUSY[@]}"
 wanted light && picture light 80x24 en light "${BUSY[@]}"
+wanted history && picture history 80x24 en dark h +2
+wanted conveyor && picture conveyor 80x24 en dark S +1 Return +6
 wanted wide && picture wide 120x40 en dark "${BUSY[@]}"
 exit 0

@@ -13,8 +13,8 @@ use super::logins::Stage;
 use super::popup::Popup;
 use super::state::{HAND, Pane, Selected, State};
 use crate::action::{Action, Key, KeyCode};
-use crate::engine::api::{Command, ConveyorView, ConveyorWish, Item, Phase, Place};
-use crate::model::{AttemptId, Now, Presence, Stamp, WcId};
+use crate::engine::api::{Command, ConveyorView, ConveyorWish, Item, LoginStep, Phase, Place};
+use crate::model::{AttemptId, Now, Presence, Reason, Stamp, WcId};
 
 /// A preview that has not come after this time may be asked for again.
 const ASKED: Duration = Duration::from_secs(3);
@@ -71,6 +71,26 @@ impl Conveyor {
     /// Whether an account is on it while it runs or pauses.
     pub fn has(&self, wc_id: &WcId) -> bool {
         self.active().is_some_and(|view| view.items.iter().any(|item| item.wc_id == *wc_id))
+    }
+
+    /// Where an account is on it while it runs or pauses.
+    fn place(&self, wc_id: &WcId) -> Option<&Place> {
+        self.active().and_then(|view| view.items.iter().find(|item| item.wc_id == *wc_id)).map(|item| &item.place)
+    }
+
+    /// Whether an account's code comes by itself when its turn has come.
+    pub fn queues(&self, wc_id: &WcId) -> bool {
+        matches!(self.place(wc_id), Some(Place::WaitsForCode))
+    }
+
+    /// Whether a login on it ended only for its code to come later: the phone that it rang was no use.
+    pub(super) fn goes_on(&self, wc_id: &WcId, step: &LoginStep) -> bool {
+        let no_use = matches!(
+            step,
+            LoginStep::Failed { reason: Reason::Refused | Reason::GatewaySaid, .. }
+                | LoginStep::Expired { renewing: false }
+        );
+        no_use && matches!(self.place(wc_id), Some(Place::Ringing))
     }
 
     /// Whether the selection goes along with its codes.

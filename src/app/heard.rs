@@ -201,8 +201,11 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     let wc_id = event.wc_id.clone();
     let question = questions::of(state, &event);
     let asks = matches!(event.step, LoginStep::VerifyCodeRequired { .. } | LoginStep::DeviceVerification { .. });
+    let goes_on = wc_id.as_ref().is_some_and(|wc_id| state.conveyor.goes_on(wc_id, &event.step));
+    // Why the second login was no use is told already.
+    let told = goes_on && matches!(event.step, LoginStep::Failed { .. });
     let number = state.logins.event(event, now);
-    if let Some((what, reason)) = noted {
+    if let Some((what, reason)) = noted.filter(|_| !told) {
         state.note(at, what, &came, reason);
     }
     let Some(number) = number else { return };
@@ -251,6 +254,8 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
             let text = tf(state.lang, "ui.toast.adopted", &[("account", &clean(&came))]);
             state.say(text, now);
         }
+        // Nobody has to do anything: its code comes by itself.
+        Ending::Not(_) if goes_on => {}
         Ending::Not(reason) => {
             if !cancelled {
                 effects.push(Effect::Bell);

@@ -135,7 +135,13 @@ impl Scenario {
         if self.demo_accounts {
             setup.accounts.extend(setup::demo_setup(setup.seed).accounts);
         }
-        setup.accounts.extend(self.accounts);
+        for account in self.accounts {
+            // A scenario may say otherwise of an account that is there already.
+            match setup.accounts.iter_mut().find(|known| known.wc_id == account.wc_id) {
+                Some(known) => *known = account,
+                None => setup.accounts.push(account),
+            }
+        }
         setup.faults.extend(self.faults);
         setup.events.extend(self.events);
         if let Some(set) = self.knobs {
@@ -161,6 +167,17 @@ mod tests {
             assert_eq!(setup.accounts.is_empty() && setup.generated == 0, name == "empty", "{name}");
         }
         assert!(Scenario::built_in("no-such").is_none());
+    }
+
+    #[test]
+    fn an_account_of_the_demo_can_be_another() {
+        let text = "demo_accounts = true\n[[accounts]]\nwc_id = \"wxid_lixiaomei05\"\nnick_name = \"李小美\"\n";
+        let mut setup = Setup::default();
+        Scenario::parse(text).unwrap().apply(&mut setup).unwrap();
+        let named: Vec<_> = setup.accounts.iter().filter(|account| account.wc_id == "wxid_lixiaomei05").collect();
+        assert_eq!(named.len(), 1);
+        assert_eq!(named[0].nick_name, "李小美");
+        assert_eq!(setup.accounts.len(), setup::demo_setup(setup.seed).accounts.len());
     }
 
     #[test]

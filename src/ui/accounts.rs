@@ -84,7 +84,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
                 let name = t(look.lang, "ui.new_account");
                 draw_name(look, buffer, area, &columns, &name, selected);
                 if let Some(login) = login {
-                    flag(look, buffer, area, &columns, Some(login), None);
+                    flag(look, buffer, area, &columns, Some(login), None, false);
                 }
             }
             Selected::Account(wc_id) => {
@@ -92,7 +92,8 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
                 let selected = matches!(&state.selected, Selected::Account(id) if *id == wc_id);
                 let login = state.logins.of(&wc_id).filter(|login| login.is_open());
                 draw_account(state, look, buffer, area, &columns, account, selected);
-                flag(look, buffer, area, &columns, login, Some(account));
+                let queues = state.conveyor.queues(&wc_id);
+                flag(look, buffer, area, &columns, login, Some(account), queues);
             }
         }
     }
@@ -188,6 +189,7 @@ fn flag(
     columns: &Columns,
     login: Option<&Login>,
     account: Option<&Account>,
+    queues: bool,
 ) {
     let theme = look.theme;
     let behind = 2 + columns.name + 1 + columns.presence + 1;
@@ -203,6 +205,7 @@ fn flag(
         (Some(Stage::Scan | Stage::NoPicture), _) => ("ui.flag.code", theme.accent()),
         (Some(Stage::Verify { .. } | Stage::Device { .. }), _) => ("ui.flag.verify", theme.doubt()),
         (Some(Stage::Ended(_)), _) | (None, None) => return,
+        (None, Some(_)) if queues => ("ui.flag.queue", theme.dim()),
         (None, Some(account)) => match account.reason {
             _ if account.is_first_drop() => ("ui.flag.first_drop", theme.dim()),
             None | Some(Reason::Dropped | Reason::NeedsPassword | Reason::TakenOffline) => return,
@@ -214,7 +217,11 @@ fn flag(
     if width(&word) <= room {
         pen::write(buffer, area, x, 0, &word, style);
     } else if room > 0 {
-        let glyph = if login.is_some() { "›" } else { "!" };
+        let glyph = match login {
+            Some(_) => "›",
+            None if queues => "·",
+            None => "!",
+        };
         pen::write(buffer, area, x, 0, glyph, style);
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct How {
     pub(crate) waits: bool,
     /// Gets tokens by itself.
     pub(crate) renewer: Option<Renewer>,
+    /// How many phones a conveyor rings at once; 0: as many as usual.
+    pub(crate) ring_at_once: u8,
     /// Somebody has come back to this attempt.
     pub(crate) revive: Option<AttemptId>,
     /// V3's defaults for device and network.
@@ -76,6 +78,7 @@ impl Default for How {
             ports: Ports::default(),
             waits: false,
             renewer: None,
+            ring_at_once: 0,
             revive: None,
             device: saoma::model::Device::default(),
         }
@@ -188,6 +191,7 @@ impl Front {
             show_resumed: how.show_resumed,
             waits_for_token: how.waits,
             renewer: how.renewer,
+            ring_at_once: how.ring_at_once,
             revive: how.revive,
             device: how.device,
             lang: Lang::En,

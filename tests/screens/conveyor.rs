@@ -480,3 +480,31 @@ fn a_thousand_accounts_on_the_conveyor_scroll() {
     screen.keys(&["pgup", "k", "g", "j"]);
     assert!(screen.text().contains("wxid_0001") && !screen.text().contains("wxid_0000"), "{}", screen.text());
 }
+
+#[test]
+fn a_phone_that_was_no_use_is_told_once_and_its_row_says_that_it_queues() {
+    for (lang, queue) in [(Lang::En, "queue"), (Lang::Zh, "排队")] {
+        let mut screen = ringing((80, 24), lang);
+        let (reason, words) = (Reason::Refused, "二次登录失败");
+        let step = LoginStep::SecondLoginFailed { reason, gateway_message: Some(words.into()) };
+        screen.login("A2", Some("wxid_a1"), step);
+        let events = |screen: &mut Screen| {
+            let text = screen.text();
+            let lines = text.lines().skip_while(|line| !line.contains("Events") && !line.contains("动态"));
+            lines.filter(|line| line.contains("Anna")).count()
+        };
+        let before = events(&mut screen);
+        assert_eq!(before, 2, "the phone asks, and why it was no use: {}", screen.text());
+        let step = LoginStep::Failed { reason, gateway_message: Some(words.into()), detail: "".into() };
+        let effects = screen.login("A2", Some("wxid_a1"), step);
+        assert!(!format!("{effects:?}").contains("Bell"), "{effects:?}");
+        assert_eq!(events(&mut screen), before, "told twice: {}", screen.text());
+        assert!(!screen.text().contains("QR login."), "{}", screen.text());
+        let mut items = places(std::array::from_fn(|_| Place::WaitsForCode));
+        items[0].place = Place::Ringing;
+        tell(&mut screen, view(Phase::Running, items));
+        let text = screen.text();
+        let row = text.lines().find(|line| line.contains("Anna-Lena") && line.contains('○')).unwrap_or_default();
+        assert!(row.contains(queue), "{text}");
+    }
+}

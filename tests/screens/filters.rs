@@ -193,7 +193,7 @@ fn a_filter_is_typed_live_kept_by_enter_and_cleared_by_escape() {
     assert!(screen.text().contains("/am · 1/10"), "{}", screen.text());
     // The digits work within it.
     screen.keys(&["2"]);
-    assert!(screen.text().contains("The filter takes none"), "{}", screen.text());
+    assert!(screen.text().contains("No account matches the filter"), "{}", screen.text());
     screen.keys(&["1", "esc", "g", "/", "x"]);
     assert!(screen.text().contains("0/10"), "{}", screen.text());
     screen.keys(&["esc"]);

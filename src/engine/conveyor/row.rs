@@ -15,8 +15,8 @@ pub struct Facts {
     pub name: Box<str>,
     /// Whether it is believed to be online: it is done then, whoever did it.
     pub online: bool,
-    /// Whether a second login of it can work: it was logged in before, and has not just had its first night
-    /// (protocol.md §4, rule 4).
+    /// Whether a second login of it can work, as on the ladder: it has not just had its first night (protocol.md §4,
+    /// rule 4). Whether the gateway knows an account that was only named is the gateway's to say (§3.5).
     pub can_ring: bool,
     /// What it has cost lately.
     pub budget: Option<Box<Budget>>,
@@ -29,7 +29,7 @@ impl Facts {
             holder: account.holder.clone(),
             name: account.name().into(),
             online: account.presence == Presence::Online,
-            can_ring: account.was_logged_in() && !account.is_first_drop(),
+            can_ring: !account.is_first_drop(),
             budget: account.budget.clone(),
         }
     }
@@ -40,7 +40,7 @@ impl Facts {
         **holder == *account.holder
             && **name == *account.name()
             && *online == (account.presence == Presence::Online)
-            && *can_ring == (account.was_logged_in() && !account.is_first_drop())
+            && *can_ring == !account.is_first_drop()
             && *budget == account.budget
     }
 }
