@@ -212,7 +212,7 @@ impl World {
     fn revive_token(&mut self) {
         self.dead = None;
         for run in 0..self.runs.len() {
-            self.feed(run, Input::NewToken);
+            self.feed(run, Input::NewToken { was_dead: true });
         }
     }
 

@@ -145,6 +145,8 @@ impl Sqlite {
 
     /// Tells the receivers what follows from a judgement, and logs what the judgement itself did not.
     async fn tell_alerts(&self, tx: &mut SqliteConnection, alerts: &[Alert], judged: &Judged) -> Result<()> {
+        let changed: HashMap<&WcId, &Account> =
+            judged.changed.iter().map(|account| (&account.wc_id, account)).collect();
         for alert in alerts {
             let rest = judged.still_to_tell(alert);
             let Some(alert) = rest.as_deref() else { continue };
@@ -153,7 +155,7 @@ impl Sqlite {
                 Some(wc_id) => {
                     // Somebody else may have written down the same turn a moment before, and told it.
                     let turn = matches!(alert.event, "dropped" | "recovered");
-                    let account = judged.changed.iter().find(|account| account.wc_id == *wc_id);
+                    let account = changed.get(wc_id).copied();
                     let Some(account) = account.filter(|_| !turn || judged.turned.contains(wc_id)) else { continue };
                     Some(account)
                 }
