@@ -348,10 +348,8 @@ fn a_drop_and_its_alert_are_there_together_after_kill_9() {
             let store = Store::open(&file, scope()).await.unwrap();
             let heads = store.outbox_take(now()).await.unwrap().len();
             assert_eq!(heads, 1, "the oldest of the account, and only that");
-            let rows: Vec<(String,)> = sqlx::query_as("SELECT json FROM outbox ORDER BY id")
-                .fetch_all(&mut raw(&file).await)
-                .await
-                .unwrap();
+            let rows: Vec<(String,)> =
+                sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut raw(&file).await).await.unwrap();
             (store, rows)
         });
         runtime.block_on(async {
