@@ -376,7 +376,8 @@ fn nothing_wakes_it_between_two_lists() {
     let desk = Desk::new(three());
     let running = desk.start(&["watch"]);
     running.wait_event("watching");
-    eventually("the list", || desk.asked("queryLoginWx") > 0);
+    // The first list shows an account under another wId; a second one a second later has to agree.
+    eventually("the lists", || desk.account("wxid_anna")["w_id"] == json!(desk.live("wxid_anna")));
     // It has come to rest when it has slept for a while.
     let asleep = |millis| {
         let before = wakes(running.pid());
