@@ -373,8 +373,8 @@ fn nothing_wakes_it_between_two_lists() {
     let desk = Desk::new(three());
     let running = desk.start(&["watch"]);
     running.wait_event("watching");
-    eventually("the list", || desk.asked("queryLoginWx") > 0);
-    // It has come to rest when it has slept for a while.
+    // What the first list lacks is asked for again soon; after that it has come to rest when it has slept for a while.
+    eventually("two lists that agree", || desk.account("wxid_chen")["presence"] == "offline");
     let asleep = |millis| {
         let before = wakes(running.pid());
         std::thread::sleep(Duration::from_millis(millis));
