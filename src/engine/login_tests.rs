@@ -352,13 +352,13 @@ fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
         (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
     ] {
         let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_said" };
-        let failed = format!("tell second_login_failed {reason}");
+        let (note, failed) = (format!("note {reason}"), format!("tell second_login_failed {reason}"));
         let machine = play(
             Machine::new(wish(Way::Ring, Dialect::V2, 5)),
             &[
                 (0, Then::Start, &["tell started", "tell requesting adopt", "list after 0 ms"]),
                 (100, Then::List(Ok(None)), sent),
-                (9_000, Then::Second(Err(kind)), &[&failed, ends[0], ends[1]]),
+                (9_000, Then::Second(Err(kind)), &[&note, &failed, ends[0], ends[1]]),
             ],
         );
         assert!(machine.is_over());
@@ -752,6 +752,30 @@ fn an_interrupted_second_login_is_decided_by_the_list() {
             (0, Then::Start, &["tell resumed", "list after 0 ms"]),
             (100, Then::List(Ok(None)), &["list after 5000 ms"]),
             (20_001, Then::List(Ok(None)), &["end failed interrupted", "tell failed interrupted"]),
+        ],
+    );
+    // Lists from before another login's end prove nothing; later ones do.
+    play(
+        interrupted(),
+        &[
+            (0, Then::Start, &["tell resumed", "list after 0 ms"]),
+            (100, Then::List(Ok(Some("w5"))), &["list after 1000 ms"]),
+            (1_100, Then::List(Ok(Some("w5"))), &["adopt wxid_a w5"]),
+            (1_101, Then::NotAdopted, &["list after 1000 ms"]),
+            (2_101, Then::List(Ok(Some("w5"))), &["list after 1000 ms"]),
+            (3_101, Then::List(Ok(Some("w5"))), &["adopt wxid_a w5"]),
+            (3_102, Then::AdoptedAs("w5"), &["tell adopted w5"]),
+        ],
+    );
+    // Its dialog can still be confirmed after another login overtook it.
+    play(
+        interrupted(),
+        &[
+            (0, Then::Start, &["tell resumed", "list after 0 ms"]),
+            (50, Then::Supersede, &["abandon", "tell superseded"]),
+            (100, Then::List(Ok(Some("w5"))), &["list after 1000 ms"]),
+            (1_100, Then::List(Ok(Some("w5"))), &["adopt wxid_a w5"]),
+            (1_101, Then::AdoptedAs("w5"), &["tell adopted w5"]),
         ],
     );
     play(

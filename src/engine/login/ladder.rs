@@ -142,9 +142,7 @@ impl Machine {
 
     pub(super) fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
         match self.state {
-            State::Adopting if self.resumed.is_some() => {
-                self.fail(Reason::Interrupted, None, "the list was older than the last login".into(), out);
-            }
+            State::Adopting if self.resumed.is_some() => self.list_anew(now, out),
             State::Adopting if self.abandoned => self.idle(out),
             State::Adopting => self.step_down(StepDown::ListFailed, None, now, out),
             State::New

@@ -19,13 +19,7 @@ impl Machine {
         let Some(w_id) = remains.w_id else {
             // Without a wId only the list can tell; V1's has none (design.md §4).
             if self.wish.dialect.lists_w_ids() && self.wish.wc_id.is_some() {
-                let until = remains.deadline.unwrap_or_else(|| {
-                    remains.requested_at.plus_ms(if remains.rung == Rung::SecondLogin {
-                        self.wish.dialect.login_limit_ms()
-                    } else {
-                        0
-                    })
-                });
+                let until = self.confirmed_until(&remains);
                 return self.ask_list(Some(until), out);
             }
             // Where no phone was asked, nothing can have come of it.
@@ -60,6 +54,23 @@ impl Machine {
         if !left.is_zero() {
             self.tell(LoginStep::Waiting, out);
         }
+    }
+
+    /// Until when a phone may confirm what is left of a login.
+    fn confirmed_until(&self, remains: &Remains) -> Stamp {
+        remains.deadline.unwrap_or_else(|| {
+            let rings = remains.rung == Rung::SecondLogin;
+            remains.requested_at.plus_ms(if rings { self.wish.dialect.login_limit_ms() } else { 0 })
+        })
+    }
+
+    /// Another login was stored since the lists were asked for, so they prove nothing. What they showed may be newer
+    /// all the same: a list that is asked for now decides.
+    pub(super) fn list_anew(&mut self, now: Now, out: &mut Outputs) {
+        let until = self.resumed.as_ref().map_or(now.wall, |remains| self.confirmed_until(remains));
+        self.state = State::Listing { seen: None, until: Some(until) };
+        let generation = self.ask();
+        out.push(Output::AskList { generation, pause: LIST_PAUSE });
     }
 
     /// An interrupted login without a wId: the list decides, until its dialog is over.

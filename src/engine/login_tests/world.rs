@@ -22,6 +22,7 @@ struct Issued {
 /// A confirm dialog on a phone.
 struct Dialog {
     whose: usize,
+    until: i64,
     confirmed: Option<String>,
     refused: bool,
     gone: bool,
@@ -196,8 +197,10 @@ impl World {
     }
 
     fn answer_dialog(&mut self, whose: usize, yes: bool) {
-        let open =
-            |dialog: &Dialog| dialog.whose == whose && dialog.confirmed.is_none() && !dialog.refused && !dialog.gone;
+        let now = self.ms;
+        let open = |dialog: &Dialog| {
+            dialog.whose == whose && now < dialog.until && dialog.confirmed.is_none() && !dialog.refused && !dialog.gone
+        };
         let Some(at) = self.dialogs.iter().position(open) else { return };
         if yes {
             let w_id = self.new_w_id(Some(whose));
@@ -258,6 +261,11 @@ impl World {
         }
     }
 
+    /// Whether no phone can confirm a login any more.
+    fn is_late(&self, run: usize) -> bool {
+        self.rows[self.runs[run].row].deadline.is_some_and(|deadline| self.ms >= deadline)
+    }
+
     /// `None`: it cannot be answered yet.
     fn answer(&mut self, run: usize, asked: usize, breaks: bool) -> Option<Input> {
         let whose = self.rows[self.runs[run].row].whose;
@@ -270,6 +278,8 @@ impl World {
         };
         Some(match what {
             What::List { at: since } if self.ms < *since => return None,
+            // The last list of what was interrupted comes, as the last poll does; else the fleet's own lists tell.
+            What::List { .. } if trouble == Some(Kind::Unreachable) && self.is_late(run) => return None,
             What::List { at: since } => {
                 let entry = self.online[whose].as_deref().map(|w_id| {
                     (WcId::from(NAMES[whose]), Some(WId::from(w_id)).filter(|_| self.dialect.lists_w_ids()))
@@ -364,7 +374,7 @@ impl World {
                     row.requested_at = self.ms;
                 }
                 if self.dead.is_none() {
-                    self.dialogs.push(Dialog { whose, confirmed: None, refused: false, gone: false });
+                    self.dialogs.push(Dialog { whose, until, confirmed: None, refused: false, gone: false });
                 }
                 self.ask(run, generation, What::Second { dialog: self.dialogs.len().wrapping_sub(1), until });
             }
