@@ -362,13 +362,13 @@ impl Machine {
         }
         match &mut self.state {
             // What a dead process asked a phone may still be confirmed: the lists tell.
-            State::Listing { until: Some(_), .. } => {
+            State::Listing { until: Some(_), .. } | State::AwaitingToken { .. } if self.resumed.is_some() => {
                 out.push(Output::Abandon);
                 out.push(Output::Tell(step));
                 self.abandoned = true;
             }
             // No phone was asked, or the request that asks it was refused with its token.
-            State::New | State::Listing { until: None, .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
+            State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
                 self.state = State::Over;
                 out.push(Output::End { event, reason: Some(reason), gateway_message: None });
                 out.push(Output::Tell(step));

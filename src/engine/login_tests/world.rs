@@ -186,9 +186,10 @@ impl World {
 
     fn scan(&mut self, code: usize, whose: usize) {
         let now = self.ms;
-        let open: Vec<usize> = (0..self.codes.len())
-            .filter(|code| self.codes[*code].scanned_by.is_none() && now < self.codes[*code].at + LIMIT)
-            .collect();
+        // A code that no row holds was never on a screen: its login was over before it came.
+        let was_shown = |code: &Issued| self.rows.iter().any(|row| row.w_id.as_ref() == Some(&code.w_id));
+        let can_be_scanned = |code: &Issued| code.scanned_by.is_none() && now < code.at + LIMIT && was_shown(code);
+        let open: Vec<usize> = (0..self.codes.len()).filter(|code| can_be_scanned(&self.codes[*code])).collect();
         let Some(code) = open.get(code % open.len().max(1)) else { return };
         let code = &mut self.codes[*code];
         code.scanned_by = Some(whose);
