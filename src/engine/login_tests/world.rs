@@ -508,8 +508,9 @@ impl World {
         }
         for (whose, live) in self.online.iter().enumerate() {
             let Some(live) = live else { continue };
-            // V1 has no list: a dialog that was confirmed while nobody listened is told by nothing.
-            let untold = !self.dialect.lists_w_ids() && self.by_dialog.contains(live) && self.kills > 0;
+            // A dialog that was confirmed after its process died: if no attempt takes the wId from a list, the
+            // observer's lists do, which are not in this world. V1 has none, so nothing tells it there.
+            let untold = self.by_dialog.contains(live) && self.kills > 0;
             if !untold && !self.history.contains(&(whose, live.clone())) {
                 self.wrongs.push(format!("lost: {live} of {whose}"));
             }
