@@ -7,6 +7,7 @@ use super::{Doubted, LAST_POLL, Machine, NEARLY_OVER, Output, Outputs, Phase, Pi
 use crate::engine::api::LoginStep;
 use crate::gateway::{Error, Kind};
 use crate::model::{Now, Reason, Record, Rung, Stamp, WId};
+use crate::store::SECOND_LOGIN_FAILED;
 
 /// Between lists while an interrupted second login may still be confirmed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -129,8 +130,11 @@ impl Machine {
         if self.abandoned {
             return self.idle(out);
         }
-        self.tell(LoginStep::SecondLoginFailed { reason, gateway_message }, out);
-        self.fail_with(&error, out);
+        self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: gateway_message.clone() }, out);
+        self.state = State::Over;
+        let event = SECOND_LOGIN_FAILED;
+        out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
+        self.tell(LoginStep::Failed { reason, gateway_message, detail: error.detail }, out);
     }
 
     /// Before a resumed attempt ends without success: one look at the list for its wId.
