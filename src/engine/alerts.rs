@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Options;
 use super::shared::Shared;
+use crate::model::Stamp;
 use crate::store::OutboxItem;
 
 mod command;
@@ -30,6 +31,9 @@ const PAUSES_MS: [i64; 5] = [2_000, 10_000, 60_000, 300_000, 900_000];
 /// A due row is looked for no sooner and no later than this.
 const SHORTEST_WAIT: i64 = 200;
 const LONGEST_WAIT: i64 = 3_600_000;
+/// Pauses while the store takes nothing.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Whether there is anybody to be told.
 pub(super) const fn has_receivers(options: &Options) -> bool {
@@ -82,7 +86,7 @@ pub(super) async fn run(
     shared: Arc<Shared>,
     kick: Arc<Notify>,
     closing: CancellationToken,
-    fault: impl Fn(&'static str, &str) + Clone + Send + 'static,
+    fault: impl Fn(&'static str, &str) + Clone + Send + Sync + 'static,
 ) {
     let (done, mut finished) = unbounded_channel();
     // Dropped with this future: no lane outlives it.
@@ -144,7 +148,7 @@ async fn lane(
     mut receiver: Receiver,
     mut items: UnboundedReceiver<OutboxItem>,
     done: UnboundedSender<()>,
-    fault: impl Fn(&'static str, &str),
+    fault: impl Fn(&'static str, &str) + Sync,
 ) {
     while let Some(item) = items.recv().await {
         let told = if is_wanted(&shared.options, &item.json) {
@@ -153,25 +157,37 @@ async fn lane(
         } else {
             Ok(())
         };
-        let mut kept = Vec::new();
         match told {
-            Ok(()) => kept.push(shared.store.outbox_done(item.id).await),
+            Ok(()) => write_down(&shared, item.id, None, &fault).await,
             Err(refusal) => {
                 tracing::warn!(receiver = item.receiver, tries = item.tries, detail = refusal.detail, "not told");
                 fault(receiver.fault_key(), &refusal.detail);
                 let due = shared.now().wall.plus_ms(pause(item.tries));
-                kept.push(shared.store.outbox_failed(item.id, due).await);
+                write_down(&shared, item.id, Some(due), &fault).await;
                 while let Some(next) = refusal.absent.then(|| items.try_recv().ok()).flatten() {
-                    kept.push(shared.store.outbox_failed(next.id, due).await);
+                    write_down(&shared, next.id, Some(due), &fault).await;
                     let _ = done.send(());
                 }
             }
         }
-        for error in kept.into_iter().filter_map(Result::err) {
-            fault("engine.store_failed", &error.to_string());
-        }
         // Nobody counts any more once the engine has ended.
         let _ = done.send(());
+    }
+}
+
+/// Writes down that an event was told, or when it is tried again. Tried until the store takes it: as long as the row
+/// counts as in our hands, nobody is told what is behind it.
+async fn write_down(shared: &Shared, id: i64, due: Option<Stamp>, fault: &(impl Fn(&'static str, &str) + Sync)) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let written = match due {
+            None => shared.store.outbox_done(id).await,
+            Some(due) => shared.store.outbox_failed(id, due).await,
+        };
+        let Err(error) = written else { return };
+        fault("engine.store_failed", &error.to_string());
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 

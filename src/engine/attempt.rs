@@ -182,7 +182,10 @@ impl Runner {
             }
             Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
             Output::Abandon => {
-                shared.store.abandon_attempt(&self.id).await?;
+                // A row that cannot be marked is no reason to give up what a phone may still answer.
+                if let Err(error) = shared.store.abandon_attempt(&self.id).await {
+                    self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                }
                 self.tell_hub(FromLogin::Abandoned(self.id.clone()));
             }
             Output::End { event, reason, gateway_message } => {

@@ -94,6 +94,8 @@ enum Then {
     PollFails(Kind),
     Token(bool),
     NewToken,
+    /// Another token although nothing was known against the one before.
+    OtherToken,
     NoToken,
     Tick,
     Type,
@@ -159,7 +161,8 @@ impl Play {
             }
             Then::PollFails(kind) => Input::Polled { generation, result: Err(error(kind)) },
             Then::Token(rejected) => Input::TokenChecked { generation, rejected, error: error(Kind::TokenSuspect) },
-            Then::NewToken => Input::NewToken,
+            Then::NewToken => Input::NewToken { was_dead: true },
+            Then::OtherToken => Input::NewToken { was_dead: false },
             Then::NoToken => Input::NoToken,
             Then::Tick => Input::Tick,
             Then::Type => Input::VerifyCode(SecretString::from("123456")),
@@ -346,7 +349,7 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
 
 #[test]
 fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
-    let sent = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+    let sent = &[NOT_LISTED, "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, ends) in [
         (Kind::RefusedInside, ["end failed gateway_said", "tell failed gateway_said"]),
         (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
@@ -761,6 +764,27 @@ fn an_interrupted_second_login_is_decided_by_the_list() {
 }
 
 #[test]
+fn an_interrupted_second_login_is_looked_for_unseen_after_a_cancel_and_after_an_older_list() {
+    let begin: &[(i64, Then, &[&str])] = &[(0, Then::Start, &["tell resumed", "list after 0 ms"])];
+    for (leave, tell) in [(Then::Cancel, "tell cancelled"), (Then::Supersede, "tell superseded")] {
+        let machine =
+            Machine::resumed(wish(Way::Second, Dialect::V2, 0), remains(Rung::SecondLogin, None, 20_000), true);
+        let script: &[(i64, Then, &[&str])] = &[
+            begin[0].clone(),
+            (50, leave, &["abandon", tell]),
+            (100, Then::List(Ok(Some("w5"))), &["list after 1000 ms"]),
+            (1_100, Then::List(Ok(Some("w5"))), &["adopt wxid_a w5"]),
+            // A login was stored since the first of the two.
+            (1_101, Then::NotAdopted, &["list after 5000 ms"]),
+            (6_200, Then::List(Ok(Some("w5"))), &["list after 1000 ms"]),
+            (7_300, Then::List(Ok(Some("w5"))), &["adopt wxid_a w5"]),
+            (7_301, Then::AdoptedAs("w5"), &["tell adopted w5"]),
+        ];
+        assert!(play(machine, script).is_over());
+    }
+}
+
+#[test]
 fn v1_says_that_it_does_not_know_how_an_orphaned_code_ended() {
     let orphan =
         |left_ms| Machine::resumed(wish(Way::Qr, Dialect::V1, 0), remains(Rung::QrLogin, Some("w1"), left_ms), false);
@@ -833,6 +857,7 @@ fn any_then() -> impl Strategy<Value = Then> {
         any_kind().prop_map(Then::PollFails),
         any::<bool>().prop_map(Then::Token),
         Just(Then::NewToken),
+        Just(Then::OtherToken),
         Just(Then::NoToken),
         any_kind().prop_map(|kind| Then::Probe(Err(kind))),
         prop_oneof![Just("wxid_a"), Just("wxid_b")].prop_map(|wc_id| Then::Probe(Ok((wc_id, "w1")))),
@@ -891,7 +916,7 @@ proptest! {
             let was_over = play.machine.is_over();
             let success = matches!(then, Then::In(..) | Then::Second(Ok(_)));
             let stored = matches!(then, Then::Stored(..) | Then::AdoptedAs(_));
-            tokens += usize::from(matches!(then, Then::NewToken));
+            tokens += usize::from(matches!(then, Then::NewToken | Then::OtherToken));
             let outputs = play.then(ms, &then);
             play.newest = play.newest.max(newest).max(question(&outputs).unwrap_or(0));
             prop_assert!(!success || outputs.iter().any(|output| matches!(output, Output::StoreLogin(_))));

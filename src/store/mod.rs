@@ -172,9 +172,10 @@ impl Store {
         self.inner.owners().is_alive(owner)
     }
 
-    /// Makes this process the owner of an attempt whose owner is dead, as it is, open or abandoned. False if another
-    /// was quicker, the owner lives (also if it is this process), or the attempt has ended.
-    pub async fn take_over(&self, id: &AttemptId) -> Result<bool> {
+    /// Makes this process the owner of an attempt whose owner is dead, as it is, open or abandoned, and gives it as the
+    /// dead one left it, which may be further on than when somebody last looked. `None` if another was quicker, the
+    /// owner lives (also if it is this process), or the attempt has ended.
+    pub async fn take_over(&self, id: &AttemptId) -> Result<Option<Attempt>> {
         self.inner.take_over(id).await
     }
 
@@ -242,7 +243,8 @@ impl Store {
         self.inner.note_offline_reason(wc_id, words, at).await
     }
 
-    /// The log since a moment, newest first, of one account or of all.
+    /// The log since a moment, newest first, of one account or of all. All of the last 31 days is kept, and up to 90
+    /// days of it while the file's log has no more than about 200,000 lines.
     pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32) -> Result<Vec<LogEntry>> {
         self.inner.history(wc_id, since, limit).await
     }

@@ -544,6 +544,56 @@ async fn the_bots_are_told_after_the_swap_and_get_no_secrets() {
     assert!(leaked.lines().all(|count| count == "0"), "{leaked}");
 }
 
+/// A connection that goes round the store, to disturb it.
+async fn disturb(rig: &Rig, statement: &'static str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(rig.dir.path().join("saoma.db"));
+    let mut connection = sqlx::ConnectOptions::connect(&options).await.unwrap();
+    sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_event_that_was_told_makes_room_for_the_next_even_if_the_store_fails_meanwhile() {
+    let out = tempfile::tempdir().unwrap();
+    let file = out.path().join("told");
+    let setup = Setup { accounts: accounts(), ..Setup::default() };
+    let hook = format!("cat >> {}", file.display());
+    let mut rig = Rig::with(setup, How { hook: Some(hook), ..How::default() }).await;
+    disturb(&rig, "CREATE TRIGGER full BEFORE DELETE ON outbox BEGIN SELECT raise(ABORT, 'disk full'); END").await;
+    rig.front.login("wxid_amy", Way::Qr);
+    let code = rig.shown().await;
+    rig.phone(&code, "wxid_amy");
+    rig.front.logged_in().await;
+    rig.front.until("a fault", |event| matches!(event, Event::Fault { .. }).then_some(())).await;
+    disturb(&rig, "DROP TRIGGER full").await;
+    rig.front.login("wxid_amy", Way::Qr);
+    let code = rig.shown().await;
+    rig.phone(&code, "wxid_amy");
+    rig.front.logged_in().await;
+    rig.front.engine.send(Command::Stop);
+    rig.front.until("the end", |event| matches!(event, Event::Stopped).then_some(())).await;
+    let told: Vec<serde_json::Value> =
+        std::fs::read_to_string(&file).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&str> = told.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(events, ["logged_in", "logged_in", "w_id_changed"]);
+}
+
+#[tokio::test]
+async fn a_cancelled_code_counts_also_where_the_store_fails_at_the_cancel() {
+    let mut rig = Rig::new(Dialect::V2).await;
+    rig.front.login("wxid_amy", Way::Qr);
+    let code = rig.shown().await;
+    let attempt = rig.front.step("waiting", |step| matches!(step, LoginStep::Waiting)).await;
+    let full = "CREATE TRIGGER full BEFORE UPDATE ON attempts WHEN new.state = 'abandoned' \
+                BEGIN SELECT raise(ABORT, 'disk full'); END";
+    disturb(&rig, full).await;
+    rig.front.engine.send(Command::Cancel { attempt });
+    assert!(matches!(rig.front.end().await.1, LoginStep::Cancelled));
+    disturb(&rig, "DROP TRIGGER full").await;
+    rig.phone(&code, "wxid_amy");
+    let w_id = rig.front.logged_in().await;
+    assert_eq!(rig.front.account("wxid_amy").await.w_id, Some(w_id));
+}
+
 #[tokio::test]
 async fn a_hook_that_fails_is_told_again_by_the_next_process() {
     let out = tempfile::tempdir().unwrap();

@@ -178,7 +178,7 @@ fn cut_words_beside_a_code_leave_its_quiet_zone_alone() {
         // Half blocks although they are in doubt here: whoever chooses them gets them.
         screen.keys(&["L", "esc"]);
         for length in 60..120 {
-            screen.send(Msg::Notice { message: "Takes its room. ".repeat(10)[..length].to_owned() });
+            screen.send(Msg::Notice { message: "Takes its room. ".repeat(10).chars().take(length).collect() });
             assert!(whole(&screen.buffer(), &some_code(25)).is_some(), "{columns} {length}");
         }
     }

@@ -50,7 +50,9 @@ async fn work(store: &Store) {
     say("ready");
     for turn in 0_u32.. {
         for attempt in store.attempts().await.unwrap() {
-            if !store.is_alive(&attempt.owner) && store.take_over(&attempt.id).await.unwrap() {
+            if !store.is_alive(&attempt.owner)
+                && let Some(attempt) = store.take_over(&attempt.id).await.unwrap()
+            {
                 finish(store, &attempt.id, attempt.wc_id.as_ref().unwrap(), attempt.w_id).await;
             }
         }

@@ -331,7 +331,8 @@ async fn an_alert_is_told_only_if_its_verdict_was_applied() {
     }
     let before = outbox(&folder).await.len();
     let dropped = |wc_id| Alert { reason: Some(Reason::Dropped), ..alert("dropped", Some(wc_id), 100) };
-    let mass = Alert { fields: vec![("wc_ids", json!(["wxid_a"]))], ..alert("mass_drop", None, 100) };
+    // One of them has logged in since.
+    let mass = Alert { fields: vec![("wc_ids", json!(["wxid_a", "wxid_b"]))], ..alert("mass_drop", None, 100) };
     let verdicts = [
         verdict("wxid_a", Offline, Source::List, 100),
         // A login was stored since.
@@ -339,7 +340,7 @@ async fn an_alert_is_told_only_if_its_verdict_was_applied() {
         // Nothing new.
         verdict("wxid_c", Online, Source::List, 100),
     ];
-    let alerts = [dropped("wxid_a"), dropped("wxid_b"), dropped("wxid_c"), mass, dropped("nobody")];
+    let alerts = [dropped("wxid_a"), dropped("wxid_b"), dropped("wxid_c"), mass.clone(), dropped("nobody")];
     let changed = store.note_list(Stamp(100), &verdicts, &[], &alerts).await.unwrap();
     assert!(changed.iter().any(|account| account.wc_id == id("wxid_a")));
     let told = outbox(&folder).await.split_off(before);
@@ -354,7 +355,7 @@ async fn an_alert_is_told_only_if_its_verdict_was_applied() {
     );
     assert_eq!(logged(&store).await[3..], [line("dropped", "list"), line("mass_drop", "list")]);
     // Somebody else says the same once more: it is written down already.
-    store.note(&[verdict("wxid_a", Offline, Source::Check, 110)], &[dropped("wxid_a")]).await.unwrap();
+    store.note(&[verdict("wxid_a", Offline, Source::Check, 110)], &[dropped("wxid_a"), mass]).await.unwrap();
     assert_eq!(outbox(&folder).await.len(), before + 2);
     store
         .note(&[verdict("wxid_a", Online, Source::Check, 120)], &[alert("recovered", Some("wxid_a"), 120)])
@@ -362,6 +363,87 @@ async fn an_alert_is_told_only_if_its_verdict_was_applied() {
         .unwrap();
     assert_eq!(outbox(&folder).await[before + 2]["event"], "recovered");
     assert_eq!(logged(&store).await[5..], [line("recovered", "check")]);
+}
+
+#[tokio::test]
+async fn a_mass_drop_is_told_once_whoever_finds_it_too() {
+    use Presence::Offline;
+    let (folder, store) = store().await;
+    let other = beside(&folder).await;
+    let all = ["wxid_a", "wxid_b", "wxid_c"];
+    for wc_id in all {
+        login(&store, wc_id, &format!("w-{wc_id}"), 10, 20).await;
+    }
+    let before = outbox(&folder).await.len();
+    let verdicts = |wc_ids: &[&str], at| -> Vec<Verdict> {
+        wc_ids.iter().map(|wc_id| verdict(wc_id, Offline, Source::List, at)).collect()
+    };
+    let mass = |wc_ids: &[&str], at| Alert { fields: vec![("wc_ids", json!(wc_ids))], ..alert("mass_drop", None, at) };
+    store.note_list(Stamp(100), &verdicts(&all[..2], 100), &[], &[mass(&all[..2], 100)]).await.unwrap();
+    // Another process has looked at the same moment, and saw one more that has gone.
+    other.note_list(Stamp(101), &verdicts(&all, 101), &[], &[mass(&all, 101)]).await.unwrap();
+    other.note_list(Stamp(102), &verdicts(&all, 102), &[], &[mass(&all, 102)]).await.unwrap();
+    let told = outbox(&folder).await.split_off(before);
+    let named: Vec<(&Value, &Value)> = told.iter().map(|told| (&told["event"], &told["wc_ids"])).collect();
+    let event = json!("mass_drop");
+    assert_eq!(named, [(&event, &json!(["wxid_a", "wxid_b"])), (&event, &json!(["wxid_c"]))]);
+}
+
+#[tokio::test]
+async fn a_first_drop_keeps_its_label_while_lists_go_on() {
+    use Presence::{Offline, Online};
+    let (_folder, store) = store().await;
+    login(&store, "wxid_a", "w1", 10, 20).await;
+    let at = 20 + 2 * HOUR;
+    store.note_list(Stamp(at), &[verdict("wxid_a", Offline, Source::List, at)], &[], &[]).await.unwrap();
+    // Two days later, with lists in between.
+    store.note_list(Stamp(at + 2 * DAY), &[], &[], &[]).await.unwrap();
+    let one = account(&store, "wxid_a").await;
+    assert_eq!((one.offline_since, one.observed_at), (Some(Stamp(at)), Some(Stamp(at + 2 * DAY))));
+    assert!(one.is_first_drop());
+    assert_eq!(store.accounts().await.unwrap(), [one]);
+    let back = at + 3 * DAY;
+    let changed =
+        store.note_list(Stamp(back), &[verdict("wxid_a", Online, Source::List, back)], &[], &[]).await.unwrap();
+    assert_eq!((changed[0].offline_since, account(&store, "wxid_a").await.offline_since), (None, None));
+    // A drop after the first day is none that is expected.
+    let again = back + HOUR;
+    store.note_list(Stamp(again), &[verdict("wxid_a", Offline, Source::List, again)], &[], &[]).await.unwrap();
+    let one = account(&store, "wxid_a").await;
+    assert!(one.offline_since == Some(Stamp(again)) && !one.is_first_drop(), "{one:?}");
+}
+
+#[tokio::test]
+async fn the_log_keeps_three_months_and_does_not_grow_for_ever() {
+    let (folder, store) = store().await;
+    let now = 1_000 * DAY;
+    for (old, left) in [
+        // Old lines are looked for at every 1,024th one.
+        ([(1, 91), (2, 89), (3, 32), (1_022, 30)], &[0, 30, 32, 89, 91][..]),
+        ([(1, 91), (2, 89), (3, 32), (1_023, 30)], &[0, 30, 32, 89]),
+        // Beyond the file's newest 200,000, only those that a month's figures are counted from.
+        ([(1, 89), (2, 32), (3, 30), (300 * 1_024 - 1, 40)], &[0, 30, 40]),
+    ] {
+        let mut raw = raw(&folder.path().join("saoma.db")).await;
+        sqlx::raw_sql("DELETE FROM log").execute(&mut raw).await.unwrap();
+        for (id, days) in old {
+            let insert = "INSERT INTO log (id, profile, at, event) SELECT ?1, n, ?2, 'dropped' FROM profiles";
+            sqlx::query(insert).bind(id).bind(now - days * DAY).execute(&mut raw).await.unwrap();
+        }
+        let entry = LogEntry {
+            at: Stamp(now),
+            wc_id: None,
+            event: "recovered".into(),
+            reason: None,
+            gateway_message: None,
+            w_id: None,
+            cause: None,
+        };
+        store.log(&entry).await.unwrap();
+        let entries = store.history(None, Stamp(0), 99).await.unwrap();
+        let days: Vec<i64> = entries.iter().map(|entry| (now - entry.at.0) / DAY).collect();
+        assert_eq!(days, left);
+    }
 }
 
 #[tokio::test]

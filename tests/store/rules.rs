@@ -197,7 +197,7 @@ async fn an_open_attempt_of_a_living_owner_is_busy() {
         let begun = asking.begin_attempt(Some(&wc_id), Rung::SecondLogin, Stamp(200)).await.unwrap();
         assert!(matches!(begun, Begun::Busy(attempt) if attempt.id == id));
     }
-    assert!(!other.take_over(&id).await.unwrap(), "its owner lives");
+    assert!(other.take_over(&id).await.unwrap().is_none(), "its owner lives");
     started(other.begin_attempt(None, Rung::QrLogin, Stamp(200)).await.unwrap());
     store.abandon_attempt(&id).await.unwrap();
     started(other.begin_attempt(Some(&wc_id), Rung::QrLogin, Stamp(300)).await.unwrap());
@@ -213,10 +213,25 @@ async fn a_dead_owners_attempt_is_taken_over_once() {
     drop(store);
     assert!(!one.is_alive(&dead));
     let (first, second) = tokio::join!(one.take_over(&id), two.take_over(&id));
-    assert!(first.unwrap() ^ second.unwrap());
+    assert!(first.unwrap().is_some() ^ second.unwrap().is_some());
     let taken = attempt(&one, &id).await.unwrap();
     assert_eq!(taken.state, AttemptState::Open);
     assert!(taken.owner == *one.owner() || taken.owner == *two.owner());
+}
+
+#[tokio::test]
+async fn an_attempt_is_taken_over_as_its_owner_left_it() {
+    let (folder, store) = store().await;
+    let other = beside(&folder).await;
+    let id = started(store.begin_attempt(Some(&"wxid_a".into()), Rung::QrLogin, Stamp(100)).await.unwrap());
+    let seen = attempt(&other, &id).await.unwrap();
+    assert_eq!(seen.w_id, None);
+    // It goes on, and dies, between the look and the taking.
+    store.attempt_issued(&id, Some(&"w1".into()), None, Stamp(900)).await.unwrap();
+    drop(store);
+    let taken = other.take_over(&seen.id).await.unwrap().unwrap();
+    assert_eq!((taken.w_id, taken.deadline), (Some("w1".into()), Some(Stamp(900))));
+    assert_eq!(taken.owner, *other.owner());
 }
 
 #[tokio::test]

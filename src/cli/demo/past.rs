@@ -51,7 +51,6 @@ pub(super) async fn fill(
             tags: Some(notes.tags.iter().map(|tag| (*tag).into()).collect()),
             note: Some(notes.note.into()),
             device: account.device.as_ref().map(device_of),
-            ..Edit::default()
         };
         let is_new = account.wc_id == FIRST_DAY;
         if is_new { &mut edits.1 } else { &mut edits.0 }.push((wc_id.clone(), edit));

@@ -26,7 +26,7 @@ impl Hub {
             Command::Refresh => self.ask_list(true).await,
             Command::Offline { wc_ids } => self.take_offline(wc_ids),
             Command::AddAccount { wc_id } => self.add_account(wc_id).await,
-            Command::Token { token } => self.use_token(token).await,
+            Command::Token { token } => self.token_given(token).await,
             // Taken by the loop.
             Command::Stop => {}
         }

@@ -221,6 +221,7 @@ impl Hub {
             }
         }
         if !dropped_at_once.is_empty() {
+            dropped_at_once.sort();
             tracing::warn!(accounts = dropped_at_once.len(), "mass drop");
             self.tell(Event::MassDrop { wc_ids: dropped_at_once, at });
         }

@@ -106,8 +106,8 @@ impl Hub {
                 continue;
             }
             match self.shared.store.take_over(&attempt.id).await {
-                Ok(true) => self.resume(attempt).await,
-                Ok(false) => {}
+                Ok(Some(taken)) => self.resume(taken).await,
+                Ok(None) => {}
                 Err(error) => self.store_failed(&error.to_string()),
             }
         }

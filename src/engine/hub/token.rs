@@ -51,7 +51,8 @@ impl Hub {
     pub(super) async fn renewed(&mut self, result: Result<SecretString, String>) {
         self.renewals.under_way = false;
         match result {
-            Ok(token) => self.use_token(token).await,
+            // It was asked for because the one before is refused.
+            Ok(token) => self.use_token(token, true).await,
             Err(error) => {
                 self.fault(tf(self.shared.options.lang, "engine.renewer_failed", &[("error", &error)]));
                 self.no_token();
@@ -77,12 +78,18 @@ impl Hub {
         }
     }
 
-    /// Uses another token from now on; whatever waits for one goes on.
-    pub(super) async fn use_token(&mut self, token: SecretString) {
+    /// A person gives another token.
+    pub(super) async fn token_given(&mut self, token: SecretString) {
+        let was_dead = self.renewals.under_way || self.token == Some(Token::Rejected);
+        self.use_token(token, was_dead).await;
+    }
+
+    /// Uses another token from now on; whatever waits for one goes on. `was_dead`: the one before is refused.
+    async fn use_token(&mut self, token: SecretString, was_dead: bool) {
         self.shared.set_token(token);
         self.token = None;
         for login in self.logins.values() {
-            let _ = login.to.send(Input::NewToken);
+            let _ = login.to.send(Input::NewToken { was_dead });
         }
         self.ask_list(false).await;
     }

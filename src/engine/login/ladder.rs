@@ -141,21 +141,24 @@ impl Machine {
     }
 
     pub(super) fn not_adopted(&mut self, now: Now, out: &mut Outputs) {
-        match self.state {
-            State::Adopting if self.resumed.is_some() => {
-                self.fail(Reason::Interrupted, None, "the list was older than the last login".into(), out);
-            }
-            State::Adopting if self.abandoned => self.idle(out),
-            State::Adopting => self.step_down(StepDown::ListFailed, None, now, out),
-            State::New
-            | State::Listing { .. }
-            | State::Probing { .. }
-            | State::Second
-            | State::Requesting
-            | State::Polling(_)
-            | State::AwaitingToken { .. }
-            | State::Storing
-            | State::Over => {}
+        let until = self.resumed.as_ref().map(|remains| self.rest_until(remains));
+        match (&self.state, until) {
+            // A login was stored since that list was asked for; the next one is newer.
+            (State::Adopting, Some(until)) => self.look_again(until, now, out),
+            (State::Adopting, None) if self.abandoned => self.idle(out),
+            (State::Adopting, None) => self.step_down(StepDown::ListFailed, None, now, out),
+            (
+                State::New
+                | State::Listing { .. }
+                | State::Probing { .. }
+                | State::Second
+                | State::Requesting
+                | State::Polling(_)
+                | State::AwaitingToken { .. }
+                | State::Storing
+                | State::Over,
+                _,
+            ) => {}
         }
     }
 

@@ -132,6 +132,8 @@ pub struct Machine {
     somebody: bool,
     /// Whether another token has come since the last question: a refusal of that question was of the old one.
     renewed: bool,
+    /// Whether the old one is known to be refused, so that what was sent with it has not reached a phone.
+    was_dead: bool,
 }
 
 /// The outputs of one step.
@@ -141,7 +143,16 @@ impl Machine {
     /// A machine for a wish; feed it [`Input::Start`] once its row is committed.
     pub const fn new(wish: Wish) -> Self {
         let state = State::New;
-        Self { wish, state, generation: 0, abandoned: false, resumed: None, somebody: true, renewed: false }
+        Self {
+            wish,
+            state,
+            generation: 0,
+            abandoned: false,
+            resumed: None,
+            somebody: true,
+            renewed: false,
+            was_dead: false,
+        }
     }
 
     /// A machine that goes on with an attempt whose process died. `visible`: somebody may be shown its code.
@@ -232,7 +243,7 @@ impl Machine {
                     self.token_checked(rejected, error, now, &mut out);
                 }
             }
-            Input::NewToken => self.new_token(now, &mut out),
+            Input::NewToken { was_dead } => self.new_token(was_dead, now, &mut out),
             Input::NoToken => self.no_token(&mut out),
             Input::Tick => self.tick(now, &mut out),
             Input::VerifyCode(code) => self.verify_code(code, now, &mut out),
@@ -361,8 +372,21 @@ impl Machine {
             return;
         }
         match &mut self.state {
+            // The process that is gone has asked the phone: the list is looked at on, unseen.
+            State::Listing { until: Some(_), .. }
+            | State::AwaitingToken { question: Question::List { until: Some(_) }, .. } => {
+                out.push(Output::Abandon);
+                out.push(Output::Tell(step));
+                self.abandoned = true;
+            }
             // No phone was asked, or the request that asks it was refused with its token.
-            State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
+            State::New
+            | State::Listing { until: None, .. }
+            | State::Probing { .. }
+            | State::AwaitingToken {
+                question: Question::List { until: None } | Question::Second | Question::Code,
+                ..
+            } => {
                 self.state = State::Over;
                 out.push(Output::End { event, reason: Some(reason), gateway_message: None });
                 out.push(Output::Tell(step));

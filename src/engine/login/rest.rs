@@ -19,14 +19,7 @@ impl Machine {
         let Some(w_id) = remains.w_id else {
             // Without a wId only the list can tell; V1's has none (design.md §4).
             if self.wish.dialect.lists_w_ids() && self.wish.wc_id.is_some() {
-                let until = remains.deadline.unwrap_or_else(|| {
-                    remains.requested_at.plus_ms(if remains.rung == Rung::SecondLogin {
-                        self.wish.dialect.login_limit_ms()
-                    } else {
-                        0
-                    })
-                });
-                return self.ask_list(Some(until), out);
+                return self.ask_list(Some(self.rest_until(&remains)), out);
             }
             // Where no phone was asked, nothing can have come of it.
             let harmless = remains.rung == Rung::Adopt;
@@ -60,6 +53,12 @@ impl Machine {
         if !left.is_zero() {
             self.tell(LoginStep::Waiting, out);
         }
+    }
+
+    /// How long the list is asked about an interrupted login without a wId: as long as a phone may confirm.
+    pub(super) fn rest_until(&self, remains: &Remains) -> Stamp {
+        let limit_ms = if remains.rung == Rung::SecondLogin { self.wish.dialect.login_limit_ms() } else { 0 };
+        remains.deadline.unwrap_or_else(|| remains.requested_at.plus_ms(limit_ms))
     }
 
     /// An interrupted login without a wId: the list decides, until its dialog is over.

@@ -117,7 +117,7 @@ const EVENTS: &[Event] = &[
     ("poll: token doubted", |machine| Some(polled(machine, Err(error(Call::GetIPadLoginInfo, Kind::TokenSuspect))))),
     ("token is good after all", |machine| Some(checked(machine, false))),
     ("token is dead", |machine| Some(checked(machine, true))),
-    ("another token", |_| Some(Input::NewToken)),
+    ("another token", |_| Some(Input::NewToken { was_dead: true })),
     ("no other token to be had", |_| Some(Input::NoToken)),
     (TIME, |_| Some(Input::Tick)),
     ("code typed", |_| Some(Input::VerifyCode(SecretString::from("123456")))),

@@ -17,15 +17,20 @@ impl Machine {
     /// A call was refused as with a dead token. Where another token has come since it was sent, that one is used;
     /// else a second, harmless call tells.
     pub(super) fn suspect(&mut self, error: Error, now: Now, out: &mut Outputs) {
-        if self.renewed {
+        if self.renewed && (self.was_dead || !self.asks_phone()) {
             return self.go_on(now, out);
         }
         let generation = self.ask();
         out.push(Output::CheckToken { generation, error });
     }
 
+    /// Whether a request is out that a phone may have seen: the words of a refusal alone do not say that none has.
+    const fn asks_phone(&self) -> bool {
+        matches!(self.state, State::Second | State::Requesting)
+    }
+
     pub(super) fn token_checked(&mut self, rejected: bool, error: Error, now: Now, out: &mut Outputs) {
-        if self.renewed {
+        if self.renewed && (self.was_dead || rejected || !self.asks_phone()) {
             return self.go_on(now, out);
         }
         if rejected {
@@ -96,7 +101,7 @@ impl Machine {
         out.push(Output::NeedToken);
     }
 
-    pub(super) fn new_token(&mut self, now: Now, out: &mut Outputs) {
+    pub(super) fn new_token(&mut self, was_dead: bool, now: Now, out: &mut Outputs) {
         let waiting = match &self.state {
             State::AwaitingToken { .. } => true,
             State::Polling(polling) => matches!(polling.phase, Phase::AwaitingToken(_)),
@@ -112,6 +117,8 @@ impl Machine {
         if waiting {
             self.go_on(now, out);
         } else {
+            // Of two that came since, one that replaced a dead one is enough.
+            self.was_dead = was_dead || (self.renewed && self.was_dead);
             self.renewed = true;
         }
     }

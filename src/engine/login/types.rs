@@ -159,7 +159,10 @@ pub enum Input {
         error: Error,
     },
     /// Requests carry another token from now on.
-    NewToken,
+    NewToken {
+        /// Whether the gateway is known to refuse the one before it.
+        was_dead: bool,
+    },
     /// No other token can be had, and nobody is there who could sign in.
     NoToken,
     /// [`super::Machine::next_wake`] has come.

@@ -166,6 +166,53 @@ fn a_token_that_came_meanwhile_is_used_at_once() {
 }
 
 #[test]
+fn a_phone_is_not_asked_again_because_of_words_that_name_the_token() {
+    // Somebody signed in while the dialog was up; the old token had worked, so the phone may have said no.
+    play(
+        Machine::new(waiting(Way::Second)),
+        &[
+            (
+                0,
+                Then::Start,
+                &["tell started", "tell requesting second_login", "POST secondLogin", "tell second_login_sent"],
+            ),
+            (50, Then::OtherToken, &[]),
+            (100, Then::Second(Err(Kind::TokenSuspect)), &["check token"]),
+            (
+                200,
+                Then::Token(false),
+                &[
+                    "note gateway_said",
+                    "tell second_login_failed gateway_said",
+                    "end failed gateway_said",
+                    "tell failed gateway_said",
+                ],
+            ),
+        ],
+    );
+    // The same while the other call was on its way.
+    play(
+        Machine::new(waiting(Way::Qr)),
+        &[
+            (0, Then::Start, POLL),
+            (100, Then::Issued(Err(Kind::TokenSuspect)), &["check token"]),
+            (150, Then::OtherToken, &[]),
+            (200, Then::Token(false), &["end failed gateway_said", "tell failed gateway_said"]),
+        ],
+    );
+    // That call says that the old one was refused, or the new one is: nothing has reached the phone.
+    play(
+        Machine::new(waiting(Way::Qr)),
+        &[
+            (0, Then::Start, POLL),
+            (100, Then::Issued(Err(Kind::TokenSuspect)), &["check token"]),
+            (150, Then::OtherToken, &[]),
+            (200, Then::Token(true), &["tell requesting qr_login", "POST iPadLogin again"]),
+        ],
+    );
+}
+
+#[test]
 fn a_wait_can_be_cancelled() {
     play(
         Machine::new(waiting(Way::Second)),

@@ -81,7 +81,7 @@ struct World {
     history: Vec<(usize, String)>,
     /// The current wId and when its login was asked for; when it was stored.
     current: [Option<(i64, String)>; 2],
-    stored_at: [i64; 2],
+    stored_at: [Option<i64>; 2],
     wrongs: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl World {
             runs: Vec::new(),
             history: Vec::new(),
             current: [None, None],
-            stored_at: [0, 0],
+            stored_at: [None, None],
             wrongs: Vec::new(),
         }
     }
@@ -138,9 +138,9 @@ impl World {
             5 => self.answer_one(a.into(), b.into(), true),
             6 | 7 => self.pass(i64::from(a) * 80 + i64::from(b)),
             8 => self.scan(b.into(), whose),
-            9 => self.answer_dialog(whose, b % 5 > 0),
-            10 => self.to_run(a.into(), Input::Cancel),
-            11 => self.die(b % 2 == 0),
+            9 => self.answer_dialog(whose, !b.is_multiple_of(5)),
+            10 => self.feed(a.into(), Input::Cancel),
+            11 => self.die(b.is_multiple_of(2)),
             12 => self.dead = self.dead.or(Some(self.ms)),
             _ => self.revive_token(),
         }
@@ -167,7 +167,7 @@ impl World {
 
     fn run(&mut self, row: usize, machine: Machine) {
         self.runs.push(Run { row, machine, asked: Vec::new(), seconds: 0, codes: 0 });
-        self.to_run(self.runs.len() - 1, Input::Start);
+        self.feed(self.runs.len() - 1, Input::Start);
     }
 
     fn pass(&mut self, ms: i64) {
@@ -178,7 +178,7 @@ impl World {
         for run in 0..self.runs.len() {
             let due = self.runs[run].machine.next_wake().is_some_and(|wake| wake <= at(self.ms).mono);
             if due {
-                self.to_run(run, Input::Tick);
+                self.feed(run, Input::Tick);
             }
         }
     }
@@ -212,7 +212,7 @@ impl World {
     fn revive_token(&mut self) {
         self.dead = None;
         for run in 0..self.runs.len() {
-            self.to_run(run, Input::NewToken);
+            self.feed(run, Input::NewToken { was_dead: true });
         }
     }
 
@@ -254,7 +254,7 @@ impl World {
         let asked = asked % self.runs[run].asked.len();
         if let Some(input) = self.answer(run, asked, breaks) {
             self.runs[run].asked.remove(asked);
-            self.to_run(run, input);
+            self.feed(run, input);
         }
     }
 
@@ -329,7 +329,7 @@ impl World {
 
     // ── The runner, the hub and the store ────────────────────────────────────────────────────────────────────────
 
-    fn to_run(&mut self, run: usize, input: Input) {
+    fn feed(&mut self, run: usize, input: Input) {
         if run >= self.runs.len() {
             return;
         }
@@ -429,7 +429,7 @@ impl World {
         let known = self.current[whose].as_ref().is_some_and(|(_, current)| *current == w_id);
         if let Some(evidence) = evidence
             && !known
-            && evidence <= self.stored_at[whose]
+            && self.stored_at[whose].is_some_and(|stored_at| evidence <= stored_at)
         {
             return Input::NotAdopted;
         }
@@ -437,7 +437,7 @@ impl World {
         let current = known || self.current[whose].as_ref().is_none_or(|(newest, _)| *newest <= requested_at);
         if current && !known {
             self.current[whose] = Some((requested_at, w_id.clone()));
-            self.stored_at[whose] = self.ms;
+            self.stored_at[whose] = Some(self.ms);
         }
         self.history.push((whose, w_id.clone()));
         for other in &mut self.rows {
@@ -447,7 +447,7 @@ impl World {
         for other in 0..self.runs.len() {
             let open = current && other != run && self.rows[self.runs[other].row].whose == whose;
             if open && !self.runs[other].machine.is_abandoned() {
-                self.to_run(other, Input::Supersede);
+                self.feed(other, Input::Supersede);
             }
         }
         Input::Stored { record, adopted: evidence.is_some(), swapped: swapped(current) }
@@ -465,7 +465,7 @@ impl World {
                     match self.answer(run, asked, false) {
                         Some(input) => {
                             self.runs[run].asked.remove(asked);
-                            self.to_run(run, input);
+                            self.feed(run, input);
                         }
                         None => asked += 1,
                     }

@@ -229,12 +229,12 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::take_over`].
-    pub(in super::super) async fn take_over(&self, id: &AttemptId) -> Result<bool> {
+    pub(in super::super) async fn take_over(&self, id: &AttemptId) -> Result<Option<Attempt>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let Some(attempt) = attempt.filter(|attempt| !self.owners.is_alive(&attempt.owner)) else {
-            return Ok(false);
+            return Ok(None);
         };
         let query = sqlx::query(sql!("attempt_take_over"))
             .bind(self.profile)
@@ -246,6 +246,6 @@ impl Sqlite {
             self.changed(&mut tx, Subject::Attempts).await?;
         }
         tx.commit().await?;
-        Ok(taken)
+        Ok(taken.then(|| Attempt { owner: self.owners.me().clone(), ..attempt }))
     }
 }

@@ -1,7 +1,9 @@
 //! What the presence judge decided, written down where it is not older than a stored login.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
+use serde_json::Value;
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Alert, LogEntry, Result, Verdict};
@@ -22,6 +24,31 @@ struct Judged {
     turned: HashSet<WcId>,
     /// What the log says of whom.
     logged: HashSet<(WcId, &'static str)>,
+}
+
+impl Judged {
+    /// A mass drop of those who dropped by these verdicts: of the others somebody else has written down the same a
+    /// moment before, and told it. Any other alert as it is; `None`: nothing is left of it.
+    fn still_to_tell<'a>(&self, alert: &'a Alert) -> Option<Cow<'a, Alert>> {
+        let named = |(name, value): &(&'static str, Value)| (*name == "wc_ids").then(|| value.as_array().cloned())?;
+        let Some(all) = alert.fields.iter().find_map(named).filter(|_| alert.event == "mass_drop") else {
+            return Some(Cow::Borrowed(alert));
+        };
+        let count = all.len();
+        let turned = |wc_id: &Value| wc_id.as_str().is_some_and(|wc_id| self.turned.contains(&WcId::from(wc_id)));
+        let left: Vec<Value> = all.into_iter().filter(turned).collect();
+        if left.len() == count {
+            return Some(Cow::Borrowed(alert));
+        }
+        if left.is_empty() {
+            return None;
+        }
+        let mut alert = alert.clone();
+        if let Some((_, value)) = alert.fields.iter_mut().find(|(name, _)| *name == "wc_ids") {
+            *value = left.into();
+        }
+        Some(Cow::Owned(alert))
+    }
 }
 
 impl Sqlite {
@@ -91,6 +118,7 @@ impl Sqlite {
             if was != account.presence {
                 let since = account.observed_at.unwrap_or(verdict.at);
                 self.believe(tx, &account.wc_id, account.presence, since).await?;
+                account.offline_since = (account.presence == Presence::Offline).then_some(since);
                 judged.turned.insert(account.wc_id.clone());
             }
             if let Some(event) = flip(was, account.presence, verdict.source) {
@@ -120,6 +148,8 @@ impl Sqlite {
         let changed: HashMap<&WcId, &Account> =
             judged.changed.iter().map(|account| (&account.wc_id, account)).collect();
         for alert in alerts {
+            let rest = judged.still_to_tell(alert);
+            let Some(alert) = rest.as_deref() else { continue };
             let account = match &alert.wc_id {
                 None => None,
                 Some(wc_id) => {
