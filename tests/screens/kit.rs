@@ -40,7 +40,13 @@ impl Screen {
     }
 
     pub(crate) fn send(&mut self, msg: Msg) -> Vec<Effect> {
-        update(&mut self.state, msg, self.now)
+        let by_hand = matches!(msg, Msg::Key(_) | Msg::Paste(_));
+        let effects = update(&mut self.state, msg, self.now);
+        if !by_hand {
+            // A frame is made as soon as it may; whether it is shown is what `Msg::Drawn` says.
+            self.state.dirty |= self.state.take_dirty();
+        }
+        effects
     }
 
     pub(crate) fn engine(&mut self, event: Event) -> Vec<Effect> {
@@ -91,9 +97,7 @@ impl Screen {
         code(modules, self.now.wall.plus_ms(133_000))
     }
 
-    /// What a frame would show now.
     pub(crate) fn buffer(&mut self) -> Buffer {
-        self.state.take_dirty();
         let (state, now) = (&self.state, self.now);
         self.terminal.draw(|frame| saoma::ui::view(state, now, frame)).unwrap().buffer.clone()
     }
