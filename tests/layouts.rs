@@ -235,5 +235,26 @@ fn doctor_finds_the_terminal_and_the_gateway() {
     };
     assert_eq!(doctor(&world.simulator.token(), ""), (0, vec![]));
     assert_eq!(doctor("SAOMA-wrong", ""), (1, vec!["gateway".to_owned()]));
+    // Where notices are to be posted is said, the secret in it only to who asks for it.
+    assert_eq!(doctor(&world.simulator.token(), "[watch]\nlisten = '127.0.0.1:1'").1, ["listener".to_owned()]);
+    let notices = |more: &[&str]| {
+        let output = Command::new(PROGRAM)
+            .args(["doctor", "--json"])
+            .args(more)
+            .env_clear()
+            .envs(world.environment())
+            .env("SAOMA_TOKEN", world.simulator.token())
+            .output()
+            .unwrap();
+        let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let check = told["checks"].as_array().unwrap().iter().find(|check| check["name"] == "notices").unwrap();
+        (check["message"].to_string(), check["hint"].to_string(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (message, hint, all) = notices(&[]);
+    let path = hint.split_whitespace().find(|word| word.contains("notice-path")).unwrap().trim_end_matches(['.', ';']);
+    let secret = std::fs::read_to_string(path).unwrap();
+    assert!(message.contains("http://127.0.0.1:1/…") && !all.contains(secret.trim()), "{all}");
+    let (message, ..) = notices(&["--show-notice-url"]);
+    assert!(message.contains(&format!("http://127.0.0.1:1/{}", secret.trim())), "{message}");
     assert_eq!(doctor(&world.simulator.token(), "[ui]\nqr_layout = 'big'"), (1, vec!["config".to_owned()]));
 }

@@ -93,7 +93,8 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::OfflineReason { wc_id, words, at } => state.told_why(wc_id, words, at, now),
         Event::History(history) => state.take_history(history),
         Event::Strips(strips) => state.strips.take(strips),
-        Event::Stopped => {}
+        // That a login is needed its row says, and the login's end was told.
+        Event::LoginNeeded { .. } | Event::Stopped => {}
     }
     effects
 }

@@ -95,6 +95,8 @@ pub struct Start {
 pub struct State {
     /// Set when a frame would look different from the last one.
     pub dirty: bool,
+    /// The rows stand otherwise than they should and no hand is near: the next frame puts them in order.
+    pub(crate) order_wished: bool,
     pub(crate) profile: Option<String>,
     pub(crate) gateway: String,
     pub(crate) dialect: Dialect,
@@ -223,6 +225,16 @@ impl State {
         let history = self.history_wake(now);
         let conveyor = self.conveyor_wake(now);
         [toast, order, second, spin, png, strips, history, conveyor].into_iter().flatten().min()
+    }
+
+    /// Takes the wish for a frame. The rows are put in order for it: once, however many of them have changed since the
+    /// last one.
+    pub fn take_dirty(&mut self) -> bool {
+        if std::mem::take(&mut self.order_wished) && self.accounts.is_due() {
+            self.accounts.sort();
+            self.settle();
+        }
+        std::mem::take(&mut self.dirty)
     }
 
     /// Whether a spinner is on the screen.

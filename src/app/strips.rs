@@ -81,7 +81,7 @@ impl State {
         view
     }
 
-    /// Asks for the strips of the rows on the screen, if they are others than those asked for last and have been there
+    /// After a frame, and when the time has come: asks for the strips of the rows on the screen, if they are others than those asked for last and have been there
     /// for a moment: a list that is scrolled costs one question at its end.
     pub(super) fn follow_strips(&mut self, now: Now) -> Option<Effect> {
         if self.fleet.is_none() && self.token.is_none() {

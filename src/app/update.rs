@@ -54,11 +54,11 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
         }
         Msg::Drawn => {
             drawn(state);
-            return Vec::new();
+            return state.follow_strips(now).into_iter().collect();
         }
         Msg::Tick => {
             tick(state, now);
-            Vec::new()
+            state.follow_strips(now).into_iter().collect()
         }
         Msg::SignedIn { profile } => {
             signed_in(state, profile, now);
@@ -92,13 +92,10 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
         }
     };
     let rests = state.last_key.is_none_or(|key| key + HAND <= now.mono);
-    if rests && state.accounts.is_due() {
-        state.accounts.sort();
-        state.dirty = true;
-    }
+    state.order_wished = rests && state.accounts.is_due();
+    state.dirty |= state.order_wished;
     conveyor::follow(state, now);
     state.settle();
-    effects.extend(state.follow_strips(now));
     effects.extend(state.follow_day(now));
     effects.extend(dead_pngs(state, now));
     effects
@@ -170,4 +167,75 @@ fn signed_in(state: &mut State, profile: String, now: Now) {
     let text = t(state.lang, "ui.toast.signed_in").into_owned();
     state.say(text, now);
     state.dirty = true;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::app::Start;
+    use crate::engine::api::{Command, Event, Token};
+    use crate::model::{Account, Presence, Stamp};
+
+    fn at(ms: u64) -> Now {
+        Now { wall: Stamp(0), mono: Duration::from_millis(ms) }
+    }
+
+    fn account(number: usize, presence: Presence) -> Account {
+        Account { presence, ..Account::new(format!("wxid_{number:04}").into()) }
+    }
+
+    fn state(size: (u16, u16)) -> State {
+        let accounts = (0..100).map(|number| account(number, Presence::Online)).collect();
+        State::new(Start { profile: Some("p".into()), accounts, size, ..Start::default() })
+    }
+
+    fn first(state: &State) -> &str {
+        state.accounts.at(0).map_or("", |account| account.wc_id.as_str())
+    }
+
+    #[test]
+    fn many_changes_are_put_in_order_once_and_for_the_frame_that_shows_them() {
+        let mut state = state((80, 24));
+        state.take_dirty();
+        for number in 50..100 {
+            let dropped = account(number, Presence::Offline);
+            update(&mut state, Msg::Engine(Event::Account(Box::new(dropped))), at(10));
+            assert_eq!(first(&state), "wxid_0000", "not sorted for each of them");
+        }
+        assert!(state.take_dirty());
+        assert_eq!(first(&state), "wxid_0050");
+        update(&mut state, Msg::Drawn, at(11));
+        assert!(!state.take_dirty(), "one frame");
+    }
+
+    #[test]
+    fn a_key_before_the_frame_keeps_the_rows_where_they_are() {
+        let mut state = state((80, 24));
+        update(&mut state, Msg::Engine(Event::Account(Box::new(account(70, Presence::Offline)))), at(10));
+        update(&mut state, Msg::Key("j".parse().unwrap()), at(20));
+        state.take_dirty();
+        assert_eq!(first(&state), "wxid_0000");
+        assert_eq!(state.next_wake(at(20)), Some(HAND));
+        update(&mut state, Msg::Tick, Now { mono: at(20).mono + HAND, ..at(20) });
+        assert!(state.take_dirty());
+        assert_eq!(first(&state), "wxid_0070");
+    }
+
+    #[test]
+    fn strips_are_asked_for_rows_that_a_frame_has_shown() {
+        let mut state = state((120, 40));
+        let asks = |effects: Vec<Effect>| {
+            effects.iter().filter(|effect| matches!(effect, Effect::Engine(Command::Strips { .. }))).count()
+        };
+        assert_eq!(asks(update(&mut state, Msg::Engine(Event::Token(Token::Ok)), at(0))), 0);
+        for key in 0..200 {
+            assert_eq!(asks(update(&mut state, Msg::Key("j".parse().unwrap()), at(key))), 0);
+            assert_eq!(state.strips.due(), None, "keys that wait for one frame ask nothing");
+        }
+        update(&mut state, Msg::Drawn, at(200));
+        assert_eq!(asks(update(&mut state, Msg::Tick, at(349))), 0);
+        assert_eq!(asks(update(&mut state, Msg::Tick, at(350))), 1);
+    }
 }

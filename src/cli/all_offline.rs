@@ -222,6 +222,7 @@ impl Line<'_> {
             | Event::WIdChanged { .. }
             | Event::Dropped { .. }
             | Event::Recovered { .. }
+            | Event::LoginNeeded { .. }
             | Event::TakenOffline { .. }
             | Event::MassDrop { .. }
             | Event::Outage { .. }

@@ -70,7 +70,7 @@ pub enum Command {
     /// The simulated gateway alone.
     Simulate(SimulateArgs),
     /// What works and what does not.
-    Doctor,
+    Doctor(DoctorArgs),
     /// The key table.
     Keys,
     /// A completion script.
@@ -394,6 +394,14 @@ pub struct HistoryArgs {
     /// How many lines at most.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: Option<u32>,
+}
+
+/// `saoma doctor`
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DoctorArgs {
+    /// Shows where notices are to be posted whole: its path is a secret.
+    #[arg(long)]
+    pub show_notice_url: bool,
 }
 
 /// `saoma completions`

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::args::DoctorArgs;
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
@@ -69,7 +70,12 @@ impl Check {
 
 /// Looks at everything and tells; exit 0 where all of it works. What cannot be looked at because of what failed before it
 /// is left out.
-pub async fn run(config: Result<Config, crate::config::Error>, json: bool, lang: Lang) -> Result<Exit, Failure> {
+pub async fn run(
+    config: Result<Config, crate::config::Error>,
+    args: &DoctorArgs,
+    json: bool,
+    lang: Lang,
+) -> Result<Exit, Failure> {
     let mut checks = Vec::new();
     let mut profile_name = None;
     let mut layout = QrLayout::Auto;
@@ -84,7 +90,7 @@ pub async fn run(config: Result<Config, crate::config::Error>, json: bool, lang:
             let context = Context::new(config, json);
             profile_name = context.config.profile_name().ok().flatten();
             match context.profile() {
-                Ok(profile) => checks.extend(profile_checks(&context, &profile).await),
+                Ok(profile) => checks.extend(profile_checks(&context, &profile, args).await),
                 Err(failure) => checks.push(Check::failed("profile", failure)),
             }
         }
@@ -127,7 +133,7 @@ fn others(path: &Path) -> Option<String> {
     (mode & 0o077 != 0).then(|| format!("{} ({mode:o})", path.display()))
 }
 
-async fn profile_checks(context: &Context, profile: &Profile) -> Vec<Check> {
+async fn profile_checks(context: &Context, profile: &Profile, args: &DoctorArgs) -> Vec<Check> {
     let lang = context.lang;
     let dialect = profile.dialect.value.name();
     let named = [
@@ -151,7 +157,7 @@ async fn profile_checks(context: &Context, profile: &Profile) -> Vec<Check> {
         Err(error) => checks.push(Check::failed("token", Failure::config(lang, &error))),
     }
     checks.extend(keeping::checks(context, profile).await);
-    checks.extend(receivers::checks(context));
+    checks.extend(receivers::checks(context, args.show_notice_url));
     checks
 }
 

@@ -340,6 +340,7 @@ impl Driver<'_> {
             | Event::WIdChanged { .. }
             | Event::Dropped { .. }
             | Event::Recovered { .. }
+            | Event::LoginNeeded { .. }
             | Event::TakenOffline { .. }
             | Event::MassDrop { .. }
             | Event::Outage { .. }

@@ -117,10 +117,10 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
         Some(Command::Demo(args)) => return start::demo(&args, lang),
         Some(Command::Simulate(args)) => return start::simulate(args, lang),
         // A broken config is among what it has to tell.
-        Some(Command::Doctor) => {
+        Some(Command::Doctor(args)) => {
             let (config, profile) = (cli.global.config, cli.global.profile);
             let overrides = Overrides { config, profile, qr_layout: cli.qr_layout, ..Overrides::default() };
-            return block_on(doctor::run(Config::load(env, overrides), cli.global.json, lang));
+            return block_on(doctor::run(Config::load(env, overrides), &args, cli.global.json, lang));
         }
         Some(command) => command,
     };
@@ -157,7 +157,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
             Command::History(args) => history::run(&context, &args).await,
             Command::Demo(_)
             | Command::Simulate(_)
-            | Command::Doctor
+            | Command::Doctor(_)
             | Command::Keys
             | Command::Completions(_)
             | Command::Man => Ok(Exit::Done),

@@ -23,6 +23,7 @@ use super::login::interrupts;
 use super::{out, stage};
 use crate::config::{Credentials, Profile};
 use crate::engine::api::{Command, Event};
+use crate::engine::notices::Ports;
 use crate::engine::{Engine, Renewal, Sink};
 use crate::gateway::{self, Gateway};
 use crate::store::Store;
@@ -52,9 +53,10 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     let several = profiles.len() > 1;
     let (to, mut events) = unbounded_channel();
     let mut watched: Vec<Watched> = Vec::new();
+    let ports = Ports::default();
     for profile in profiles {
         let name = profile.name.clone();
-        match start(context, profile, watched.len(), several, &to).await {
+        match start(context, profile, &ports, watched.len(), several, &to).await {
             Ok(one) => watched.push(one),
             // One that cannot be watched does not keep the others from it.
             Err(failure) if several => tell_failure(&failure, objects, &name),
@@ -137,6 +139,7 @@ fn profiles(context: &Context, all: bool) -> Result<Vec<Profile>, Failure> {
 async fn start(
     context: &Context,
     profile: Profile,
+    ports: &Ports,
     at: usize,
     several: bool,
     to: &UnboundedSender<(usize, Event)>,
@@ -151,6 +154,8 @@ async fn start(
     let mut options = stage::engine_options(context, &profile, token.is_some())?;
     options.renewal = Renewal::Times(0);
     options.show_resumed = true;
+    // The settings name one address for all profiles.
+    options.ports = ports.clone();
     if stage::needs_password(profile.dialect.value) {
         options.password = context.config.password(&profile).map_err(failed)?.map(|password| password.value);
     }

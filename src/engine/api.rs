@@ -162,6 +162,17 @@ pub enum Event {
         /// When.
         at: Stamp,
     },
+    /// A login that nobody waited for led to nothing, and its account is off line: somebody has to log it in.
+    LoginNeeded {
+        /// The account.
+        wc_id: WcId,
+        /// Its name for people, uncleaned.
+        account: Box<str>,
+        /// Why the login led to nothing.
+        reason: Reason,
+        /// When.
+        at: Stamp,
+    },
     /// Many accounts are believed to have dropped at once: told instead of one [`Event::Dropped`] each.
     MassDrop {
         /// Which.

@@ -349,12 +349,7 @@ fn a_lone_second_login_ends_where_the_ladder_would_go_on() {
 
 #[test]
 fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
-    let sent = &[
-        "tell stepped_down adopt not_listed",
-        "tell requesting second_login",
-        "POST secondLogin",
-        "tell second_login_sent",
-    ];
+    let sent = &[NOT_LISTED, "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
     for (kind, ends) in [
         (Kind::RefusedInside, ["end failed gateway_said", "tell failed gateway_said"]),
         (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),

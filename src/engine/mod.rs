@@ -34,7 +34,7 @@ mod hub;
 pub mod login;
 #[cfg(test)]
 mod login_tests;
-mod notices;
+pub mod notices;
 pub mod past;
 pub mod presence;
 mod shared;
@@ -195,6 +195,8 @@ pub struct Options {
     pub waits_for_token: bool,
     /// Where notices are listened for, if this process observes.
     pub listen: Option<Listen>,
+    /// The ports for that which engines of this process share.
+    pub ports: notices::Ports,
     /// How codes are renewed.
     pub renewal: Renewal,
     /// Whether attempts of dead processes are shown (TUI) or go on silently.

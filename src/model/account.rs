@@ -114,6 +114,9 @@ pub struct Account {
     pub source: Option<Source>,
     /// When the request behind the newest evidence was started.
     pub observed_at: Option<Stamp>,
+    /// Since when it is believed to be off line: when the request behind the first such evidence was started. Later
+    /// evidence moves `observed_at`, not this. `None` while it is not off line, or where it is not known.
+    pub offline_since: Option<Stamp>,
     /// The last login that was stored.
     pub last_login_at: Option<Stamp>,
     /// The first login that saoma saw, or an import's time.
@@ -149,6 +152,7 @@ impl Account {
             stale: false,
             source: None,
             observed_at: None,
+            offline_since: None,
             last_login_at: None,
             first_login_at: None,
             holder: "".into(),
@@ -182,7 +186,10 @@ impl Account {
             && self.reason == Some(Reason::Dropped)
             && self.first_login_at.is_some_and(|first| {
                 self.last_login_at.is_none_or(|last| last <= first)
-                    && self.observed_at.is_some_and(|seen| (0..=FIRST_DAY_MS).contains(&seen.ms_since(first)))
+                    && self
+                        .offline_since
+                        .or(self.observed_at)
+                        .is_some_and(|since| (0..=FIRST_DAY_MS).contains(&since.ms_since(first)))
             })
     }
 }

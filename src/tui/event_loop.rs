@@ -67,7 +67,7 @@ impl Mind for State {
     }
 
     fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.dirty)
+        self.take_dirty()
     }
 
     fn is_dirty(&self) -> bool {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, Fleet, Way};
+use saoma::engine::notices::Ports;
 use saoma::engine::{Listen, Role, Secret};
 use saoma::model::{Dialect, Presence, Reason, Source, Stamp, WId, WcId};
 use saoma::simulator::{Act, Knobs, Setup, SimAccount, Simulator};
@@ -361,6 +362,103 @@ async fn many_notices_are_settled_by_a_list() {
 }
 
 #[tokio::test]
+async fn a_notice_that_comes_late_is_told_with_the_others() {
+    let (mut rig, url) = listening(Dialect::V2, |_| {}).await;
+    let live: Vec<WId> = (0..5).map(|number| rig.live_w_id(&name(number)).unwrap()).collect();
+    let (lists_before, checks_before) = (lists(&rig.sim), checks(&rig.sim));
+    for number in 0..5 {
+        rig.sim.drop_account(&id(number)).unwrap();
+    }
+    for (number, w_id) in live.iter().enumerate().take(4) {
+        post(&url, notice(Dialect::V2, number, w_id.as_str())).await;
+    }
+    wait_until("the first list", || lists(&rig.sim) > lists_before).await;
+    // By now that list lacks many, and the next one will say whether that is so.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    post(&url, notice(Dialect::V2, 4, live[4].as_str())).await;
+    let first = rig.front.until("what is told", |event| match event {
+        Event::MassDrop { wc_ids, .. } => Some(wc_ids.clone()),
+        Event::Dropped { wc_id, .. } => panic!("{wc_id} is told by itself"),
+        _ => None,
+    });
+    assert_eq!(first.await, (0..5).map(id).collect::<Vec<_>>());
+    assert!(checks(&rig.sim) - checks_before <= 5);
+}
+
+#[tokio::test]
+async fn two_notices_at_once_are_one_list() {
+    let (mut rig, url) = listening(Dialect::V2, |_| {}).await;
+    let live: Vec<WId> = (0..2).map(|number| rig.live_w_id(&name(number)).unwrap()).collect();
+    let (lists_before, checks_before) = (lists(&rig.sim), checks(&rig.sim));
+    for (number, w_id) in live.iter().enumerate() {
+        rig.sim.drop_account(&id(number)).unwrap();
+        post(&url, notice(Dialect::V2, number, w_id.as_str())).await;
+    }
+    for _ in 0..2 {
+        let waited = tokio::time::timeout(Duration::from_secs(2), rig.front.until("a drop", dropped)).await;
+        assert!(waited.is_ok(), "believed under two seconds");
+    }
+    assert_eq!((lists(&rig.sim) - lists_before, checks(&rig.sim) - checks_before), (1, 0));
+}
+
+#[tokio::test]
+async fn engines_of_one_process_share_a_port() {
+    let (listen, url) = listen();
+    let ports = Ports::default();
+    let how = || How { listen: Some(listen.clone()), ports: ports.clone(), role: Some(Role::Watch), ..every(LONG) };
+    let setup = |from: usize| Setup { accounts: online(12).split_off(from), ..Setup::default() };
+    let (mut first, mut second) = (Rig::with(setup(0), how()).await, Rig::with(setup(6), how()).await);
+    a_list(&mut first.front).await;
+    a_list(&mut second.front).await;
+    // One that only the first knows, one that both know and only the second has lost.
+    let only = first.live_w_id(&name(3)).unwrap();
+    first.sim.drop_account(&id(3)).unwrap();
+    post(&url, notice(Dialect::V2, 3, only.as_str())).await;
+    assert_eq!(first.front.until("the drop", dropped).await, id(3));
+    let both = second.live_w_id(&name(8)).unwrap();
+    second.sim.drop_account(&id(8)).unwrap();
+    post(&url, notice(Dialect::V2, 8, both.as_str())).await;
+    assert_eq!(second.front.until("the drop", dropped).await, id(8));
+    assert_eq!(first.front.account(&name(8)).await.presence, Presence::Online);
+    // The port stays open while one of them is left.
+    first.front.stop().await;
+    let left = second.live_w_id(&name(9)).unwrap();
+    second.sim.drop_account(&id(9)).unwrap();
+    assert_eq!(post(&url, notice(Dialect::V2, 9, left.as_str())).await, 200);
+    assert_eq!(second.front.until("the drop", dropped).await, id(9));
+}
+
+#[tokio::test]
+async fn who_takes_over_listens_as_soon_as_the_port_is_free() {
+    let (listen, url) = listen();
+    let how = |role| How { listen: Some(listen.clone()), role: Some(role), ..every(LONG) };
+    let setup = Setup { accounts: online(10), ..Setup::default() };
+    let mut rig = Rig::with(setup, how(Role::Screen)).await;
+    a_list(&mut rig.front).await;
+    let mut watch = rig.another(how(Role::Watch)).await;
+    a_list(&mut watch).await;
+    let w_id = rig.live_w_id(&name(3)).unwrap();
+    rig.sim.drop_account(&id(3)).unwrap();
+    // Whoever listens now or in a moment: what is not heard is called again (protocol.md §3.11).
+    let body = notice(Dialect::V2, 3, w_id.as_str());
+    let call = async {
+        loop {
+            let _ = reqwest::Client::new().post(&url).body(body.clone()).send().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let told = watch.until("the drop", |event| match event {
+        Event::Fault { message } => panic!("{message}"),
+        event => dropped(event),
+    });
+    tokio::select! {
+        wc_id = told => assert_eq!(wc_id, id(3)),
+        () = call => {}
+    }
+    watch.stop().await;
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_said_and_lists_go_on() {
     let (listen, _) = listen();
     let _taken = std::net::TcpListener::bind(listen.address).unwrap();
@@ -525,8 +623,13 @@ async fn a_login_that_nobody_watches_any_more_ends_with_an_alert() {
     rig.shown().await;
     let rest = rig.die().await;
     let how = How { role: Some(Role::Watch), hook: Some(hook), ..every(SHORT) };
-    let watch = rest.another(how).await;
+    let mut watch = rest.another(how).await;
     wait_until("the alert", || !told(&file).is_empty()).await;
+    let needed = |event: &Event| match event {
+        Event::LoginNeeded { wc_id, .. } => Some(wc_id.clone()),
+        _ => None,
+    };
+    assert_eq!(watch.until("the event", needed).await, WcId::new("wxid_amy"));
     watch.stop().await;
     assert_eq!(told(&file), ["login_needed"]);
     let text = std::fs::read_to_string(&file).unwrap();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
+use saoma::engine::notices::Ports;
 use saoma::engine::{Engine, Listen, Options, Renewal, Renewer, Role};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
@@ -48,6 +49,8 @@ pub(crate) struct How {
     /// `None`: a TUI where there is an interval, else a command.
     pub(crate) role: Option<Role>,
     pub(crate) listen: Option<Listen>,
+    /// Engines of one process share theirs.
+    pub(crate) ports: Ports,
     /// Logins wait for a token that somebody gives.
     pub(crate) waits: bool,
     /// Gets tokens by itself.
@@ -68,6 +71,7 @@ impl Default for How {
             import: Vec::new(),
             role: None,
             listen: None,
+            ports: Ports::default(),
             waits: false,
             renewer: None,
             revive: None,
@@ -176,6 +180,7 @@ impl Front {
             alert_command: how.hook,
             role: how.role.unwrap_or(if how.interval.is_some() { Role::Screen } else { Role::Command }),
             listen: how.listen,
+            ports: how.ports,
             renewal: Renewal::Times(how.renewals),
             show_resumed: how.show_resumed,
             waits_for_token: how.waits,

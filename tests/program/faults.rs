@@ -20,15 +20,21 @@ fn log_in(desk: &Desk, tui: &mut Tui) {
 }
 
 /// Presses a key that reaches a phone until it does: while rows move under the hand such a key does nothing, and on an
-/// account with an open login it does no more than select it.
+/// account with an open login it does no more than select it. So many logins are beyond the account's budget: the
+/// question whether to go on all the same is answered with yes.
 #[track_caller]
 fn press(tui: &mut Tui, key: &[u8], reached: impl Fn() -> bool) {
     for _ in 0..10 {
         tui.send(key);
+        let mut asked = false;
         let until = Instant::now() + Duration::from_secs(3);
         while Instant::now() < until {
             if reached() {
                 return;
+            }
+            if !asked && tui.look(|screen| shows(screen, "all the same?")) {
+                asked = true;
+                tui.send(b"y");
             }
             std::thread::sleep(Duration::from_millis(10));
         }

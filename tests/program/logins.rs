@@ -178,6 +178,9 @@ fn another_phone_than_the_one_meant_is_stored_as_its_own() {
     see_code(&tui, &payload(&desk, &code));
     desk.sim.scan_payload(&payload(&desk, &code), Some("wxid_chen".into())).unwrap();
     desk.sim.confirm(None).unwrap();
+    tui.wait_text("Take it off line again?");
+    tui.send(b"n");
+    tui.wait("no question", |screen| !shows(screen, "Take it off line again?"));
     tui.wait_row("陈晨", "online");
     tui.wait_text("another account scanned");
     tui.wait_row("Bela", "!");

@@ -13,6 +13,7 @@ mod faults;
 mod headless;
 mod kit;
 mod logins;
+mod queue;
 mod screens;
 mod secrets;
 mod tape;

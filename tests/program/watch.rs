@@ -160,15 +160,18 @@ fn dies_between(webhook_holds: bool) {
     let hook = format!("[ -e {} ] || exec sleep 20; cat >> {}", gate.display(), log.display());
     append(
         &desk.config(),
-        &format!("[alerts]\ncommand = '{hook}'\nwebhook = '{}'\nwebhook_secret_command = 'echo {KEY}'\n", receiver.url),
+        &format!(
+            "[alerts]\nevents = ['dropped']\ncommand = '{hook}'\nwebhook = '{}'\nwebhook_secret_command = 'echo {KEY}'\n",
+            receiver.url
+        ),
     );
     if webhook_holds {
         std::fs::write(&gate, "").unwrap();
     }
     let running = watch(&desk);
     eventually("anna online", || desk.account("wxid_anna")["presence"] == "online");
-    desk.sim.act(Act::Online { wc_id: "wxid_anna".into() }).unwrap();
-    event(&running, "w_id_changed");
+    desk.sim.drop_account(&"wxid_anna".into()).unwrap();
+    event(&running, "dropped");
     let hooked = || std::fs::read_to_string(&log).unwrap_or_default().lines().count();
     eventually("the first receiver", || !receiver.posts().is_empty() && (!webhook_holds || hooked() == 1));
     running.signal(Signal::KILL);
@@ -210,8 +213,8 @@ fn dies_between(webhook_holds: bool) {
     }
     let hook: Value = serde_json::from_str(std::fs::read_to_string(&log).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!(hook, posts[0].object(), "both receivers get the same object");
-    assert_eq!((&hook["event"], &hook["wc_id"]), (&json!("w_id_changed"), &json!("wxid_anna")));
-    assert_eq!(hook["w_id"], json!(desk.live("wxid_anna")));
+    assert_eq!((&hook["event"], &hook["wc_id"]), (&json!("dropped"), &json!("wxid_anna")));
+    assert_eq!((&hook["reason"], &hook["profile"]), (&json!("dropped"), &json!("default")));
     let token = desk.sim.token();
     for post in &posts {
         assert!(!post.body.contains(&token) && !post.head.contains(&token) && !post.head.contains(KEY));

@@ -336,6 +336,7 @@ fn a_refused_token_opens_the_form_once() {
 fn an_idle_screen_has_no_timer() {
     let mut screen = screen();
     // The strips of what is on the screen are asked for once.
+    screen.send(Msg::Drawn);
     screen.wait(150);
     assert_eq!(screen.state.next_wake(screen.now), None);
     screen.state.dirty = false;

@@ -91,7 +91,9 @@ impl Screen {
         code(modules, self.now.wall.plus_ms(133_000))
     }
 
+    /// What a frame would show now.
     pub(crate) fn buffer(&mut self) -> Buffer {
+        self.state.take_dirty();
         let (state, now) = (&self.state, self.now);
         self.terminal.draw(|frame| saoma::ui::view(state, now, frame)).unwrap().buffer.clone()
     }

@@ -327,6 +327,7 @@ fn strips_are_asked_for_when_the_list_stands_still() {
     let many = (0..1_000).map(|n| account(&format!("wxid_{n:04}"), &format!("n {n:04}"), Presence::Online)).collect();
     let mut screen = Screen::new(Start { accounts: many, ..start((120, 40), Lang::En) });
     screen.engine(Event::Token(saoma::engine::api::Token::Ok));
+    screen.send(Msg::Drawn);
     let strips = |screen: &mut Screen, ms: i64| {
         screen.now.mono += std::time::Duration::from_millis(u64::try_from(ms).unwrap());
         let effects = engine_commands(screen.send(Msg::Tick));

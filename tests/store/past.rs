@@ -366,6 +366,54 @@ async fn an_alert_is_told_only_if_its_verdict_was_applied() {
 }
 
 #[tokio::test]
+async fn a_mass_drop_is_told_once_whoever_finds_it_too() {
+    use Presence::Offline;
+    let (folder, store) = store().await;
+    let other = beside(&folder).await;
+    let all = ["wxid_a", "wxid_b", "wxid_c"];
+    for wc_id in all {
+        login(&store, wc_id, &format!("w-{wc_id}"), 10, 20).await;
+    }
+    let before = outbox(&folder).await.len();
+    let verdicts = |wc_ids: &[&str], at| -> Vec<Verdict> {
+        wc_ids.iter().map(|wc_id| verdict(wc_id, Offline, Source::List, at)).collect()
+    };
+    let mass = |wc_ids: &[&str], at| Alert { fields: vec![("wc_ids", json!(wc_ids))], ..alert("mass_drop", None, at) };
+    store.note_list(Stamp(100), &verdicts(&all[..2], 100), &[], &[mass(&all[..2], 100)]).await.unwrap();
+    // Another process has looked at the same moment, and saw one more that has gone.
+    other.note_list(Stamp(101), &verdicts(&all, 101), &[], &[mass(&all, 101)]).await.unwrap();
+    other.note_list(Stamp(102), &verdicts(&all, 102), &[], &[mass(&all, 102)]).await.unwrap();
+    let told = outbox(&folder).await.split_off(before);
+    let named: Vec<(&Value, &Value)> = told.iter().map(|told| (&told["event"], &told["wc_ids"])).collect();
+    let event = json!("mass_drop");
+    assert_eq!(named, [(&event, &json!(["wxid_a", "wxid_b"])), (&event, &json!(["wxid_c"]))]);
+}
+
+#[tokio::test]
+async fn a_first_drop_keeps_its_label_while_lists_go_on() {
+    use Presence::{Offline, Online};
+    let (_folder, store) = store().await;
+    login(&store, "wxid_a", "w1", 10, 20).await;
+    let at = 20 + 2 * HOUR;
+    store.note_list(Stamp(at), &[verdict("wxid_a", Offline, Source::List, at)], &[], &[]).await.unwrap();
+    // Two days later, with lists in between.
+    store.note_list(Stamp(at + 2 * DAY), &[], &[], &[]).await.unwrap();
+    let one = account(&store, "wxid_a").await;
+    assert_eq!((one.offline_since, one.observed_at), (Some(Stamp(at)), Some(Stamp(at + 2 * DAY))));
+    assert!(one.is_first_drop());
+    assert_eq!(store.accounts().await.unwrap(), [one]);
+    let back = at + 3 * DAY;
+    let changed =
+        store.note_list(Stamp(back), &[verdict("wxid_a", Online, Source::List, back)], &[], &[]).await.unwrap();
+    assert_eq!((changed[0].offline_since, account(&store, "wxid_a").await.offline_since), (None, None));
+    // A drop after the first day is none that is expected.
+    let again = back + HOUR;
+    store.note_list(Stamp(again), &[verdict("wxid_a", Offline, Source::List, again)], &[], &[]).await.unwrap();
+    let one = account(&store, "wxid_a").await;
+    assert!(one.offline_since == Some(Stamp(again)) && !one.is_first_drop(), "{one:?}");
+}
+
+#[tokio::test]
 async fn the_log_keeps_three_months_and_does_not_grow_for_ever() {
     let (folder, store) = store().await;
     let now = 1_000 * DAY;

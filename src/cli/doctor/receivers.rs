@@ -2,17 +2,22 @@
 
 use std::net::{SocketAddr, TcpListener};
 
+use secrecy::ExposeSecret as _;
+
 use super::super::context::Context;
 use super::{Check, Mark, say};
 use crate::i18n::t;
 
 /// Looks at the listener and at the receivers of alerts. Nothing is sent.
-pub(super) fn checks(context: &Context) -> Vec<Check> {
+///
+/// `show_url`: the whole URL that notices come in by, which is a secret.
+pub(super) fn checks(context: &Context, show_url: bool) -> Vec<Check> {
     let mut checks = Vec::new();
     checks.extend(listener(context));
+    checks.extend(notice_url(context, show_url));
     checks.extend(command(context));
     checks.extend(webhook(context));
-    if checks.iter().all(|check| check.name == "listener") {
+    if checks.iter().all(|check| matches!(check.name, "listener" | "notices")) {
         checks.push(Check::new("alerts", Mark::Ok, t(context.lang, "cli.doctor.no_alerts")));
     }
     checks
@@ -37,6 +42,30 @@ fn listener(context: &Context) -> Option<Check> {
             Check::new("listener", Mark::Fail, say(lang, "cli.doctor.listener_fails", &values))
         }
     })
+}
+
+/// Where the gateway, or the bot that passes its calls on, has to post.
+fn notice_url(context: &Context, show: bool) -> Option<Check> {
+    let lang = context.lang;
+    let listen = context.config.watch.listen.as_ref()?;
+    let base = match &listen.public_url {
+        Some(url) => url.clone(),
+        None => format!("http://{}", listen.address.value),
+    };
+    let secret = match context.config.notice_secret() {
+        Ok(secret) => secret,
+        Err(error) => {
+            return Some(Check { hint: error.hint(lang), ..Check::new("notices", Mark::Fail, error.message(lang)) });
+        }
+    };
+    let shown = if show { secret.expose_secret() } else { "…" };
+    let url = format!("{}/{shown}", base.trim_end_matches('/'));
+    let check = Check::new("notices", Mark::Ok, say(lang, "cli.doctor.notices", &[("url", &url)]));
+    if show {
+        return Some(check);
+    }
+    let path = context.config.paths.notice_path().display().to_string();
+    Some(check.hint(say(lang, "cli.doctor.notices_hint", &[("path", &path)])))
 }
 
 fn command(context: &Context) -> Option<Check> {

@@ -102,6 +102,7 @@ impl Teller {
                 let words = self.say("recovered", &[("who", self.name(&account, &wc_id))]);
                 vec![result(at, self.about("recovered", at, &wc_id, &account), words)]
             }
+            Event::LoginNeeded { wc_id, account, reason, at } => vec![self.login_needed(&wc_id, &account, reason, at)],
             Event::MassDrop { wc_ids, at } => vec![self.mass_drop(&wc_ids, at)],
             Event::Outage { since, at } => vec![self.outage("outage", since, at)],
             Event::OutageOver { since, at } => vec![self.outage("outage_over", since, at)],
@@ -226,6 +227,17 @@ impl Teller {
         let next = if first_night { t(lang, "cli.watch.next_first_night") } else { next_words(lang, reason) };
         let values = [("who", self.name(account, wc_id)), ("why", why), ("next", next.into_owned())];
         result(at, map, self.say("dropped", &values))
+    }
+
+    fn login_needed(&self, wc_id: &WcId, account: &str, reason: Reason, at: Stamp) -> Line {
+        let lang = self.printer.lang;
+        let gateway_message = self.known.get(wc_id).and_then(|known| known.gateway_message.as_deref());
+        let why = reason_words(lang, reason, gateway_message);
+        let mut map = self.about("login_needed", at, wc_id, account);
+        map.insert("reason".into(), json!(reason.code()));
+        map.insert("message".into(), json!(why));
+        let values = [("who", self.name(account, wc_id)), ("why", why)];
+        result(at, map, self.say("login_needed", &values))
     }
 
     fn mass_drop(&self, wc_ids: &[WcId], at: Stamp) -> Line {

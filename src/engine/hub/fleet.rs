@@ -1,6 +1,6 @@
 //! The fleet list: asked, judged, stored, told.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -205,10 +205,11 @@ impl Hub {
         at: Stamp,
     ) {
         let mut dropped_at_once = Vec::new();
+        let mut words: HashMap<WcId, Box<str>> = words.into_iter().collect();
         for mut account in changed {
-            if let Some((wc_id, words)) = words.iter().find(|(wc_id, _)| *wc_id == account.wc_id) {
-                match self.shared.store.note_offline_reason(wc_id, Some(words), at).await {
-                    Ok(()) => account.gateway_message = Some(words.clone()),
+            if let Some(words) = words.remove(&account.wc_id) {
+                match self.shared.store.note_offline_reason(&account.wc_id, Some(&words), at).await {
+                    Ok(()) => account.gateway_message = Some(words),
                     Err(error) => self.store_failed(&error.to_string()),
                 }
             }
@@ -220,6 +221,7 @@ impl Hub {
             }
         }
         if !dropped_at_once.is_empty() {
+            dropped_at_once.sort();
             tracing::warn!(accounts = dropped_at_once.len(), "mass drop");
             self.tell(Event::MassDrop { wc_ids: dropped_at_once, at });
         }

@@ -16,6 +16,8 @@ use crate::model::{Presence, Stamp, WId, WcId};
 const GATHER: Duration = Duration::from_millis(200);
 /// Between two lists that notices lead to.
 const BETWEEN_LISTS: Duration = Duration::from_secs(2);
+/// With fewer accounts online than this, a list that lacks those who have gone may be empty, and is not believed at once.
+const FEW: usize = 3;
 /// More accounts than this are not checked one by one.
 const SINGLE: usize = 5;
 /// Notices that wait to be looked at; beyond them, the lists find out.
@@ -68,17 +70,23 @@ impl Hub {
     /// Asks the gateway about what was heard.
     pub(super) async fn follow_hints(&mut self) {
         self.hints.due = None;
+        if self.judge.is_in_doubt() {
+            // A list that lacks many is to be asked again shortly; it settles these too, and tells them with the others.
+            self.hints.check.clear();
+        }
+        let now = Instant::now();
+        let earliest = self.hints.last_list.map(|last| last + BETWEEN_LISTS).filter(|earliest| *earliest > now);
         let online = self.accounts.values().filter(|account| account.presence == Presence::Online).count();
         let count = self.hints.check.len();
-        if !self.hints.list && count <= SINGLE && !is_many(count, online) {
+        // Where one has gone, others may have: a list costs as much as a check, and shows all that are gone at once.
+        let few = count <= 1 || online < FEW || (earliest.is_some() && count <= SINGLE && !is_many(count, online));
+        if !self.hints.list && few {
             for (wc_id, w_id) in std::mem::take(&mut self.hints.check) {
                 self.check(wc_id, w_id);
             }
             return;
         }
-        let now = Instant::now();
-        if let Some(earliest) = self.hints.last_list.map(|last| last + BETWEEN_LISTS).filter(|earliest| *earliest > now)
-        {
+        if let Some(earliest) = earliest {
             self.hints.due = Some(earliest);
             return;
         }

@@ -1,8 +1,10 @@
 //! The listener for notices: open while this process observes; and, only where the config says so, registered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 
 use super::{Hub, News};
 use crate::engine::Listen;
@@ -10,15 +12,23 @@ use crate::engine::notices::{self, Listener};
 use crate::engine::shared::Shared;
 use crate::i18n::{Lang, t, tf};
 
+/// Between tries to listen, while another process may only just be leaving the port, and after so many of them.
+const SOON: Duration = Duration::from_millis(500);
+const PATIENCE: u8 = 6;
+const LATER: Duration = Duration::from_secs(30);
+
 impl Hub {
-    pub(super) async fn start_listening(&mut self) {
+    pub(super) fn start_listening(&mut self) {
         let Some(listen) = self.shared.options.listen.clone() else { return };
         let (lang, news) = (self.shared.options.lang, self.news.0.clone());
         let fault = move |error: String| {
             let _ = news.send(News::Fault(tf(lang, "engine.forward_failed", &[("error", &error)])));
         };
-        match notices::start(&listen, self.shared.options.dialect, self.hints.sender(), fault).await {
+        let options = &self.shared.options;
+        match notices::start(&options.ports, &listen, options.dialect, self.hints.sender(), fault) {
             Ok(listener) => {
+                self.listen_due = None;
+                self.listen_tries = 0;
                 tracing::info!(address = %listen.address, "listening for notices");
                 if listen.register && !self.registered {
                     self.registered = true;
@@ -27,14 +37,22 @@ impl Hub {
                 self.listener = Some(listener);
             }
             Err(error) => {
-                let (address, error) = (listen.address.to_string(), error.to_string());
-                self.fault(tf(lang, "engine.listen_failed", &[("address", &address), ("error", &error)]));
+                // Whoever observed before may be about to close the port: that is no news.
+                let patient = error.kind() == std::io::ErrorKind::AddrInUse && self.listen_tries < PATIENCE;
+                self.listen_tries = self.listen_tries.saturating_add(1);
+                self.listen_due = Some(Instant::now() + if patient { SOON } else { LATER });
+                if !patient {
+                    let (address, error) = (listen.address.to_string(), error.to_string());
+                    self.fault(tf(lang, "engine.listen_failed", &[("address", &address), ("error", &error)]));
+                }
             }
         }
     }
 
     pub(super) fn stop_listening(&mut self) {
         let _: Option<Listener> = self.listener.take();
+        self.listen_due = None;
+        self.listen_tries = 0;
     }
 
     /// Sets the gateway's callback to the listener, unless somebody else lives on it.

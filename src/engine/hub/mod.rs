@@ -113,6 +113,9 @@ pub(super) struct Hub {
     hints: hints::Hints,
     registered: bool,
     listener: Option<Listener>,
+    /// When to try again to listen, and how often that has failed.
+    listen_due: Option<Instant>,
+    listen_tries: u8,
     /// Taken-over attempts that nobody watches, with their account's last login before.
     orphans: HashMap<AttemptId, Option<Stamp>>,
     failures: u32,
@@ -157,6 +160,8 @@ impl Hub {
             hints: hints::Hints::default(),
             registered: false,
             listener: None,
+            listen_due: None,
+            listen_tries: 0,
             orphans: HashMap::new(),
             failures: 0,
             last_fault: None,
@@ -186,6 +191,7 @@ impl Hub {
             }
             let next_list = self.next_list.filter(|_| !self.asking);
             let hints_due = self.hints.due;
+            let listen_due = self.listen_due;
             let conveyor = self.conveyor_wake();
             tokio::select! {
                 biased;
@@ -197,6 +203,7 @@ impl Hub {
                 Some(news) = self.news.1.recv() => self.news(news).await,
                 Some(heard) = self.hints.heard() => self.heard(heard),
                 () = sleep_until(hints_due), if hints_due.is_some() => self.follow_hints().await,
+                () = sleep_until(listen_due), if listen_due.is_some() => self.start_listening(),
                 () = sleep_until(next_list), if next_list.is_some() => self.list_is_due().await,
                 () = sleep_until(conveyor), if conveyor.is_some() => self.conveyor.tick(),
             }

@@ -61,7 +61,7 @@ impl Hub {
             let at = self.shared.now().wall;
             self.set_outage(watchers.outage_since, at);
         }
-        self.start_listening().await;
+        self.start_listening();
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
         let now = Instant::now();
         // Whoever takes over goes on where the other stopped: two processes make the calls of one.

@@ -66,7 +66,9 @@ impl Hub {
             return;
         }
         let at = self.shared.now().wall;
-        let (verdict, alert) = login_needed(account, account.reason.unwrap_or(Reason::Interrupted), at);
+        let (wc_id, name, reason) =
+            (account.wc_id.clone(), account.name().into(), account.reason.unwrap_or(Reason::Interrupted));
+        let (verdict, alert) = login_needed(account, reason, at);
         match self.shared.store.note(&[verdict], &[alert]).await {
             Ok(changed) => {
                 for account in changed {
@@ -76,5 +78,6 @@ impl Hub {
             Err(error) => self.store_failed(&error.to_string()),
         }
         self.kick.notify_one();
+        self.tell(Event::LoginNeeded { wc_id, account: name, reason, at });
     }
 }

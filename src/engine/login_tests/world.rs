@@ -81,7 +81,7 @@ struct World {
     history: Vec<(usize, String)>,
     /// The current wId and when its login was asked for; when it was stored.
     current: [Option<(i64, String)>; 2],
-    stored_at: [i64; 2],
+    stored_at: [Option<i64>; 2],
     wrongs: Vec<String>,
 }
 
@@ -103,7 +103,7 @@ impl World {
             runs: Vec::new(),
             history: Vec::new(),
             current: [None, None],
-            stored_at: [0, 0],
+            stored_at: [None, None],
             wrongs: Vec::new(),
         }
     }
@@ -429,7 +429,7 @@ impl World {
         let known = self.current[whose].as_ref().is_some_and(|(_, current)| *current == w_id);
         if let Some(evidence) = evidence
             && !known
-            && evidence <= self.stored_at[whose]
+            && self.stored_at[whose].is_some_and(|stored_at| evidence <= stored_at)
         {
             return Input::NotAdopted;
         }
@@ -437,7 +437,7 @@ impl World {
         let current = known || self.current[whose].as_ref().is_none_or(|(newest, _)| *newest <= requested_at);
         if current && !known {
             self.current[whose] = Some((requested_at, w_id.clone()));
-            self.stored_at[whose] = self.ms;
+            self.stored_at[whose] = Some(self.ms);
         }
         self.history.push((whose, w_id.clone()));
         for other in &mut self.rows {

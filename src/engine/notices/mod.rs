@@ -8,19 +8,17 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::net::TcpListener;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::door::Door;
 use self::forward::{Forwarder, PASSED_ON};
+use self::port::{Port, Readers};
 use self::twice::Twice;
 use super::Listen;
 use crate::gateway::{Notice, notice};
@@ -28,14 +26,15 @@ use crate::model::{Dialect, WId, WcId};
 
 mod door;
 mod forward;
+mod port;
 mod twice;
+
+pub use self::port::Ports;
 
 /// The largest body that is taken.
 const BODY_BYTES: usize = 64 * 1024;
 /// How long a body may take.
 const BODY_LIMIT: Duration = Duration::from_secs(6);
-/// Bodies that wait to be looked at; beyond them they are dropped: lists find out all the same.
-const WAITING: usize = 256;
 
 /// A notice that an instance went off line, heard for the first time.
 #[derive(Debug)]
@@ -55,9 +54,10 @@ struct Call {
     passed_on: bool,
 }
 
-/// A running listener; dropped, it closes its port.
+/// A reader of what comes in; the last one that is dropped closes the port.
 #[derive(Debug)]
 pub(super) struct Listener {
+    _port: Arc<Port>,
     stop: CancellationToken,
 }
 
@@ -74,30 +74,17 @@ pub(super) fn callback_url(listen: &Listen) -> Option<SecretString> {
 }
 
 /// Starts to listen: what is heard for the first time goes to `to`, what cannot be passed on is told to `fault`.
-pub(super) async fn start(
+pub(super) fn start(
+    ports: &Ports,
     listen: &Listen,
     dialect: Dialect,
     to: Sender<Heard>,
     fault: impl Fn(String) + Send + Sync + 'static,
 ) -> io::Result<Listener> {
-    let socket = TcpListener::bind(listen.address).await?;
+    let (port, calls) = ports.open(listen, fault)?;
     let stop = CancellationToken::new();
-    let (calls, inbox) = channel(WAITING);
-    let desk = Arc::new(Desk { paths: paths(listen), calls });
-    let router = Router::new().fallback(take).with_state(desk);
-    let forwarder = match listen.forward.as_deref() {
-        Some(url) => Some(Forwarder::start(url, stop.clone(), fault).map_err(io::Error::other)?),
-        None => None,
-    };
-    tokio::spawn(look_at(inbox, dialect, to, forwarder, stop.clone()));
-    let closed = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            () = closed.cancelled() => {}
-            _ = async { axum::serve(Door::new(socket), router).await } => {}
-        }
-    });
-    Ok(Listener { stop })
+    tokio::spawn(look_at(calls, dialect, to, stop.clone()));
+    Ok(Listener { _port: port, stop })
 }
 
 /// `/<secret>`, and the same below the public URL's path, for a proxy that leaves it on.
@@ -113,7 +100,8 @@ fn paths(listen: &Listen) -> Vec<SecretString> {
 /// What the listener's requests share.
 struct Desk {
     paths: Vec<SecretString>,
-    calls: Sender<Call>,
+    readers: Arc<Readers>,
+    forwarder: Option<Forwarder>,
 }
 
 impl Desk {
@@ -144,8 +132,11 @@ async fn take(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         Ok(Err(_too_large)) => return answer(StatusCode::PAYLOAD_TOO_LARGE, ""),
         Err(_elapsed) => return answer(StatusCode::REQUEST_TIMEOUT, ""),
     };
-    // Full: whoever calls would only call again, and a list settles it.
-    let _ = desk.calls.try_send(Call { body, content_type, passed_on });
+    let call = Call { body, content_type, passed_on };
+    desk.readers.hand_out(&call);
+    if let Some(forwarder) = desk.forwarder.as_ref().filter(|_| !call.passed_on) {
+        forwarder.pass_on(call);
+    }
     answer(StatusCode::OK, "{}")
 }
 
@@ -159,14 +150,8 @@ fn answer(status: StatusCode, body: &'static str) -> Response {
     response
 }
 
-/// Passes on, reads, leaves out what was heard before.
-async fn look_at(
-    mut calls: Receiver<Call>,
-    dialect: Dialect,
-    to: Sender<Heard>,
-    forwarder: Option<Forwarder>,
-    stop: CancellationToken,
-) {
+/// Reads, leaves out what was heard before.
+async fn look_at(mut calls: Receiver<Call>, dialect: Dialect, to: Sender<Heard>, stop: CancellationToken) {
     let start = Instant::now();
     let mut twice = Twice::default();
     loop {
@@ -175,9 +160,6 @@ async fn look_at(
             call = calls.recv() => call,
         };
         let Some(call) = call else { return };
-        if let Some(forwarder) = forwarder.as_ref().filter(|_| !call.passed_on) {
-            forwarder.pass_on(call.clone());
-        }
         let content_type = call.content_type.as_ref().and_then(|value| value.to_str().ok());
         let Notice::Offline { wc_id, w_id, reason } = notice::decode(&call.body, content_type, dialect) else {
             continue;
@@ -207,8 +189,8 @@ mod tests {
 
     #[test]
     fn only_the_secret_path_is_known() {
-        let (calls, _inbox) = channel(1);
-        let desk = Desk { paths: paths(&listen(Some("https://bots.example/saoma/"))), calls };
+        let paths = paths(&listen(Some("https://bots.example/saoma/")));
+        let desk = Desk { paths, readers: Arc::default(), forwarder: None };
         for path in ["/s3cret", "/s3cret/", "/saoma/s3cret"] {
             assert!(desk.knows(path), "{path}");
         }

@@ -71,6 +71,11 @@ impl Judge {
         self.outage = since;
     }
 
+    /// Whether a list that lacks many is to be confirmed or refuted by the next.
+    pub const fn is_in_doubt(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     /// Whether something waits for further evidence: another list would settle it.
     pub fn is_undecided(&self) -> bool {
         self.doubt.is_some() || !self.against.is_empty() || !self.changed.is_empty() || !self.hints.is_empty()

@@ -257,6 +257,7 @@ fn online(account: &mut Account, source: Source, at: Stamp) {
     account.presence = Presence::Online;
     account.source = Some(source);
     account.observed_at = Some(at);
+    account.offline_since = None;
     account.reason = None;
     account.gateway_message = None;
 }

@@ -26,6 +26,31 @@ struct Judged {
     logged: HashSet<(WcId, &'static str)>,
 }
 
+impl Judged {
+    /// A mass drop of those who dropped by these verdicts: of the others somebody else has written down the same a
+    /// moment before, and told it. Any other alert as it is; `None`: nothing is left of it.
+    fn still_to_tell<'a>(&self, alert: &'a Alert) -> Option<Cow<'a, Alert>> {
+        let named = |(name, value): &(&'static str, Value)| (*name == "wc_ids").then(|| value.as_array().cloned())?;
+        let Some(all) = alert.fields.iter().find_map(named).filter(|_| alert.event == "mass_drop") else {
+            return Some(Cow::Borrowed(alert));
+        };
+        let count = all.len();
+        let turned = |wc_id: &Value| wc_id.as_str().is_some_and(|wc_id| self.turned.contains(&WcId::from(wc_id)));
+        let left: Vec<Value> = all.into_iter().filter(turned).collect();
+        if left.len() == count {
+            return Some(Cow::Borrowed(alert));
+        }
+        if left.is_empty() {
+            return None;
+        }
+        let mut alert = alert.clone();
+        if let Some((_, value)) = alert.fields.iter_mut().find(|(name, _)| *name == "wc_ids") {
+            *value = left.into();
+        }
+        Some(Cow::Owned(alert))
+    }
+}
+
 impl Sqlite {
     /// See [`super::super::Store::note_list`].
     pub(in super::super) async fn note_list(
@@ -93,6 +118,7 @@ impl Sqlite {
             if was != account.presence {
                 let since = account.observed_at.unwrap_or(verdict.at);
                 self.believe(tx, &account.wc_id, account.presence, since).await?;
+                account.offline_since = (account.presence == Presence::Offline).then_some(since);
                 judged.turned.insert(account.wc_id.clone());
             }
             if let Some(event) = flip(was, account.presence, verdict.source) {
@@ -119,15 +145,17 @@ impl Sqlite {
 
     /// Tells the receivers what follows from a judgement, and logs what the judgement itself did not.
     async fn tell_alerts(&self, tx: &mut SqliteConnection, alerts: &[Alert], judged: &Judged) -> Result<()> {
+        let changed: HashMap<&WcId, &Account> =
+            judged.changed.iter().map(|account| (&account.wc_id, account)).collect();
         for alert in alerts {
-            let Some(alert) = of_whom_turned(alert, &judged.turned) else { continue };
-            let alert = alert.as_ref();
+            let rest = judged.still_to_tell(alert);
+            let Some(alert) = rest.as_deref() else { continue };
             let account = match &alert.wc_id {
                 None => None,
                 Some(wc_id) => {
                     // Somebody else may have written down the same turn a moment before, and told it.
                     let turn = matches!(alert.event, "dropped" | "recovered");
-                    let account = judged.changed.iter().find(|account| account.wc_id == *wc_id);
+                    let account = changed.get(wc_id).copied();
                     let Some(account) = account.filter(|_| !turn || judged.turned.contains(wc_id)) else { continue };
                     Some(account)
                 }
@@ -201,23 +229,6 @@ fn apply(account: &mut Account, verdict: &Verdict) -> bool {
         account.observed_at = account.observed_at.max(Some(verdict.at));
     }
     *account != before
-}
-
-/// An alert about several accounts (`wc_ids`), of those of them alone of whom something else is believed now; `None`
-/// when there are none: somebody else may have written down the same a moment before, and told it.
-fn of_whom_turned<'a>(alert: &'a Alert, turned: &HashSet<WcId>) -> Option<Cow<'a, Alert>> {
-    let is_list = |field: &&(&'static str, Value)| field.0 == "wc_ids";
-    let Some((_, Value::Array(wc_ids))) = alert.fields.iter().find(is_list) else { return Some(Cow::Borrowed(alert)) };
-    let has_turned = |wc_id: &&Value| wc_id.as_str().is_some_and(|wc_id| turned.contains(&WcId::from(wc_id)));
-    let left: Vec<Value> = wc_ids.iter().filter(has_turned).cloned().collect();
-    if left.is_empty() {
-        return None;
-    }
-    let mut alert = alert.clone();
-    if let Some((_, wc_ids)) = alert.fields.iter_mut().find(|field| field.0 == "wc_ids") {
-        *wc_ids = Value::Array(left);
-    }
-    Some(Cow::Owned(alert))
 }
 
 /// The log's word for a real turn; from and to unknown there is none. What we took off line ourselves did not drop.

@@ -79,6 +79,7 @@ struct Columns<'a> {
     device: Option<Cow<'a, str>>,
     #[serde(borrow)]
     budget: Option<Cow<'a, str>>,
+    offline_since: Option<Stamp>,
 }
 
 impl Columns<'_> {
@@ -99,6 +100,7 @@ impl Columns<'_> {
             stale: false,
             source,
             observed_at,
+            offline_since: self.offline_since,
             last_login_at: self.last_login_at,
             first_login_at: self.first_login_at,
             holder: self.holder,
@@ -147,6 +149,7 @@ pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result
         gateway_message: optional(row, 16)?,
         device: row.try_get::<Option<&str>, _>(17)?.map(Cow::Borrowed),
         budget: row.try_get::<Option<&str>, _>(18)?.map(Cow::Borrowed),
+        offline_since: stamp(row, 19)?,
     };
     Ok(columns.account(last_list))
 }
@@ -166,7 +169,7 @@ pub(super) fn budget(budget: &Budget) -> String {
 pub(super) async fn load(tx: &mut SqliteConnection, profile: i64, wc_id: &WcId) -> Result<Option<AccountRow>> {
     let row = sqlx::query(sql!("account")).bind(profile).bind(wc_id.as_str()).fetch_optional(tx).await?;
     let Some(row) = row else { return Ok(None) };
-    let success = match (stamp(&row, 19)?, optional(&row, 20)?) {
+    let success = match (stamp(&row, 20)?, optional(&row, 21)?) {
         (Some(at), Some(attempt)) => Some((at, AttemptId::new(attempt))),
         _ => None,
     };

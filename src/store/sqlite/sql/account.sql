@@ -1,5 +1,8 @@
 SELECT wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source, observed_at, last_login_at,
        first_login_at, holder, tags, note, reason, gateway_message, device, budget,
+       CASE WHEN presence = 'offline'
+            THEN (SELECT max(at) FROM presences WHERE profile = ?1 AND presences.wc_id = ?2)
+       END,
        success_at, success_attempt
 FROM accounts
 WHERE profile = ?1 AND wc_id = ?2

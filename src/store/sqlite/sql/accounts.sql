@@ -4,7 +4,10 @@ FROM (
     SELECT wc_id,
            json_array(wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source,
                       observed_at, last_login_at, first_login_at, holder, tags, note, reason, gateway_message, device,
-                      budget) AS packed
+                      budget,
+                      CASE WHEN presence = 'offline'
+                           THEN (SELECT max(at) FROM presences WHERE profile = ?1 AND presences.wc_id = accounts.wc_id)
+                      END) AS packed
     FROM accounts
     WHERE profile = ?1 AND wc_id > ?2
     ORDER BY wc_id
