@@ -372,13 +372,6 @@ impl Machine {
             return;
         }
         match &mut self.state {
-            // The process that is gone has asked the phone: the list is looked at on, unseen.
-            State::Listing { until: Some(_), .. }
-            | State::AwaitingToken { question: Question::List { until: Some(_) }, .. } => {
-                out.push(Output::Abandon);
-                out.push(Output::Tell(step));
-                self.abandoned = true;
-            }
             // No phone was asked, or the request that asks it was refused with its token.
             State::New
             | State::Listing { until: None, .. }
@@ -391,7 +384,11 @@ impl Machine {
                 out.push(Output::End { event, reason: Some(reason), gateway_message: None });
                 out.push(Output::Tell(step));
             }
-            State::Second | State::Requesting => {
+            // A phone was asked, in the case of a list by the process that is gone: what it brings is found unseen.
+            State::Second
+            | State::Requesting
+            | State::Listing { until: Some(_), .. }
+            | State::AwaitingToken { question: Question::List { until: Some(_) }, .. } => {
                 out.push(Output::Abandon);
                 out.push(Output::Tell(step));
                 self.abandoned = true;
