@@ -355,13 +355,13 @@ fn a_ring_ends_where_the_ladder_would_ask_for_a_code() {
         (Kind::TimedOut, ["end expired nobody_scanned", "tell expired renewing=false"]),
     ] {
         let reason = if kind == Kind::TimedOut { "nobody_scanned" } else { "gateway_said" };
-        let failed = format!("tell second_login_failed {reason}");
+        let (note, failed) = (format!("note {reason}"), format!("tell second_login_failed {reason}"));
         let machine = play(
             Machine::new(wish(Way::Ring, Dialect::V2, 5)),
             &[
                 (0, Then::Start, &["tell started", "tell requesting adopt", "list after 0 ms"]),
                 (100, Then::List(Ok(None)), sent),
-                (9_000, Then::Second(Err(kind)), &[&failed, ends[0], ends[1]]),
+                (9_000, Then::Second(Err(kind)), &[&note, &failed, ends[0], ends[1]]),
             ],
         );
         assert!(machine.is_over());
