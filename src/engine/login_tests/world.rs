@@ -184,9 +184,12 @@ impl World {
     }
 
     fn scan(&mut self, code: usize, whose: usize) {
+        // A code that came too late for anybody to see it is not scanned.
+        let seen = |w_id: &String| self.rows.iter().any(|row| row.w_id.as_ref() == Some(w_id));
         let now = self.ms;
         let open: Vec<usize> = (0..self.codes.len())
             .filter(|code| self.codes[*code].scanned_by.is_none() && now < self.codes[*code].at + LIMIT)
+            .filter(|code| seen(&self.codes[*code].w_id))
             .collect();
         let Some(code) = open.get(code % open.len().max(1)) else { return };
         let code = &mut self.codes[*code];
@@ -497,8 +500,9 @@ impl World {
         }
         for (whose, live) in self.online.iter().enumerate() {
             let Some(live) = live else { continue };
-            // V1 has no list: a dialog that was confirmed while nobody listened is told by nothing.
-            let untold = !self.dialect.lists_w_ids() && self.by_dialog.contains(live) && self.kills > 0;
+            // A dialog that was confirmed while nobody listened is told by the fleet list, which is the hub's (V2, V3), or
+            // by nothing (V1).
+            let untold = self.by_dialog.contains(live) && self.kills > 0;
             if !untold && !self.history.contains(&(whose, live.clone())) {
                 self.wrongs.push(format!("lost: {live} of {whose}"));
             }
