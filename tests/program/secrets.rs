@@ -1,5 +1,7 @@
 //! Token, password, payload and the picture's address in a whole run: in nobody's eye but the phone's.
 
+use std::process::Stdio;
+
 use crate::eye;
 use crate::kit::{Desk, eventually, three};
 
@@ -93,5 +95,90 @@ fn a_whole_run_leaves_no_secret_behind() {
         assert!(!contains(&bytes, desk.sim.password()), "the password is in {name}");
         assert!(name.ends_with("credentials.toml") || !contains(&bytes, &token), "the token is in {name}");
         assert!(!contains(&bytes, ".png"), "the address of a picture is in {name}");
+    }
+}
+
+#[test]
+fn proxy_webhook_listener_and_verification_leave_no_secret_behind() {
+    const PROXY: &str = "socks-SAOMA-very-secret";
+    const KEY: &str = "hmac-SAOMA-very-secret";
+    const HOOK: &str = "hook-SAOMA-very-secret";
+    const CODE: &str = "86420975";
+    let desk = Desk::new(saoma::simulator::Setup { dialect: saoma::model::Dialect::V3, ..three() });
+    let key = desk.home.path().join("key");
+    std::fs::write(&key, KEY).unwrap();
+    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    // Nobody is there: every event is a failure that is told.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let more = format!(
+        "listen = '127.0.0.1:0'\nforward = 'http://{port}/{HOOK}'\n[alerts]\nwebhook = 'http://{port}/{HOOK}'\n\
+         webhook_secret_file = '{}'\n",
+        key.display()
+    );
+    let config = std::fs::read_to_string(desk.config()).unwrap();
+    std::fs::write(desk.config(), config + &more).unwrap();
+    let import = format!(
+        r#"[{{"wc_id": "wxid_bela", "proxy": "203.0.113.9:1080", "proxy_user": "me", "proxy_password": "{PROXY}"}}]"#
+    );
+    let mut seen = Vec::new();
+    let run = |arguments: &[&str]| {
+        let went = desk.command(arguments).env("SAOMA_LOG", "trace").output().unwrap();
+        (arguments.join(" "), [went.stdout, went.stderr].concat())
+    };
+    let went = desk.run_with(&["accounts", "import", "-"], &import);
+    assert_eq!(went.code, 0, "{went:?}");
+    // A login that asks for a verification code, told to a webhook that is not there.
+    desk.sim.knobs(|knobs| knobs.verify_code = Some(CODE.into()));
+    let spawn = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        command.env("SAOMA_LOG", "trace").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let login = spawn(&["login", "wxid_bela", "--json"]);
+    eventually("a code", || !desk.sim.waiting_codes().is_empty());
+    desk.sim.scan(Some("wxid_bela".into())).unwrap();
+    desk.sim.confirm(Some("wxid_bela".into())).unwrap();
+    let login = login.wait_with_output().unwrap();
+    assert_eq!(login.status.code(), Some(8));
+    seen.push(("login".into(), [login.stdout, login.stderr].concat()));
+    seen.push(run(&["login", "wxid_bela", "--verify-code", CODE, "--json"]));
+    desk.assert_stored("wxid_bela");
+    // A watch that listens, and fails to tell of the login.
+    let watch = spawn(&["watch"]);
+    let log = || std::fs::read_to_string(desk.state().join("saoma.log")).unwrap_or_default();
+    eventually("a listener", || log().contains("listening for notices"));
+    eventually("a webhook that fails", || log().contains("not told"));
+    let notice = std::fs::read_to_string(desk.state().join("notice-path")).unwrap();
+    let path = notice.trim();
+    assert!(path.len() >= 32, "{path}");
+    let pid = rustix::process::Pid::from_child(&watch);
+    // The second signal does not wait for the webhook.
+    for _ in 0..2 {
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+    let watch = watch.wait_with_output().unwrap();
+    seen.push(("watch".into(), [watch.stdout, watch.stderr].concat()));
+    for arguments in [
+        &["accounts", "--json"][..],
+        &["accounts", "export"],
+        &["history", "--json"],
+        &["status", "--json"],
+        &["doctor"],
+        &["doctor", "--json"],
+    ] {
+        seen.push(run(arguments));
+    }
+    let store = |name: &str| name.contains("saoma.db");
+    assert!(
+        files(&desk).iter().any(|(name, bytes)| store(name) && contains(bytes, PROXY)),
+        "the needle is right: the store keeps it"
+    );
+    seen.extend(files(&desk));
+    for (name, bytes) in seen {
+        assert!(store(&name) || !contains(&bytes, PROXY), "the proxy's password is in {name}");
+        assert!(name.ends_with("/key") || !contains(&bytes, KEY), "the webhook's key is in {name}");
+        assert!(name.ends_with("config.toml") || !contains(&bytes, HOOK), "the webhook's path is in {name}");
+        assert!(name.ends_with("notice-path") || !contains(&bytes, path), "the listener's path is in {name}");
+        assert!(!contains(&bytes, CODE), "the verification code is in {name}");
     }
 }
