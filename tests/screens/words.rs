@@ -38,7 +38,7 @@ fn no_word_is_missing() {
     for info in TABLE {
         keys.extend([info.action.doc_key(), info.action.hint_key()]);
     }
-    for why in ["not_listed", "list_failed", "no_answer", "first_night", "spent"] {
+    for why in ["not_listed", "list_failed", "no_answer", "first_night"] {
         keys.push(format!("step_down.{why}"));
     }
     for source in ["list", "check", "notice", "login", "refusal", "own", "import"] {

@@ -40,7 +40,7 @@ impl Facts {
         **holder == *account.holder
             && **name == *account.name()
             && *online == (account.presence == Presence::Online)
-            && *can_ring == !account.is_first_drop()
+            && *can_ring != account.is_first_drop()
             && *budget == account.budget
     }
 }

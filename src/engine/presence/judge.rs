@@ -309,6 +309,10 @@ impl Judge {
         let against = self.against.entry(account.wc_id.clone()).or_insert(0);
         *against = against.saturating_add(weight);
         if *against < wanted {
+            if account.presence == Presence::Unknown && source == Source::List {
+                // Nothing is believed of it yet, so nothing can flap: whoever has just come need not wait an interval.
+                judgement.again.get_or_insert(Again::Soon);
+            }
             return;
         }
         self.against.remove(&account.wc_id);

@@ -139,6 +139,18 @@ fn a_drop_is_believed_after_enough_lists_and_not_before() {
 }
 
 #[test]
+fn whoever_has_just_come_need_not_wait_an_interval() {
+    let mut court = Court::new(RULES, 2);
+    court.change(1, |account| account.presence = Presence::Unknown);
+    let first = court.list_without([1]);
+    assert!(quiet(&first) && first.again == Some(Again::Soon), "{first:?}");
+    let second = court.list_without([1]);
+    assert_eq!((second.again, court.presence(1)), (None, Presence::Offline));
+    // Of somebody who was online it is no hurry: that may be a flap.
+    assert_eq!(court.list_without([0]).again, None);
+}
+
+#[test]
 fn a_flap_of_one_interval_raises_nothing() {
     let mut court = Court::new(RULES, 10);
     for round in 0..6 {
