@@ -672,6 +672,8 @@ async fn a_screen_asks_once_for_each_wish_where_another_observes() {
     a_list(&mut rig.front).await;
     let mut screen = rig.another(every(SHORT)).await;
     a_list(&mut screen).await;
+    // Of those of whom nothing was known yet the observer asks once more by itself.
+    rig.front.account_is("wxid_amy", "off line", |account| account.presence == Presence::Offline).await;
     rig.sim.drop_account(&id(3)).unwrap();
     let before = lists(&rig.sim);
     screen.engine.send(Command::Refresh);
