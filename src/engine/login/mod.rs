@@ -4,8 +4,8 @@
 //! the generation of their question, so that a late one cannot move a machine that has gone on — except a success that
 //! carries a wId, which is never stale: it is always handed to the store.
 //!
-//! What it does is written by subject: [`ladder`] down to a second login, [`code`] with its polls, [`rest`] for what a
-//! dead process left, [`token`] when the gateway refuses it. [`table`] makes the documents' table by running it.
+//! What it does is written by subject: `ladder` down to a second login, `code` with its polls, `rest` for what a
+//! dead process left, `token` when the gateway refuses it. `table` makes the documents' table by running it.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! What is true of each account, as a pure judge: evidence goes in with the time its request was started, beliefs and
 //! questions come out. No clock, no channel, no handle.
 //!
-//! * [`judge`]: what lists, single checks, notices and refusals prove of one account;
-//! * [`doubt`]: when a list is not believed, and whether many accounts dropped or the gateway has an outage.
+//! * `judge`: what lists, single checks, notices and refusals prove of one account;
+//! * `doubt`: when a list is not believed, and whether many accounts dropped or the gateway has an outage.
 //!
 //! Offline is believed after enough agreeing observations. A transport error is none. A notice is a hint to check: it
 //! counts as one together with the first answer that agrees. Evidence older than an account's last stored login changes
