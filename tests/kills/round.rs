@@ -334,7 +334,9 @@ async fn run_program(
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut kill_at = match &moment {
         Some(Moment::After(pause)) => started + *pause,
-        Some(Moment::Line(..) | Moment::Event(..)) | None => started + LONGEST,
+        Some(Moment::Line(..) | Moment::Event(..)) => started + LONGEST,
+        // Nobody kills it: it may look again as long as it has to, which is seconds where a list is suspect.
+        None => started + PATIENCE,
     };
     loop {
         tokio::select! {

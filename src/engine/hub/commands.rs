@@ -8,7 +8,7 @@ use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
 use crate::engine::attempt::Runner;
 use crate::engine::login::{Input, Machine, Wish};
-use crate::model::{AttemptId, Reason, WcId};
+use crate::model::{Account, AttemptId, Dialect, Reason, WId, WcId};
 use crate::store::Begun;
 
 impl Hub {
@@ -74,7 +74,7 @@ impl Hub {
         };
         if let Some(account) = account {
             wish.first_night = account.is_first_drop();
-            wish.known_w_id = account.w_id;
+            wish.known_w_id = trusted_w_id(&account, wish.dialect);
             wish.budget = account.budget.map(|budget| *budget).unwrap_or_default();
         }
         wish
@@ -110,6 +110,38 @@ impl Hub {
         match self.shared.store.put_account(&wc_id, &crate::store::Edit::default(), at).await {
             Ok(_) => self.read_one(&wc_id).await,
             Err(error) => self.store_failed(&error.to_string()),
+        }
+    }
+}
+
+/// The wId that a ladder may ask the gateway about. Where V1 has lost the answer to a login, another one may be alive by
+/// now, and a gateway that tells an old success again would make the dead one pass for it.
+fn trusted_w_id(account: &Account, dialect: Dialect) -> Option<WId> {
+    let in_doubt = !dialect.lists_w_ids() && !account.w_id_confirmed && account.last_login_at.is_some();
+    account.w_id.clone().filter(|_| !in_doubt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Stamp;
+
+    #[test]
+    fn a_w_id_in_doubt_is_asked_about_only_where_a_list_tells_it() {
+        for (dialect, confirmed, logged_in, trusted) in [
+            (Dialect::V1, true, true, true),
+            // Imported: nobody has lost anything.
+            (Dialect::V1, false, false, true),
+            (Dialect::V1, false, true, false),
+            (Dialect::V2, false, true, true),
+        ] {
+            let account = Account {
+                w_id: Some(WId::from("w1")),
+                w_id_confirmed: confirmed,
+                last_login_at: logged_in.then_some(Stamp(1)),
+                ..Account::new(WcId::from("wxid_a"))
+            };
+            assert_eq!(trusted_w_id(&account, dialect).is_some(), trusted, "{dialect:?} {confirmed} {logged_in}");
         }
     }
 }
