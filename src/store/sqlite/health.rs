@@ -19,7 +19,7 @@ impl Sqlite {
         let rows: Vec<Row> =
             sqlx::query_as(sql!("outbox_backlog")).bind(self.profile).fetch_all(&mut *connection).await?;
         let bytes = |suffix: &str| {
-            let path = super::super::place::with_suffix(&self.path, suffix);
+            let path = super::super::place::with_suffix(self.path(), suffix);
             std::fs::metadata(path).map_or(0, |file| file.len())
         };
         Ok(Health {

@@ -1,6 +1,6 @@
 //! The store in SQLite: one connection, one transaction per change, the statements in `sql/`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::sqlite::SqliteConnection;
@@ -8,7 +8,7 @@ use sqlx::{Connection, SqliteTransaction};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::owner::Ownership;
-use super::place;
+use super::place::{self, Place};
 use super::types::{Result, Scope};
 use crate::model::{AttemptId, WcId};
 
@@ -38,7 +38,7 @@ mod watchers;
 pub(super) struct Sqlite {
     /// `None` once closed.
     connection: Mutex<Option<SqliteConnection>>,
-    path: PathBuf,
+    place: Place,
     scope: Scope,
     /// The profile's number, which keys its rows.
     profile: i64,
@@ -65,7 +65,7 @@ impl Sqlite {
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
         Ok(Self {
             connection: Mutex::new(Some(connection)),
-            path: place.path,
+            place,
             scope,
             profile,
             owners,
@@ -80,13 +80,28 @@ impl Sqlite {
 
     /// The database file.
     pub(super) fn path(&self) -> &Path {
-        &self.path
+        &self.place.path
     }
 
     /// The connection, for reading, or for [`write()`].
+    ///
+    /// A full disk or a failed write makes SQLite roll a transaction back by itself, and sqlx then believes for ever
+    /// that one is open: it begins no other. Such a connection is replaced by a new one.
     async fn lock(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
         let guard = self.connection.lock().await;
-        MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed.into())
+        let mut connection =
+            MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed)?;
+        if connection.is_in_transaction() {
+            // The rollback of a transaction that was dropped may be under way; whatever is asked next comes after it.
+            connection.ping().await?;
+            if connection.is_in_transaction() {
+                tracing::warn!("the store's connection is beyond use; opening another");
+                // The new one is there before the old one goes: a last connection would take the WAL with it.
+                let another = open::connect(&self.place).await?;
+                drop(std::mem::replace(&mut *connection, another));
+            }
+        }
+        Ok(connection)
     }
 
     /// Tells the other processes that something changed.
@@ -131,4 +146,60 @@ async fn write(connection: &mut SqliteConnection) -> Result<SqliteTransaction<'_
 fn new_attempt_id(at: crate::model::Stamp) -> AttemptId {
     let ms = u64::try_from(at.0).unwrap_or_default();
     AttemptId::from(ulid::Ulid::from_parts(ms, ulid::Ulid::new().random()).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Edit, Rung, Stamp};
+    use crate::store::Begun;
+
+    #[tokio::test]
+    async fn a_full_disk_is_over_when_there_is_room_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let scope = Scope {
+            profile: "138@h:1".into(),
+            name: "default".into(),
+            cause: "screen",
+            receivers: Vec::new(),
+            lists_w_ids: true,
+        };
+        let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        // No page more than there are: what a full disk says. It holds for this connection alone.
+        let full = "PRAGMA max_page_count = 1";
+        sqlx::raw_sql(full).execute(&mut *store.lock().await.unwrap()).await.unwrap();
+        let many: Vec<(WcId, Edit)> = (0..500)
+            .map(|number| (format!("wxid_{number:05}").into(), Edit { note: Some("n".repeat(200).into()), ..Edit::default() }))
+            .collect();
+        let refused = store.import(&many, Stamp(1)).await.unwrap_err();
+        assert!(refused.to_string().contains("full"), "{refused}");
+        // Nothing of it stayed, and the next change finds a store that works.
+        assert_eq!(store.accounts().await.unwrap().len(), 0);
+        let begun = store.begin_attempt(Some(&"wxid_00001".into()), Rung::QrLogin, Stamp(2)).await.unwrap();
+        assert!(matches!(begun, Begun::Started(_)), "{begun:?}");
+        assert_eq!(store.import(&many, Stamp(3)).await.unwrap(), many.len());
+        assert_eq!(store.accounts().await.unwrap().len(), many.len());
+    }
+
+    #[tokio::test]
+    async fn a_dropped_transaction_costs_no_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let scope = Scope {
+            profile: "138@h:1".into(),
+            name: "default".into(),
+            cause: "screen",
+            receivers: Vec::new(),
+            lists_w_ids: true,
+        };
+        let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        let mark = "PRAGMA temp.user_version = 7";
+        sqlx::raw_sql(mark).execute(&mut *store.lock().await.unwrap()).await.unwrap();
+        for _ in 0..20 {
+            let mut connection = store.lock().await.unwrap();
+            drop(write(&mut connection).await.unwrap());
+        }
+        let kept: i64 =
+            sqlx::query_scalar("PRAGMA temp.user_version").fetch_one(&mut *store.lock().await.unwrap()).await.unwrap();
+        assert_eq!(kept, 7);
+    }
 }
