@@ -2,6 +2,7 @@
 
 use super::events::{EventLine, Happening};
 use super::logins::{Ending, Stage};
+use super::said::{self, Said};
 use super::sign_in::SignIn;
 use super::state::{Pane, Selected, State};
 use super::{Effect, conveyor, notify, questions};
@@ -49,7 +50,8 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             state.awaited = None;
             state.conveyor.refused();
             let name = state.name_of("", wc_id.as_ref());
-            let text = reason_text(state.lang, &name, reason, gateway_message.as_deref());
+            let said = gateway_message.map(Said::Gateway);
+            let text = reason_text(state.lang, &name, reason, said.as_ref(), &said::next(state.lang, reason, true));
             state.complain(text);
         }
         Event::WIdChanged { wc_id, account, w_id: _, previous_w_id: _, at } => {
@@ -109,7 +111,7 @@ fn taken_offline(state: &mut State, at: Stamp, name: &str) {
 }
 
 /// A reason as a sentence for the line above the hints.
-fn reason_text(lang: Lang, name: &str, reason: Reason, words: Option<&str>) -> String {
+fn reason_text(lang: Lang, name: &str, reason: Reason, said: Option<&Said>, next: &str) -> String {
     let code = reason.code();
     let name = clean(name);
     let mut text = String::new();
@@ -118,11 +120,11 @@ fn reason_text(lang: Lang, name: &str, reason: Reason, words: Option<&str>) -> S
         text.push_str(": ");
     }
     text.push_str(&t(lang, &format!("reason.{code}")));
-    if let Some(words) = words.map(clean).filter(|words| !words.trim().is_empty()) {
-        text.push_str(&tf(lang, "ui.quoted", &[("words", &words)]));
+    if let Some(said) = said {
+        text.push_str(&said.behind(lang));
     }
     text.push_str(&t(lang, "ui.stop"));
-    text.push_str(&t(lang, &format!("next.{code}")));
+    text.push_str(next);
     text
 }
 
@@ -138,17 +140,19 @@ fn fleet(state: &mut State, fleet: Fleet, now: Now) {
                 }
             }
         }
-        Fleet::Failing { since, reason, gateway_message } => {
+        Fleet::Failing { since, reason, gateway_message, detail } => {
             if state.stale_since.replace(*since).is_none() && state.outage.is_none() {
                 state.note(now.wall, Happening::ListFailing, "", Some(*reason));
-                let text = reason_text(state.lang, "", *reason, gateway_message.as_deref());
+                let said = Said::of(*reason, gateway_message.clone(), detail.clone());
+                let next = t(state.lang, &format!("next.{}", reason.code()));
+                let text = reason_text(state.lang, "", *reason, said.as_ref(), &next);
                 state.say(text, now);
             }
         }
         Fleet::Asking => {}
         Fleet::NeedsPassword => {
             if state.fleet != Some(Fleet::NeedsPassword) {
-                let text = reason_text(state.lang, "", Reason::NeedsPassword, None);
+                let text = reason_text(state.lang, "", Reason::NeedsPassword, None, &t(state.lang, "next.needs_password"));
                 state.say(text, now);
             }
         }
@@ -172,7 +176,8 @@ fn token(state: &mut State, token: Token, now: Now) {
                 if token == Token::Rejected
                     && let Some(form) = &mut state.sign_in
                 {
-                    form.failed = Some(reason_text(state.lang, "", Reason::TokenRejected, None));
+                    let next = t(state.lang, "next.token_rejected");
+                    form.failed = Some(reason_text(state.lang, "", Reason::TokenRejected, None, &next));
                 }
             }
         }
@@ -243,6 +248,7 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
         _ => return,
     };
     let words = login.words.clone();
+    let code = login.reached_code();
     let gone = login.wc_id.is_none();
     match ending {
         Ending::LoggedIn(_) => {
@@ -265,7 +271,8 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
                 let text = t(state.lang, "ui.toast.cancelled").into_owned();
                 state.say(text, now);
             } else if gone || !mine || state.layout().single {
-                let text = reason_text(state.lang, &name, reason, words.as_deref());
+                let next = said::next(state.lang, reason, code);
+                let text = reason_text(state.lang, &name, reason, words.as_ref(), &next);
                 if wc_id.as_ref().is_some_and(|wc_id| state.conveyor.has(wc_id)) {
                     // The conveyor goes on: nobody has to press a key for that to be read and gone.
                     state.say(text, now);

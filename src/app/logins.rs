@@ -6,6 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::field::Field;
+use super::said::Said;
 use crate::engine::api::{Code, LoginEvent, LoginStep, StepDown, Way};
 use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
 
@@ -85,8 +86,8 @@ pub enum Ending {
     Not(Reason),
 }
 
-/// How the rungs fared, and the gateway's words for each.
-type Climbed = ([RungState; 3], [Option<Box<str>>; 3]);
+/// How the rungs fared, and what is known of each.
+type Climbed = ([RungState; 3], [Option<Said>; 3]);
 
 /// One login.
 #[derive(Clone, Debug)]
@@ -107,8 +108,8 @@ pub struct Login {
     pub ours: bool,
     /// The rungs adopt, second login, QR login.
     pub rungs: [RungState; 3],
-    /// The gateway's words for how each rung ended, uncleaned.
-    rung_words: [Option<Box<str>>; 3],
+    /// What is known of how each rung ended.
+    rung_words: [Option<Said>; 3],
     /// What it waits for.
     pub stage: Stage,
     /// The code, while one can be scanned; see [`Login::code`].
@@ -119,8 +120,8 @@ pub struct Login {
     pub as_text: bool,
     /// When the code or the dialog is over.
     pub deadline: Option<Stamp>,
-    /// The gateway's words for the last thing that went wrong, uncleaned.
-    pub words: Option<Box<str>>,
+    /// What is known of the last thing that went wrong.
+    pub words: Option<Said>,
     /// Who came, where another account scanned: its wcId and its nickname, uncleaned.
     pub came: Option<(WcId, Box<str>)>,
     /// Whether a code for any phone was scanned by an account that was known already.
@@ -196,9 +197,14 @@ impl Login {
         self.rungs.get(rung_index(rung)).unwrap_or(&RungState::Ahead)
     }
 
-    /// The gateway's words for how a rung ended, uncleaned.
-    pub fn rung_words(&self, rung: Rung) -> Option<&str> {
-        self.rung_words.get(rung_index(rung)).and_then(Option::as_deref).filter(|words| !words.trim().is_empty())
+    /// Whether it came as far as a code, or was for one alone.
+    pub fn reached_code(&self) -> bool {
+        *self.ladder() == [Rung::QrLogin] || self.rung(Rung::QrLogin) != &RungState::Ahead
+    }
+
+    /// What is known of how a rung ended.
+    pub fn rung_words(&self, rung: Rung) -> Option<&Said> {
+        self.rung_words.get(rung_index(rung)).and_then(Option::as_ref).filter(|said| !said.text().trim().is_empty())
     }
 
     /// The last rung that was left without success.
@@ -208,7 +214,7 @@ impl Login {
     }
 
     /// A rung is over; those before it that were not tried are passed.
-    fn leave(&mut self, rung: Rung, how: RungState, words: Option<Box<str>>) {
+    fn leave(&mut self, rung: Rung, how: RungState, words: Option<Said>) {
         self.reach(rung);
         let here = rung_index(rung);
         if let Some(state) = self.rungs.get_mut(here) {
@@ -276,8 +282,9 @@ impl Login {
                 self.stage = Stage::Dialog;
             }
             LoginStep::SecondLoginFailed { reason, gateway_message } => {
-                self.leave(Rung::SecondLogin, RungState::Failed(reason), gateway_message.clone());
-                self.words = gateway_message;
+                let said = gateway_message.map(Said::Gateway);
+                self.leave(Rung::SecondLogin, RungState::Failed(reason), said.clone());
+                self.words = said;
                 self.deadline = None;
                 self.stage = Stage::Requesting;
             }
@@ -297,7 +304,7 @@ impl Login {
                 self.stage = Stage::NoPicture;
             }
             LoginStep::SteppedDown { rung, why, gateway_message } => {
-                self.leave(rung, RungState::Skipped(why), gateway_message);
+                self.leave(rung, RungState::Skipped(why), gateway_message.map(Said::Gateway));
                 self.cover();
                 self.deadline = None;
                 self.stage = Stage::Requesting;
@@ -322,7 +329,7 @@ impl Login {
             }
             LoginStep::VerifyCodeRequired { gateway_message } => {
                 self.cover();
-                self.words = Some(gateway_message);
+                self.words = Some(Said::Gateway(gateway_message));
                 // Asked again while somebody types, the field stays as it is.
                 if !matches!(self.stage, Stage::Verify { .. }) {
                     let again = matches!(self.stage, Stage::Checking);
@@ -347,7 +354,7 @@ impl Login {
                 self.end(Ending::Adopted(w_id));
             }
             LoginStep::WrongAccount { nick_name, wc_id, .. } => {
-                self.words = Some(nick_name.clone());
+                self.words = Some(Said::Gateway(nick_name.clone()));
                 self.came = Some((wc_id, nick_name));
                 self.end(Ending::Not(Reason::WrongAccount));
             }
@@ -355,9 +362,7 @@ impl Login {
             LoginStep::Cancelled => self.end(Ending::Not(Reason::Cancelled)),
             LoginStep::Superseded => self.end(Ending::Not(Reason::Superseded)),
             LoginStep::Failed { reason, gateway_message, detail } => {
-                // A gateway that talks nonsense has no words; what it sent instead tells where to look.
-                let tells = reason == Reason::GatewayDown && !detail.trim().is_empty();
-                self.words = gateway_message.or_else(|| tells.then_some(detail));
+                self.words = Said::of(reason, gateway_message, detail);
                 let running = self.rungs.iter().position(|state| *state == RungState::Running);
                 if let Some(kept) = running.and_then(|at| self.rung_words.get_mut(at)) {
                     kept.clone_from(&self.words);

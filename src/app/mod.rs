@@ -20,6 +20,7 @@ pub mod msg;
 mod notify;
 pub mod popup;
 pub mod questions;
+pub mod said;
 pub mod sign_in;
 pub mod state;
 pub mod strips;

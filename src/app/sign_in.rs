@@ -8,6 +8,7 @@ use super::SignInForm;
 use super::field::Field;
 use crate::action::{Key, KeyCode};
 use crate::model::Dialect;
+use crate::model::base::base_url;
 
 /// A line of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,7 +179,7 @@ impl SignIn {
         self.failed = None;
         self.waiting = Some(now);
         Outcome::Submit(SignInForm {
-            gateway: self.gateway.text().trim().trim_end_matches('/').to_owned(),
+            gateway: base_url(self.gateway.text()).unwrap_or_default(),
             dialect: self.dialect,
             account: self.account.text().trim().to_owned(),
             password: SecretString::from(self.password.text()),
@@ -187,9 +188,7 @@ impl SignIn {
     }
 
     fn check(&self) -> Option<Wrong> {
-        let url = self.gateway.text().trim();
-        let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
-        let line_key = if host.is_none_or(|host| host.is_empty() || host.starts_with('/') || host.contains(' ')) {
+        let line_key = if base_url(self.gateway.text()).is_err() {
             (Line::Gateway, "ui.sign_in.wrong_url")
         } else if self.account.text().trim().is_empty() {
             (Line::Account, "ui.sign_in.wrong_account")

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::args::LoginArgs;
 use super::context::local;
 use super::exit::Exit;
-use super::fail::reason_words;
+use super::fail::{reason_words, with_detail};
 use super::login::{Draw, Driver, Plan, Ports};
 use super::out;
 use super::printer::Printer;
@@ -204,8 +204,9 @@ impl Line<'_> {
                     *known = *account;
                 }
             }
-            Event::Fleet(Fleet::Failing { reason, gateway_message, .. }) => {
-                let words = reason_words(self.printer.lang, reason, gateway_message.as_deref());
+            Event::Fleet(Fleet::Failing { reason, gateway_message, detail, .. }) => {
+                let gateway = gateway_message.as_deref();
+                let words = with_detail(reason_words(self.printer.lang, reason, gateway), reason, gateway, &detail);
                 self.above(&words);
                 if reason == Reason::GatewayDown {
                     self.above(&t(self.printer.lang, "all_offline.waits"));

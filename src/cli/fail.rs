@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::out;
 use crate::i18n::{Lang, t, tf};
-use crate::model::text::clean;
+use crate::model::text::{clean, cut};
 use crate::model::{Reason, Stamp, json as objects};
 use crate::{config, gateway, store};
 
@@ -92,11 +92,14 @@ impl Failure {
     /// The store failed.
     pub fn store(lang: Lang, error: &store::Error) -> Self {
         tracing::error!(%error, "the store failed");
-        Self::new(
-            Exit::Other,
-            "store",
-            clean(&tf(lang, "cli.error.store", &[("detail", &error.to_string())])).into_owned(),
-        )
+        let message = clean(&tf(lang, "cli.error.store", &[("detail", &error.to_string())])).into_owned();
+        let failure = Self::new(Exit::Other, "store", message);
+        match error {
+            _ if error.is_damaged() => failure.hint(t(lang, "cli.error.store_damaged")),
+            store::Error::Sql(_) => failure.hint(t(lang, "cli.error.store_next")),
+            // These say themselves what to do.
+            store::Error::Open(_) | store::Error::Watch(_) | store::Error::Damaged(_) => failure,
+        }
     }
 
     /// The system refused something.
@@ -139,11 +142,17 @@ impl Failure {
     }
 }
 
-/// The words for a reason, with the gateway's own, cleaned.
+/// How many columns of the gateway's own words a message for people repeats. All of them are in the JSON.
+const MESSAGE_COLUMNS: usize = 200;
+
+/// The words for a reason, with the gateway's own, cleaned and cut.
 pub fn reason_words(lang: Lang, reason: Reason, gateway_message: Option<&str>) -> String {
     let words = t(lang, &format!("reason.{}", reason.code()));
     match gateway_message.map(clean).filter(|message| !message.trim().is_empty()) {
-        Some(message) => tf(lang, "cli.error.with_gateway", &[("words", &words), ("gateway", &message)]),
+        Some(message) => {
+            let message = cut(&message, MESSAGE_COLUMNS);
+            tf(lang, "cli.error.with_gateway", &[("words", &words), ("gateway", &message)])
+        }
         None => words.into_owned(),
     }
 }
@@ -151,8 +160,7 @@ pub fn reason_words(lang: Lang, reason: Reason, gateway_message: Option<&str>) -
 /// What to do next. A command is over when it has failed: it does not keep trying, and any rung may have failed.
 pub fn next_words(lang: Lang, reason: Reason) -> Cow<'static, str> {
     match reason {
-        Reason::GatewayDown => t(lang, "cli.error.next_gateway_down"),
-        Reason::GatewaySaid => t(lang, "cli.error.next_gateway_said"),
+        Reason::GatewayDown | Reason::GatewaySaid => t(lang, &format!("next_login.{}", reason.code())),
         _ => t(lang, &format!("next.{}", reason.code())),
     }
 }

@@ -247,6 +247,8 @@ pub enum Fleet {
         reason: Reason,
         /// The gateway's words, uncleaned.
         gateway_message: Option<Box<str>>,
+        /// What failed technically, in English, without secrets.
+        detail: Box<str>,
     },
     /// V1 without the platform password: no list can be asked.
     NeedsPassword,

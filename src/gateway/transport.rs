@@ -231,7 +231,11 @@ fn cause(error: &reqwest::Error) -> String {
         Some(_) if error.is_timeout() => "it took too long".to_owned(),
         // Its own text may repeat the URL.
         Some(_) => "the request failed".to_owned(),
-        None => innermost.to_string(),
+        // The system's number beside its words helps nobody.
+        None => {
+            let words = innermost.to_string();
+            words.split_once(" (os error ").map_or(words.as_str(), |(words, _number)| words).to_owned()
+        }
     }
 }
 

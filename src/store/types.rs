@@ -27,8 +27,40 @@ pub enum Error {
     #[error("cannot watch the store: {0}")]
     Watch(String),
     /// A statement failed.
-    #[error("the store failed: {0}")]
+    #[error("{}", sql(.0))]
     Sql(#[from] sqlx::Error),
+    /// The file is no database any more.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Error {
+    /// Whether the file itself is broken, so that trying again cannot help.
+    pub fn is_damaged(&self) -> bool {
+        match self {
+            Self::Damaged(_) => true,
+            Self::Sql(error) => is_damaged(error),
+            Self::Open(_) | Self::Watch(_) => false,
+        }
+    }
+}
+
+/// What SQLite says, without the library's frame around it.
+pub(super) fn sql(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) => format!("{} (SQLite {code})", error.message()),
+            None => error.message().to_owned(),
+        },
+        error => error.to_string(),
+    }
+}
+
+/// Whether SQLite says that the file is malformed (11) or no database (26).
+pub(super) fn is_damaged(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    // The lowest byte is the primary code.
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
 }
 
 /// A `Result` of the store.

@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Look, clock, pen, rungs, strip};
-use crate::app::logins::{Ending, Login, RungState};
+use crate::app::logins::{Ending, Login};
+use crate::app::said::{self, Said};
 use crate::app::state::Pane;
 use crate::app::{Action, State, Strip};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, fit, width, wrap};
-use crate::model::{Account, Cost, Dialect, Presence, Reason, Rung};
+use crate::model::{Account, Cost, Dialect, Presence, Reason};
 
 /// Something on the pane that is shown whole or not at all; where there is little room the lightest give way.
 struct Part {
@@ -128,7 +129,7 @@ fn parts(state: &State, look: &Look, account: &Account, columns: usize, label: u
     if let (Some(reason), None) = (account.reason, told) {
         say(
             1,
-            &reason_words(look, reason.code(), account.gateway_message.as_deref().unwrap_or_default()),
+            &reason_words(look, reason, account.gateway_message.clone().map(Said::Gateway).as_ref()),
             theme.text(),
         );
     }
@@ -210,11 +211,10 @@ fn label_width(look: &Look, columns: usize) -> usize {
 }
 
 /// A reason, and the gateway's words behind it.
-fn reason_words(look: &Look, code: &str, words: &str) -> String {
-    let mut text = t(look.lang, &format!("reason.{code}")).into_owned();
-    let words = clean(words);
-    if !words.trim().is_empty() {
-        text.push_str(&tf(look.lang, "ui.quoted", &[("words", &words)]));
+fn reason_words(look: &Look, reason: Reason, said: Option<&Said>) -> String {
+    let mut text = t(look.lang, &format!("reason.{}", reason.code())).into_owned();
+    if let Some(said) = said {
+        text.push_str(&said.behind(look.lang));
     }
     text
 }
@@ -237,12 +237,11 @@ fn outcome(state: &State, look: &Look, login: &Login, columns: usize) -> Vec<Row
         }
         Some(Ending::Adopted(_)) => good("ui.outcome.adopted"),
         Some(Ending::Not(reason)) => {
-            let words = login.words.as_deref().unwrap_or_default();
-            let said = wrap(&reason_words(look, reason.code(), words), behind);
-            let next = if *reason == Reason::NobodyScanned && login.rung(Rung::QrLogin) != &RungState::Ahead {
+            let said = wrap(&reason_words(look, *reason, login.words.as_ref()), behind);
+            let next = if *reason == Reason::NobodyScanned && login.reached_code() {
                 tf(look.lang, "ui.outcome.again", &[("key", &label(Action::LoginQr))])
             } else {
-                t(look.lang, &format!("next.{}", reason.code())).into_owned()
+                said::next(look.lang, *reason, login.reached_code())
             };
             let said = said.into_iter().map(|line| (line, theme.strong()));
             let lines = said.chain(wrap(&next, behind).into_iter().map(|line| (line, theme.dim()))).enumerate();

@@ -183,7 +183,7 @@ pub(super) fn message(state: &State, look: &Look) -> Option<(String, bool)> {
     Some((tf(look.lang, key, &[("key", &state.keymap.label(Action::SignIn).unwrap_or_default())]), true))
 }
 
-/// Draws the message at the bottom of an area, over as many rows as it needs, at most three.
+/// Draws the message at the bottom of an area, over as many rows as it needs, at most four.
 pub(super) fn draw_message(look: &Look, buffer: &mut Buffer, area: Rect, message: &str, error: bool) {
     let theme = look.theme;
     let columns = usize::from(area.width).saturating_sub(2);
@@ -191,7 +191,7 @@ pub(super) fn draw_message(look: &Look, buffer: &mut Buffer, area: Rect, message
         return;
     }
     let mut lines = wrap(message, columns);
-    let most = usize::from(area.height).min(3);
+    let most = usize::from(area.height).min(4);
     if lines.len() > most {
         let rest = lines.split_off(most.saturating_sub(1)).join(" ");
         lines.push(cut(&rest, columns).into_owned());

@@ -116,7 +116,7 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
     let theme = look.theme;
     let say = |key: &str| t(look.lang, key).into_owned();
     let over = login.deadline.is_some_and(|deadline| deadline <= look.now.wall);
-    let words = login.words.as_deref().map(clean).unwrap_or_default();
+    let words = login.words.as_ref().map(|said| clean(said.text())).unwrap_or_default();
     match &login.stage {
         Stage::Wished | Stage::Requesting | Stage::Renewing | Stage::Checking => {
             let key = match (&login.stage, login.rung(Rung::QrLogin)) {

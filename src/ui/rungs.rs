@@ -101,13 +101,13 @@ fn why(look: &Look, login: &Login, rung: Rung, room: usize) -> Option<String> {
         }
         RungState::Ahead | RungState::Passed | RungState::Running | RungState::Done => return None,
     };
-    let Some(words) = login.rung_words(rung).map(clean) else { return Some(reason.into_owned()) };
-    let quoted = tf(look.lang, "ui.quoted", &[("words", &words)]);
+    let Some(words) = login.rung_words(rung) else { return Some(reason.into_owned()) };
+    let quoted = words.behind(look.lang);
     if width(&reason) + width(&quoted) <= room {
         return Some(format!("{reason}{quoted}"));
     }
     // That the gateway said something is no news: what it said is.
-    Some(if said { words.into_owned() } else { reason.into_owned() })
+    Some(if said { clean(words.text()).into_owned() } else { reason.into_owned() })
 }
 
 /// The last rung that led nowhere and why, and what to do instead, for the one row above a code.

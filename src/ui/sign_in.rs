@@ -85,7 +85,7 @@ pub(super) fn draw(look: &Look, buffer: &mut Buffer, screen: Rect, form: &SignIn
         let text = format!("{} {}", spinner(look.now), say("ui.sign_in.waiting"));
         pen::write(buffer, below, 0, y, &text, theme.text());
     } else if let Some(wrong) = form.wrong {
-        pen::write(buffer, below, 0, y, &format!("! {}", say(wrong.key)), theme.bad());
+        paragraph(buffer, below, y, &format!("! {}", say(wrong.key)), theme.bad());
     } else if let Some(failed) = &form.failed {
         paragraph(buffer, below, y, &format!("! {failed}"), theme.bad());
     }

@@ -2,11 +2,11 @@
 
 use saoma::app::{Msg, Start};
 use saoma::config::keymap::Keymap;
-use saoma::engine::api::{Event, LoginStep, Token, Way};
+use saoma::engine::api::{Event, Fleet, LoginStep, Token, Way};
 use saoma::i18n::Lang;
-use saoma::model::{Presence, Reason, Rung, WId};
+use saoma::model::{Presence, Reason, Rung, Stamp, WId};
 
-use crate::kit::{Screen, account, code, start, started, usual};
+use crate::kit::{NOON, Screen, account, code, start, started, usual};
 
 const SIZE: (u16, u16) = (80, 24);
 
@@ -294,20 +294,49 @@ fn full_screen_shows_the_code_alone_and_goes_with_it() {
 }
 
 #[test]
+fn what_broke_is_told_and_not_put_into_the_gateways_mouth() {
+    let told = |screen: &mut Screen| screen.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut screen = Screen::new(start((120, 40), Lang::En));
+    screen.engine(Event::Fleet(Fleet::Failing {
+        since: Stamp(NOON),
+        reason: Reason::GatewayDown,
+        gateway_message: None,
+        detail: "HTTP 502".into(),
+    }));
+    let text = told(&mut screen);
+    assert!(text.contains("no usable answer from the gateway (HTTP 502)."), "{text}");
+    assert!(text.contains("saoma keeps trying"), "{text}");
+    // A login that failed is not tried again by itself, and says so.
+    screen.keys(&["n"]);
+    screen.login("A1", None, started(Way::Qr));
+    let failed = |reason, detail: &str| LoginStep::Failed { reason, gateway_message: None, detail: detail.into() };
+    screen.login("A1", None, failed(Reason::GatewayDown, "the answer is an HTML page, not JSON"));
+    let text = told(&mut screen);
+    assert!(text.contains("(the answer is an HTML page, not JSON)") && text.contains("then try again."), "{text}");
+    assert!(!text.contains("keeps trying") && !text.contains('“'), "{text}");
+    // Refused without a word: what there is to know is said, and no QR login advised after one.
+    screen.keys(&["n"]);
+    screen.login("A2", None, started(Way::Qr));
+    screen.login("A2", None, failed(Reason::GatewaySaid, "HTTP 401"));
+    let text = told(&mut screen);
+    assert!(text.contains("the gateway said no (HTTP 401).") && !text.contains("try a QR login"), "{text}");
+}
+
+#[test]
 fn the_sign_in_form_checks_and_asks_once() {
     let mut screen =
         Screen::new(Start { profile: None, gateway: String::new(), account: String::new(), ..start(SIZE, Lang::En) });
     assert!(screen.send(Msg::Key("enter".parse().unwrap())).is_empty(), "not drawn yet");
     screen.send(Msg::Drawn);
-    screen.type_text("gateway:9899");
+    screen.type_text("ftp://gateway:9899/");
     screen.keys(&["tab", "tab"]);
     screen.type_text("138");
     screen.keys(&["tab"]);
     screen.type_text("geheim q");
     assert_eq!(effects(&mut screen, &["enter"]), Vec::<String>::new());
-    assert!(screen.text().contains("http://"));
-    screen.keys(&["home"]);
-    screen.type_text("http://");
+    assert!(screen.text().contains("http://HOST:PORT"));
+    // A missing http:// is added, as everywhere.
+    screen.keys(&["home", "delete", "delete", "delete", "delete", "delete", "delete"]);
     screen.keys(&["tab", "tab", "tab"]);
     let sent = effects(&mut screen, &["enter"]);
     assert_eq!(sent.len(), 1);

@@ -148,6 +148,7 @@ fn the_gateway_is_down_and_the_token_refused() {
             since: Stamp(NOON - 300_000),
             reason: Reason::GatewayDown,
             gateway_message: None,
+            detail: "HTTP 502".into(),
         }));
         screen.engine(Event::Token(Token::Rejected));
         screen.send(Msg::Drawn);

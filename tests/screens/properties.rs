@@ -176,7 +176,7 @@ fn event() -> impl Strategy<Value = Event> {
             Event::Fleet(match n {
                 0 => Fleet::Asking,
                 1 => Fleet::Ok { at: Stamp(0) },
-                2 => Fleet::Failing { since: Stamp(-5), reason: Reason::GatewayDown, gateway_message: None },
+                2 => Fleet::Failing { since: Stamp(-5), reason: Reason::GatewayDown, gateway_message: None, detail: "".into() },
                 _ => Fleet::NeedsPassword,
             })
         }),

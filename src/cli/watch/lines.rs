@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::context::local;
 use super::super::exit::Exit;
-use super::super::fail::{Failure, next_words, reason_words};
+use super::super::fail::{Failure, next_words, reason_words, with_detail};
 use super::super::printer::{Printer, Words};
 use crate::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token};
 use crate::i18n::{Lang, t, tf};
@@ -261,11 +261,12 @@ impl Teller {
     fn fleet(&mut self, fleet: Fleet, now: Stamp) -> Vec<Line> {
         let lang = self.printer.lang;
         match fleet {
-            Fleet::Failing { reason, gateway_message, .. } => {
+            Fleet::Failing { reason, gateway_message, detail, .. } => {
                 if std::mem::replace(&mut self.failing, true) || reason == Reason::TokenRejected {
                     return Vec::new();
                 }
-                let why = reason_words(lang, reason, gateway_message.as_deref());
+                let gateway = gateway_message.as_deref();
+                let why = with_detail(reason_words(lang, reason, gateway), reason, gateway, &detail);
                 vec![note(now, self.say("list_failing", &[("why", why)]))]
             }
             Fleet::Ok { at } => {
@@ -429,7 +430,7 @@ mod tests {
     fn trouble_is_told_once_and_its_end_too() {
         let mut teller = begun(Vec::new());
         let failing =
-            || Event::Fleet(Fleet::Failing { since: Stamp(1), reason: Reason::GatewayDown, gateway_message: None });
+            || Event::Fleet(Fleet::Failing { since: Stamp(1), reason: Reason::GatewayDown, gateway_message: None, detail: "".into() });
         assert_eq!(events(&teller.tell(failing(), Stamp(2))), ["-"]);
         assert_eq!(teller.tell(failing(), Stamp(3)), []);
         assert_eq!(events(&teller.tell(Event::Fleet(Fleet::Ok { at: Stamp(4) }), Stamp(4))), ["-"]);

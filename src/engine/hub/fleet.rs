@@ -135,7 +135,8 @@ impl Hub {
             self.turned(judgement.turn, at).await;
             match self.outage {
                 Some(since) => {
-                    self.set_fleet(Fleet::Failing { since, reason: Reason::GatewayDown, gateway_message: None });
+                    let (reason, detail) = (Reason::GatewayDown, "".into());
+                    self.set_fleet(Fleet::Failing { since, reason, gateway_message: None, detail });
                 }
                 None => self.tell_fleet_again(),
             }
@@ -304,7 +305,8 @@ impl Hub {
             },
         };
         let reason = error.reason();
-        self.set_fleet(Fleet::Failing { since, reason, gateway_message: error.gateway_message.clone() });
+        let (gateway_message, detail) = (error.gateway_message.clone(), error.detail.clone());
+        self.set_fleet(Fleet::Failing { since, reason, gateway_message, detail });
         if let Kind::Platform(reason) = error.kind {
             tracing::warn!(reason = reason.code(), "platform account");
         }

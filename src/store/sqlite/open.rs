@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Row};
 
 use super::super::place::{self, Place};
-use super::super::types::{Error, Result};
+use super::super::types::{Error, Result, is_damaged, sql};
 use super::write;
 use crate::model::ProfileId;
 
@@ -37,16 +37,21 @@ pub(super) async fn connect(place: &Place) -> Result<SqliteConnection> {
         // An erased image URL must not lie about in free pages.
         .pragma("secure_delete", "ON")
         .disable_statement_logging();
-    let cannot = |error: sqlx::Error| Error::Open(format!("cannot open the store {}: {error}", place.path.display()));
+    let cannot = |error: sqlx::Error| cannot("open", place, &error);
     let mut connection = options.connect().await.map_err(cannot)?;
     version(&mut connection, place).await?;
     Ok(connection)
 }
 
+fn cannot(what: &str, place: &Place, error: &sqlx::Error) -> Error {
+    let words = format!("cannot {what} the store {}: {}", place.path.display(), sql(error));
+    if is_damaged(error) { Error::Damaged(words) } else { Error::Open(words) }
+}
+
 /// The schema's version, 0 for an empty file. Refuses a newer saoma's file and one that is not saoma's.
 async fn version(connection: &mut SqliteConnection, place: &Place) -> Result<usize> {
     let path = place.path.display();
-    let cannot = |error: sqlx::Error| Error::Open(format!("cannot read the store {path}: {error}"));
+    let cannot = |error: sqlx::Error| cannot("read", place, &error);
     let row = sqlx::query(sql!("version")).fetch_one(connection).await.map_err(cannot)?;
     let (version, application, tables): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     if application != APPLICATION && (application != 0 || tables != 0) {
