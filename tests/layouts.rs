@@ -257,4 +257,6 @@ fn doctor_finds_the_terminal_and_the_gateway() {
     let (message, ..) = notices(&["--show-notice-url"]);
     assert!(message.contains(&format!("http://127.0.0.1:1/{}", secret.trim())), "{message}");
     assert_eq!(doctor(&world.simulator.token(), "[ui]\nqr_layout = 'big'"), (1, vec!["config".to_owned()]));
+    // Only the screen reads the keys, and would not start with these.
+    assert_eq!(doctor(&world.simulator.token(), "[keys]\nfrobnicate = 's'"), (1, vec!["config".to_owned()]));
 }

@@ -45,12 +45,12 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
                 state.complain(t(state.lang, "ui.busy_elsewhere").into_owned());
             }
         }
-        Event::Rejected { wc_id, reason, gateway_message } => {
+        Event::Rejected { wc_id, reason, gateway_message, detail } => {
             state.logins.unwish(wc_id.as_ref());
             state.awaited = None;
             state.conveyor.refused();
             let name = state.name_of("", wc_id.as_ref());
-            let said = gateway_message.map(Said::Gateway);
+            let said = Said::of(reason, gateway_message, detail);
             let text = reason_text(state.lang, &name, reason, said.as_ref(), &said::next(state.lang, reason, true));
             state.complain(text);
         }
@@ -152,7 +152,8 @@ fn fleet(state: &mut State, fleet: Fleet, now: Now) {
         Fleet::Asking => {}
         Fleet::NeedsPassword => {
             if state.fleet != Some(Fleet::NeedsPassword) {
-                let text = reason_text(state.lang, "", Reason::NeedsPassword, None, &t(state.lang, "next.needs_password"));
+                let text =
+                    reason_text(state.lang, "", Reason::NeedsPassword, None, &t(state.lang, "next.needs_password"));
                 state.say(text, now);
             }
         }

@@ -212,8 +212,9 @@ impl Line<'_> {
                     self.above(&t(self.printer.lang, "all_offline.waits"));
                 }
             }
-            Event::Rejected { reason, gateway_message, .. } => {
-                let words = reason_words(self.printer.lang, reason, gateway_message.as_deref());
+            Event::Rejected { reason, gateway_message, detail, .. } => {
+                let gateway = gateway_message.as_deref();
+                let words = with_detail(reason_words(self.printer.lang, reason, gateway), reason, gateway, &detail);
                 self.above(&words);
             }
             Event::Fault { message } => self.above(&message),

@@ -85,9 +85,14 @@ pub async fn run(
             layout = config.ui.qr_layout.value;
             let path = config.paths.config.value.display().to_string();
             let key = if config.exists { "cli.doctor.config" } else { "cli.doctor.no_config" };
-            checks.push(Check::new("config", Mark::Ok, say(lang, key, &[("path", &path)])));
-            checks.extend(rights(&config, lang));
+            let readable = Check::new("config", Mark::Ok, say(lang, key, &[("path", &path)]));
+            let rights = rights(&config, lang);
             let context = Context::new(config, json);
+            // Only the screen reads the keys, and would not start.
+            checks.push(
+                super::screen::keymap(&context).map_or_else(|failure| Check::failed("config", failure), |_| readable),
+            );
+            checks.extend(rights);
             profile_name = context.config.profile_name().ok().flatten();
             match context.profile() {
                 Ok(profile) => checks.extend(profile_checks(&context, &profile, args).await),

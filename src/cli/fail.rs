@@ -52,6 +52,13 @@ impl Failure {
             .hint(next_words(lang, reason))
     }
 
+    /// The same with the technical cause, where the words alone would not tell what went wrong.
+    #[must_use]
+    pub fn because(mut self, reason: Reason, detail: &str) -> Self {
+        self.message = with_detail(self.message, reason, self.gateway_message.as_deref(), detail);
+        self
+    }
+
     /// A failed call to the gateway. A suspect token counts as rejected: the caller has confirmed it.
     pub fn gateway(lang: Lang, error: &gateway::Error) -> Self {
         tracing::warn!(call = ?error.call, kind = ?error.kind, detail = %error.detail, "the gateway failed");
@@ -63,8 +70,8 @@ impl Failure {
             }
             _ => Exit::of_reason(reason, false),
         };
-        let mut failure = Self::of_reason(lang, reason, error.gateway_message.as_deref(), exit);
-        failure.message = with_detail(failure.message, reason, error.gateway_message.as_deref(), &error.detail);
+        let mut failure =
+            Self::of_reason(lang, reason, error.gateway_message.as_deref(), exit).because(reason, &error.detail);
         if matches!((reason, error.call), (Reason::GatewaySaid, gateway::Call::MemberLogin)) {
             failure.hint = Some(t(lang, "cli.sign_in.refused_hint").into_owned());
         }
@@ -192,5 +199,19 @@ mod tests {
             next_words(Lang::En, Reason::GatewayDown),
             "Check the network and the gateway's address, then try again."
         );
+    }
+
+    #[test]
+    fn a_failing_store_says_what_to_do_and_a_long_answer_has_an_end() {
+        let damaged = store::Error::Damaged("cannot open the store x: file is not a database (SQLite 26)".into());
+        assert!(Failure::store(Lang::En, &damaged).hint.is_some_and(|hint| hint.contains("backup")));
+        let full = store::Error::Sql(sqlx::Error::PoolClosed);
+        assert!(Failure::store(Lang::En, &full).hint.is_some_and(|hint| hint.contains("room")));
+        let newer = store::Error::Open("the store x was written by a newer saoma: update saoma".into());
+        assert_eq!(Failure::store(Lang::En, &newer).hint, None);
+        let long = "长".repeat(3000);
+        let failure = Failure::of_reason(Lang::Zh, Reason::GatewaySaid, Some(&long), Exit::Other);
+        assert!(crate::model::text::width(&failure.message) < 300, "{}", failure.message);
+        assert_eq!(failure.gateway_message.as_deref(), Some(&*long));
     }
 }

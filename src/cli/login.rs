@@ -323,9 +323,10 @@ impl Driver<'_> {
         match event {
             Event::Login(event) => self.login(event),
             Event::Busy { wc_id, attempt } => self.busy(wc_id.as_ref(), attempt),
-            Event::Rejected { wc_id, reason, gateway_message } => {
+            Event::Rejected { wc_id, reason, gateway_message, detail } => {
                 let exit = Exit::of_reason(reason, false);
-                let failure = Failure::of_reason(self.printer.lang, reason, gateway_message.as_deref(), exit);
+                let gateway = gateway_message.as_deref();
+                let failure = Failure::of_reason(self.printer.lang, reason, gateway, exit).because(reason, &detail);
                 self.refuse(wc_id.as_ref(), &failure);
             }
             Event::Fault { message } => (self.ports.words)(&message),

@@ -128,6 +128,8 @@ pub enum Event {
         reason: Reason,
         /// The gateway's words, uncleaned.
         gateway_message: Option<Box<str>>,
+        /// What failed technically, in English, without secrets.
+        detail: Box<str>,
     },
     /// A list showed that an account has another wId than we knew.
     WIdChanged {

@@ -142,7 +142,12 @@ fn online(name: &str) -> Input {
 }
 
 fn down() -> Input {
-    Input::Fleet(Fleet::Failing { since: Stamp(0), reason: Reason::GatewayDown, gateway_message: None, detail: "".into() })
+    Input::Fleet(Fleet::Failing {
+        since: Stamp(0),
+        reason: Reason::GatewayDown,
+        gateway_message: None,
+        detail: "".into(),
+    })
 }
 
 fn none() -> Vec<String> {

@@ -127,11 +127,7 @@ fn parts(state: &State, look: &Look, account: &Account, columns: usize, label: u
         gap = false;
     };
     if let (Some(reason), None) = (account.reason, told) {
-        say(
-            1,
-            &reason_words(look, reason, account.gateway_message.clone().map(Said::Gateway).as_ref()),
-            theme.text(),
-        );
+        say(1, &reason_words(look, reason, account.gateway_message.clone().map(Said::Gateway).as_ref()), theme.text());
     }
     if let Some((said, at)) = state.why_offline(&account.wc_id) {
         let time = clock::long(at, look.now, state.offset_seconds);

@@ -108,7 +108,12 @@ fn a_repeated_key_on_an_open_attempt_only_selects() {
 fn a_wish_that_was_not_taken_up_can_be_made_again() {
     for event in [
         Event::Busy { wc_id: Some("wxid_dan".into()), attempt: None },
-        Event::Rejected { wc_id: Some("wxid_dan".into()), reason: Reason::Resting, gateway_message: None },
+        Event::Rejected {
+            wc_id: Some("wxid_dan".into()),
+            reason: Reason::Resting,
+            gateway_message: None,
+            detail: "".into(),
+        },
     ] {
         let mut screen = screen();
         screen.keys(&["enter"]);

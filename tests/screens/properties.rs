@@ -171,12 +171,18 @@ fn event() -> impl Strategy<Value = Event> {
             wc_id: Some(wc(id).into()),
             reason: Reason::Resting,
             gateway_message: Some("\u{1b}[2J".into()),
+            detail: "".into(),
         }),
         (0u8..4).prop_map(|n| {
             Event::Fleet(match n {
                 0 => Fleet::Asking,
                 1 => Fleet::Ok { at: Stamp(0) },
-                2 => Fleet::Failing { since: Stamp(-5), reason: Reason::GatewayDown, gateway_message: None, detail: "".into() },
+                2 => Fleet::Failing {
+                    since: Stamp(-5),
+                    reason: Reason::GatewayDown,
+                    gateway_message: None,
+                    detail: "".into(),
+                },
                 _ => Fleet::NeedsPassword,
             })
         }),
@@ -417,7 +423,7 @@ proptest! {
         hostile.reason = Some(Reason::GatewaySaid);
         let mut screen =
             Screen::new(Start { accounts: vec![hostile], dialect: Dialect::V3, ..start(size, Lang::En) });
-        screen.engine(Event::Rejected { wc_id: Some("wxid_h".into()), reason: Reason::Refused, gateway_message: Some(name.clone().into()) });
+        screen.engine(Event::Rejected { wc_id: Some("wxid_h".into()), reason: Reason::Refused, gateway_message: Some(name.clone().into()), detail: "".into() });
         let hostile = |c: char| c != '\n' && (c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c));
         prop_assert!(!screen.text().chars().any(hostile));
         let words = Some(name.clone().into());

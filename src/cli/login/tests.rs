@@ -286,8 +286,12 @@ async fn an_account_that_is_being_logged_in_is_busy() {
 
 #[tokio::test]
 async fn a_wish_that_is_not_taken_up_is_an_error() {
-    let rejected =
-        Event::Rejected { wc_id: Some("wxid_a".into()), reason: Reason::TokenRejected, gateway_message: None };
+    let rejected = Event::Rejected {
+        wc_id: Some("wxid_a".into()),
+        reason: Reason::TokenRejected,
+        gateway_message: None,
+        detail: "".into(),
+    };
     let ran = run(PLAN(), true, None, vec![rejected.clone()], vec![]).await;
     assert_eq!((ran.exit, ran.events()), (Exit::Token, vec!["error".to_owned()]));
     let ran = run(PLAN(), false, None, vec![rejected], vec![]).await;

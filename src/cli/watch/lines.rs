@@ -112,9 +112,10 @@ impl Teller {
                 let failure = Failure::new(Exit::Other, "fault", clean(&message));
                 vec![self.error(&failure, now)]
             }
-            Event::Rejected { reason, gateway_message, .. } => {
+            Event::Rejected { reason, gateway_message, detail, .. } => {
                 let exit = Exit::of_reason(reason, false);
-                let failure = Failure::of_reason(self.printer.lang, reason, gateway_message.as_deref(), exit);
+                let gateway = gateway_message.as_deref();
+                let failure = Failure::of_reason(self.printer.lang, reason, gateway, exit).because(reason, &detail);
                 vec![self.error(&failure, now)]
             }
             // A new wId is told when the account itself comes, whoever found it.
@@ -429,8 +430,14 @@ mod tests {
     #[test]
     fn trouble_is_told_once_and_its_end_too() {
         let mut teller = begun(Vec::new());
-        let failing =
-            || Event::Fleet(Fleet::Failing { since: Stamp(1), reason: Reason::GatewayDown, gateway_message: None, detail: "".into() });
+        let failing = || {
+            Event::Fleet(Fleet::Failing {
+                since: Stamp(1),
+                reason: Reason::GatewayDown,
+                gateway_message: None,
+                detail: "".into(),
+            })
+        };
         assert_eq!(events(&teller.tell(failing(), Stamp(2))), ["-"]);
         assert_eq!(teller.tell(failing(), Stamp(3)), []);
         assert_eq!(events(&teller.tell(Event::Fleet(Fleet::Ok { at: Stamp(4) }), Stamp(4))), ["-"]);

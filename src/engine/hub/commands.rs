@@ -44,7 +44,8 @@ impl Hub {
             return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });
         }
         if matches!(self.token, Some(Token::Missing)) {
-            return self.tell(Event::Rejected { wc_id, reason: Reason::TokenRejected, gateway_message: None });
+            let (reason, detail) = (Reason::TokenRejected, "".into());
+            return self.tell(Event::Rejected { wc_id, reason, gateway_message: None, detail });
         }
         let machine = Machine::new(self.new_wish(wc_id.clone(), way, force).await);
         let at = self.shared.now().wall;
@@ -55,8 +56,10 @@ impl Hub {
             }
             Ok(Begun::Busy(_)) => self.tell(Event::Busy { wc_id, attempt: None }),
             Err(error) => {
-                self.store_failed(&error.to_string());
-                self.tell(Event::Rejected { wc_id, reason: Reason::Interrupted, gateway_message: None });
+                let detail = error.to_string();
+                self.store_failed(&detail);
+                let (reason, detail) = (Reason::Interrupted, detail.into());
+                self.tell(Event::Rejected { wc_id, reason, gateway_message: None, detail });
             }
         }
     }

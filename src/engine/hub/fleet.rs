@@ -319,8 +319,8 @@ impl Hub {
                 self.token_rejected();
             }
             let wc_id = wc_ids.first().cloned();
-            let gateway_message = error.gateway_message.clone();
-            return self.tell(Event::Rejected { wc_id, reason: error.reason(), gateway_message });
+            let (reason, gateway_message, detail) = (error.reason(), error.gateway_message, error.detail);
+            return self.tell(Event::Rejected { wc_id, reason, gateway_message, detail });
         }
         for wc_id in &wc_ids {
             self.judge.took_offline(wc_id, at);

@@ -18,7 +18,8 @@ impl Hub {
         let lang = self.shared.options.lang;
         let refuse = |key: &str| {
             let gateway_message = Some(t(lang, key).into());
-            self.tell(Event::Rejected { wc_id: Some(wc_id.clone()), reason: Reason::GatewaySaid, gateway_message });
+            let (wc_id, detail) = (Some(wc_id.clone()), "".into());
+            self.tell(Event::Rejected { wc_id, reason: Reason::GatewaySaid, gateway_message, detail });
         };
         if self.shared.options.dialect != Dialect::V3 {
             return refuse("engine.offline_reason.dialect");
@@ -31,8 +32,8 @@ impl Hub {
             Ok(true) => {}
             Ok(false) => return refuse("engine.offline_reason.too_soon"),
             Err(error) => {
-                let gateway_message = Some(error.to_string().into());
-                return self.tell(Event::Rejected { wc_id: Some(wc_id), reason: Reason::Interrupted, gateway_message });
+                let (reason, detail) = (Reason::Interrupted, error.to_string().into());
+                return self.tell(Event::Rejected { wc_id: Some(wc_id), reason, gateway_message: None, detail });
             }
         }
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
@@ -46,8 +47,8 @@ impl Hub {
         let words = match result {
             Ok(words) => words,
             Err(error) => {
-                let (reason, gateway_message) = (error.reason(), error.gateway_message);
-                return self.tell(Event::Rejected { wc_id: Some(wc_id), reason, gateway_message });
+                let (reason, gateway_message, detail) = (error.reason(), error.gateway_message, error.detail);
+                return self.tell(Event::Rejected { wc_id: Some(wc_id), reason, gateway_message, detail });
             }
         };
         if let Err(error) = self.shared.store.note_offline_reason(&wc_id, words.as_deref(), at).await {

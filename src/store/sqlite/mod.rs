@@ -63,14 +63,7 @@ impl Sqlite {
         let owners = Ownership::take(&place.path)?;
         open::migrate(&mut connection, &place).await?;
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
-        Ok(Self {
-            connection: Mutex::new(Some(connection)),
-            place,
-            scope,
-            profile,
-            owners,
-            seen: AtomicI64::new(seen),
-        })
+        Ok(Self { connection: Mutex::new(Some(connection)), place, scope, profile, owners, seen: AtomicI64::new(seen) })
     }
 
     /// Who this process is, and who else lives.
@@ -89,8 +82,7 @@ impl Sqlite {
     /// that one is open: it begins no other. Such a connection is replaced by a new one.
     async fn lock(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
         let guard = self.connection.lock().await;
-        let mut connection =
-            MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed)?;
+        let mut connection = MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed)?;
         if connection.is_in_transaction() {
             // The rollback of a transaction that was dropped may be under way; whatever is asked next comes after it.
             connection.ping().await?;
@@ -169,7 +161,9 @@ mod tests {
         let full = "PRAGMA max_page_count = 1";
         sqlx::raw_sql(full).execute(&mut *store.lock().await.unwrap()).await.unwrap();
         let many: Vec<(WcId, Edit)> = (0..500)
-            .map(|number| (format!("wxid_{number:05}").into(), Edit { note: Some("n".repeat(200).into()), ..Edit::default() }))
+            .map(|number| {
+                (format!("wxid_{number:05}").into(), Edit { note: Some("n".repeat(200).into()), ..Edit::default() })
+            })
             .collect();
         let refused = store.import(&many, Stamp(1)).await.unwrap_err();
         assert!(refused.to_string().contains("full"), "{refused}");
