@@ -323,6 +323,18 @@ fn sign_in_keeps_token_and_profile_and_nothing_more() {
 }
 
 #[test]
+fn sign_in_says_what_comes_next() {
+    let home = home();
+    let (url, _world) = gateway::start();
+    for (profile, next) in [("default", "Next: saoma\n"), ("office", "Next: saoma --profile office\n")] {
+        let arguments = ["sign-in", "--profile", profile, "--gateway", &url, "--account", "138"];
+        let (code, _, err) = run(saoma(home.path()).env("SAOMA_PASSWORD", gateway::PASSWORD), &arguments);
+        assert_eq!(code, 0, "{err}");
+        assert!(err.ends_with(next), "{err}");
+    }
+}
+
+#[test]
 fn credentials_that_others_can_read_are_closed_and_told_of_once() {
     use std::os::unix::fs::PermissionsExt;
     let (home, _) = signed_in("v2", false);
@@ -537,6 +549,9 @@ fn tags_come_and_go_holders_filter_and_devices_are_checked() {
     assert_eq!(edit(&["--tags", "-a,+c"])["tags"], serde_json::json!(["b", "c"]));
     assert_eq!(edit(&["--tags", "x"])["tags"], serde_json::json!(["x"]));
     assert_eq!(run(&mut saoma(home), &["accounts", "edit", "wxid_a", "--tags", "+a,b"]).0, 2);
+    // Nobody fits, which is not nobody at all.
+    let (code, out, err) = run(&mut saoma(home), &["accounts", "--holder", "谁"]);
+    assert_eq!((code, out.as_str(), err.trim()), (0, "", "No account fits."));
     let only = json(home, &["accounts", "--holder", "李四"]).1;
     assert_eq!((only["accounts"].as_array().unwrap().len(), &only["accounts"][0]["wc_id"]), (1, &"wxid_b".into()));
     assert_eq!(only["accounts"][0]["budget"]["codes"], 0);

@@ -28,7 +28,13 @@ pub async fn run(context: &Context, args: AccountsArgs) -> Result<Exit, Failure>
 }
 
 async fn list(context: &Context, profile: &Profile, store: &Store, filter: &Filter) -> Result<(), Failure> {
-    let accounts = select(context.accounts(store).await?, filter);
+    let all = context.accounts(store).await?;
+    let some = !all.is_empty();
+    let accounts = select(all, filter);
+    if some && accounts.is_empty() && !context.json {
+        out::say(&context.t("cli.accounts.none_fits"));
+        return Ok(());
+    }
     show(context, profile, "accounts", &accounts, None)
 }
 

@@ -139,7 +139,11 @@ pub async fn run(context: &Context, args: &SignInArgs) -> Result<Exit, Failure> 
     if signed_in.profile_saved {
         out::say(&context.tf("cli.sign_in.saved", &[("profile", &profile.name), ("path", &config)]));
     }
-    out::say(&context.t("cli.sign_in.next"));
+    let command = match &*profile.name {
+        "default" => "saoma".to_owned(),
+        name => format!("saoma --profile {name}"),
+    };
+    out::say(&context.tf("cli.sign_in.next", &[("command", &command)]));
     Ok(Exit::Done)
 }
 

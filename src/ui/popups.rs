@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Look, conveyor, edit, history, pen, questions};
 use crate::app::popup::{HELP_HEAD, Popup, help_lines};
-use crate::app::{Multiplexer, Palette, State};
+use crate::app::{Action, Multiplexer, Palette, State};
 use crate::config::qr_layout::QrLayout;
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, width, wrap};
@@ -122,6 +122,10 @@ fn help(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, top: usiz
     let docs = shown.iter().map(|info| width(&t(look.lang, &info.action.doc_key()))).max().unwrap_or(0);
     let lines = HELP_HEAD + shown.len();
     let head = terminal(state, look);
+    if lines + 2 >= usize::from(screen.height) {
+        // From top to bottom: halves of the status and of the hints beside it would be clutter.
+        pen::clear(buffer, screen);
+    }
     let inner = dialog(
         look,
         buffer,
@@ -140,10 +144,15 @@ fn help(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect, top: usiz
         pen::write(buffer, inner, 0, y, &state.keymap.labels(info.action), look.theme.accent());
         pen::write(buffer, inner, pen::columns(keys + 2), y, &t(look.lang, &info.action.doc_key()), look.theme.text());
     }
+    // It takes the row of the hints: how one gets out stands on its edge.
+    let edge = Rect::new(inner.x, inner.bottom(), inner.width, 1);
+    if let Some(key) = state.keymap.label(Action::Close) {
+        let end = pen::write(buffer, edge, 0, 0, &format!(" {key}"), look.theme.accent());
+        pen::write(buffer, edge, end, 0, &format!(" {} ", t(look.lang, &Action::Close.hint_key())), look.theme.dim());
+    }
     if lines > page && page > 0 {
         let text = format!(" {}–{}/{} ", top + 1, (top + page).min(lines), lines);
         let x = inner.width.saturating_sub(pen::columns(width(&text)));
-        let edge = Rect::new(inner.x, inner.bottom(), inner.width, 1);
         pen::write(buffer, edge, x, 0, &text, look.theme.dim());
     }
 }
