@@ -18,7 +18,7 @@ use super::printer::{Printer, Words, outcome};
 use super::{out, resolve};
 use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
 use crate::i18n::{t, tf};
-use crate::model::{Account, Attempt, AttemptId, AttemptState, WcId};
+use crate::model::{Account, Attempt, AttemptId, AttemptState, Stamp, WcId};
 use crate::qr::Code;
 
 /// How long a cancelled attempt may take to say so.
@@ -112,30 +112,16 @@ impl Plan {
     }
 }
 
-/// The attempt that a verification code is for: the account's, or without one the only one that is pending. Several are
-/// a usage error that names them; `None`: nothing is pending.
+/// The attempt that a verification code is for: the account's, or without one the only one that is pending: one that
+/// somebody waited for, else one that is listened to by now, and none of an account that was logged in since. Several
+/// are a usage error that names them; `None`: nothing is pending.
 fn pending(
     context: &Context,
     accounts: &[Account],
     attempts: &[Attempt],
     wc_id: Option<&WcId>,
 ) -> Result<Option<Attempt>, Failure> {
-    let alive = |attempt: &&Attempt| wc_id.is_some() || attempt.deadline.is_some_and(|deadline| now() < deadline);
-    let mut waiting: Vec<&Attempt> = attempts
-        .iter()
-        .filter(|attempt| attempt.state != AttemptState::Ended && attempt.w_id.is_some())
-        .filter(|attempt| wc_id.is_none() || attempt.wc_id.as_ref() == wc_id)
-        .filter(alive)
-        .collect();
-    // Of one account the newest code counts; older ones are listened to, hidden, after a renewal.
-    waiting.sort_by_key(|attempt| (attempt.state == AttemptState::Open, attempt.requested_at));
-    let mut newest: Vec<&Attempt> = Vec::new();
-    for attempt in waiting.into_iter().rev() {
-        let again = newest.iter().any(|known| known.wc_id == attempt.wc_id);
-        if !again || (attempt.wc_id.is_none() && attempt.state == AttemptState::Open) {
-            newest.push(attempt);
-        }
-    }
+    let newest = waiting(accounts, attempts, wc_id, now());
     match newest.as_slice() {
         [] => Ok(None),
         [attempt] => Ok(Some((*attempt).clone())),
@@ -151,6 +137,35 @@ fn pending(
             Err(Failure::usage(context.tf("cli.login.several_pending", &[("accounts", &names.join(", "))])))
         }
     }
+}
+
+/// The attempts that a verification code may be for, of each account the newest one.
+fn waiting<'a>(accounts: &[Account], attempts: &'a [Attempt], wc_id: Option<&WcId>, now: Stamp) -> Vec<&'a Attempt> {
+    let alive = |attempt: &&Attempt| wc_id.is_some() || attempt.deadline.is_some_and(|deadline| now < deadline);
+    let mut waiting: Vec<&Attempt> = attempts
+        .iter()
+        .filter(|attempt| attempt.state != AttemptState::Ended && attempt.w_id.is_some())
+        .filter(|attempt| wc_id.is_none() || attempt.wc_id.as_ref() == wc_id)
+        .filter(alive)
+        .collect();
+    // Of one account the newest code counts; older ones are listened to, hidden, after a renewal.
+    waiting.sort_by_key(|attempt| (attempt.state == AttemptState::Open, attempt.requested_at));
+    let mut newest: Vec<&Attempt> = Vec::new();
+    for attempt in waiting.into_iter().rev() {
+        let again = newest.iter().any(|known| known.wc_id == attempt.wc_id);
+        if !again || (attempt.wc_id.is_none() && attempt.state == AttemptState::Open) {
+            newest.push(attempt);
+        }
+    }
+    if wc_id.is_none() {
+        let last_login = |wc_id: &WcId| accounts.iter().find(|account| account.wc_id == *wc_id)?.last_login_at;
+        let is_open = |attempt: &&Attempt| attempt.state == AttemptState::Open;
+        newest.retain(|attempt| attempt.wc_id.as_ref().and_then(last_login).is_none_or(|at| at < attempt.requested_at));
+        if newest.iter().any(is_open) {
+            newest.retain(is_open);
+        }
+    }
+    newest
 }
 
 /// Asks a person and waits for the answer; runs on a thread of its own.
