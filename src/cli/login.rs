@@ -18,7 +18,7 @@ use super::printer::{Printer, Words, outcome};
 use super::{out, resolve};
 use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
 use crate::i18n::{t, tf};
-use crate::model::{Account, Attempt, AttemptId, AttemptState, Stamp, WcId};
+use crate::model::{Account, Attempt, AttemptId, AttemptState, Reason, Stamp, WcId};
 use crate::qr::Code;
 
 /// How long a cancelled attempt may take to say so.
@@ -60,7 +60,7 @@ impl Plan {
             None => None,
         };
         let resume =
-            if args.verify_code.is_some() { pending(context, accounts, attempts, wc_id.as_ref())? } else { None };
+            if args.verify_code.is_some() { Some(pending(context, accounts, attempts, wc_id.as_ref())?) } else { None };
         let wc_id = resume.as_ref().map_or(wc_id, |attempt| attempt.wc_id.clone());
         let known = if wc_id.is_none() {
             accounts.iter().map(|account| account.wc_id.clone()).collect()
@@ -114,17 +114,21 @@ impl Plan {
 
 /// The attempt that a verification code is for: the account's, or without one the only one that is pending: one that
 /// somebody waited for, else one that is listened to by now, and none of an account that was logged in since. Several
-/// are a usage error that names them; `None`: nothing is pending.
+/// are a usage error that names them. Where nothing is pending, it is over: no new code is asked for with an old one's.
 fn pending(
     context: &Context,
     accounts: &[Account],
     attempts: &[Attempt],
     wc_id: Option<&WcId>,
-) -> Result<Option<Attempt>, Failure> {
+) -> Result<Attempt, Failure> {
     let newest = waiting(accounts, attempts, wc_id, now());
     match newest.as_slice() {
-        [] => Ok(None),
-        [attempt] => Ok(Some((*attempt).clone())),
+        [] => {
+            let failure =
+                Failure::new(Exit::Expired, Reason::NobodyScanned.code(), context.t("cli.login.nothing_pending"));
+            Err(failure.hint(context.t("cli.login.nothing_pending_hint")))
+        }
+        [attempt] => Ok((*attempt).clone()),
         several => {
             let name = |attempt: &&Attempt| match &attempt.wc_id {
                 Some(wc_id) => accounts

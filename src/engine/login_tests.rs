@@ -608,6 +608,29 @@ fn a_verification_code_may_be_corrected() {
 }
 
 #[test]
+fn a_picture_that_comes_late_does_not_cover_what_the_phone_wants() {
+    for wants in [Then::AskCode, Then::Verify("http://x/1")] {
+        let told = if matches!(wants, Then::AskCode) {
+            "tell verify_code_required"
+        } else {
+            "tell device_verification http://x/1"
+        };
+        for picture in [true, false] {
+            play(
+                qr(0),
+                &[
+                    (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),
+                    (0, Then::Issued(Ok("w1")), QR_OUT),
+                    (10, wants.clone(), &[told]),
+                    (20, Then::Picture(picture), &[]),
+                    (30, Then::Picture(true), &[]),
+                ],
+            );
+        }
+    }
+}
+
+#[test]
 fn a_code_that_the_gateway_refuses_in_other_words_may_be_corrected_too() {
     let begin: &[(i64, Then, &[&str])] = &[
         (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),

@@ -90,6 +90,11 @@ impl Machine {
         if now.mono >= polling.deadline.mono {
             return;
         }
+        // The code was scanned: what the phone wants now must not be covered by it.
+        if polling.phase == Phase::AwaitingCode || polling.url.is_some() {
+            polling.picture = PictureState::Unwanted;
+            return;
+        }
         match result {
             Ok(picture) => {
                 polling.picture = PictureState::Shown;
