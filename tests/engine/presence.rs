@@ -401,6 +401,32 @@ async fn two_notices_at_once_are_one_list() {
     assert_eq!((lists(&rig.sim) - lists_before, checks(&rig.sim) - checks_before), (1, 0));
 }
 
+/// Where only lists can tell, one notice after another is followed by one list after another.
+#[tokio::test]
+async fn notices_one_after_another_are_each_followed_in_time() {
+    let (mut rig, url) = listening(Dialect::V1, |_| {}).await;
+    for number in 0..3 {
+        let w_id = rig.live_w_id(&name(number)).unwrap();
+        rig.sim.drop_account(&id(number)).unwrap();
+        post(&url, notice(Dialect::V1, number, w_id.as_str())).await;
+        let waited = tokio::time::timeout(Duration::from_millis(1_800), rig.front.until("the drop", dropped)).await;
+        assert_eq!(waited.expect("believed under two seconds"), id(number));
+    }
+}
+
+#[tokio::test]
+async fn the_last_one_of_v1_drops_in_time_when_a_notice_says_so() {
+    let (listen, url) = listen();
+    let setup = Setup { dialect: Dialect::V1, accounts: online(1), ..Setup::default() };
+    let mut rig = Rig::with(setup, How { listen: Some(listen), role: Some(Role::Watch), ..every(LONG) }).await;
+    a_list(&mut rig.front).await;
+    let w_id = rig.live_w_id(&name(0)).unwrap();
+    rig.sim.drop_account(&id(0)).unwrap();
+    post(&url, notice(Dialect::V1, 0, w_id.as_str())).await;
+    let waited = tokio::time::timeout(Duration::from_secs(2), rig.front.until("the drop", dropped)).await;
+    assert_eq!(waited.expect("believed under two seconds"), id(0));
+}
+
 #[tokio::test]
 async fn engines_of_one_process_share_a_port() {
     let (listen, url) = listen();

@@ -132,7 +132,9 @@ impl Judge {
             if doubt.lists.saturating_add(u8::from(noticed)) > self.rules.offline_after {
                 return self.believe(at, entries, accounts, busy, Some(&doubt));
             }
-            judgement.again = (doubt.lists == 1).then_some(Again::Suspect);
+            // Few who were all named by notices are no outage: the next list may come at once.
+            let soon = noticed && doubt.is_small();
+            judgement.again = (doubt.lists == 1).then_some(if soon { Again::Soon } else { Again::Suspect });
         } else if doubt.lists > 1 || self.outage.is_some() {
             judgement.ask = sample;
         } else {

@@ -324,6 +324,30 @@ fn a_notice_and_one_list_are_a_drop() {
 }
 
 #[test]
+fn few_who_were_all_named_by_notices_wait_no_five_seconds() {
+    for (rules, online, named, again) in [
+        (V1, 1, 1, Again::Soon),
+        (V1, 2, 2, Again::Soon),
+        (RULES, 2, 2, Again::Soon),
+        (RULES, 2, 1, Again::Suspect),
+        (RULES, 1, 0, Again::Suspect),
+        (V1, 3, 3, Again::Suspect),
+    ] {
+        let mut court = Court::new(rules, online);
+        for number in 0..named {
+            court.notice(number, None);
+        }
+        let first = court.list_without(0..online);
+        assert!(quiet(&first));
+        assert_eq!(first.again, Some(again), "{named} of {online}");
+        if named == online {
+            // The notices counted as one list of the three.
+            assert_eq!(court.list_without(0..online).verdicts.len(), online);
+        }
+    }
+}
+
+#[test]
 fn a_notice_alone_is_no_evidence() {
     for after in [1, 2, 3] {
         let mut court = Court::new(Rules { offline_after: after, ..RULES }, 10);
