@@ -108,12 +108,16 @@ fn row(context: &Context, account: &Account, now: Stamp) -> Vec<String> {
     };
     // Why it is online needs no words.
     let reason = account.reason.filter(|_| account.presence != Presence::Online);
+    let why = |reason| {
+        let words = reason_words(context.lang, reason, account.gateway_message.as_deref());
+        if account.is_first_drop() { context.tf("cli.status.first_drop", &[("words", &words)]) } else { words }
+    };
     vec![
         account.name().to_owned(),
         presence,
         account.source.map(|source| context.t(&format!("ui.source.{}", source.name()))).unwrap_or_default(),
         account.observed_at.map(|at| age(now.ms_since(at))).unwrap_or_default(),
-        reason.map(|reason| reason_words(context.lang, reason, account.gateway_message.as_deref())).unwrap_or_default(),
+        reason.map(why).unwrap_or_default(),
         w_id,
         account.wc_id.to_string(),
     ]
