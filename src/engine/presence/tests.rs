@@ -302,6 +302,29 @@ fn a_suspect_list_and_a_gateway_that_is_gone_are_an_outage() {
 }
 
 #[test]
+fn a_gateway_that_comes_back_empty_is_asked_again_before_anybody_has_dropped() {
+    // Its first list after an outage lacks everybody, and so would an old wId be unknown to it; the next one is right.
+    for suspect_before in [false, true] {
+        let mut court = Court::new(RULES, 10);
+        if suspect_before {
+            assert!(quiet(&court.list(&[])));
+        }
+        let mut turns = Vec::new();
+        for _ in 0..3 {
+            let at = court.tick();
+            turns.extend(court.judge.list_failed(at, true).turn);
+        }
+        assert!(matches!(turns[..], [Turn::Outage(_)]), "{turns:?}");
+        let back = court.list(&[]);
+        assert!(quiet(&back) && back.ask.is_empty(), "{back:?}");
+        assert_eq!(back.again, Some(Again::Suspect));
+        let over = court.list_without([]);
+        assert!(matches!(over.turn, Some(Turn::OutageOver(_))), "{over:?}");
+        assert!(over.verdicts.is_empty() && over.alerts.is_empty(), "{over:?}");
+    }
+}
+
+#[test]
 fn a_notice_and_one_check_are_a_drop() {
     let mut court = Court::new(RULES, 10);
     assert_eq!(court.notice(3, Some("w3")), Hinted::Check("w3".into()));
