@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::model::{Account, Attempt, AttemptId, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Account, Attempt, AttemptId, Cost, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
 
 mod owner;
 mod place;
@@ -235,6 +235,11 @@ impl Store {
     /// already.
     pub async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
         self.inner.set_outage(since, alert).await
+    }
+
+    /// What was charged last could not be sent: its budget takes it back.
+    pub async fn take_back(&self, wc_id: &WcId, cost: Cost) -> Result<()> {
+        self.inner.take_back(wc_id, cost).await
     }
 
     /// The phone said no to an account's second login: its budget notes it, it rests. The log gets a line

@@ -76,7 +76,8 @@ impl Hub {
             }
         };
         if let Some(account) = account {
-            wish.first_night = account.is_first_drop();
+            wish.first_night = account.is_after_first_night();
+            wish.first_day = account.may_be_after_first_night(self.shared.now().wall);
             wish.known_w_id = trusted_w_id(&account, wish.dialect);
             wish.budget = account.budget.map(|budget| *budget).unwrap_or_default();
         }
