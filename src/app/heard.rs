@@ -271,7 +271,8 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
         // The next code comes by itself and takes the pane, so this says who it was.
         Ending::Not(reason @ Reason::WrongAccount) if state.conveyor.active().is_some() => {
             effects.push(Effect::Bell);
-            let text = reason_text(state.lang, &name, reason, stranger.as_deref());
+            let said = stranger.map(Said::Gateway);
+            let text = reason_text(state.lang, &name, reason, said.as_ref(), &said::next(state.lang, reason, true));
             state.say(text, now);
         }
         // Nobody has to do anything: its code comes by itself.
