@@ -359,7 +359,12 @@ fn an_outage_has_one_banner_and_ends_with_a_line() {
     let since = Stamp(NOON - 300_000);
     screen.engine(Event::Outage { since, at: Stamp(NOON) });
     screen.engine(Event::Outage { since, at: Stamp(NOON) });
-    screen.engine(Event::Fleet(Fleet::Failing { since, reason: Reason::GatewayDown, gateway_message: None }));
+    screen.engine(Event::Fleet(Fleet::Failing {
+        since,
+        reason: Reason::GatewayDown,
+        gateway_message: None,
+        detail: "".into(),
+    }));
     let text = screen.text();
     assert_eq!(text.matches("the gateway has an outage").count(), 1, "{text}");
     assert!(text.contains("outage since 12:25"), "{text}");
