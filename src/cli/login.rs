@@ -541,10 +541,17 @@ impl Driver<'_> {
             (self.ports.send)(Command::VerifyCode { attempt, code });
             return;
         }
-        (self.ports.words)(&t(self.printer.lang, "cli.login.verify_later"));
+        let mut account = String::new();
         for wish in self.wishes.iter_mut().filter(|wish| wish.attempt.as_ref() == Some(&attempt)) {
             wish.outcome.get_or_insert(Exit::Verification);
+            // A new account has no name yet: its login is found without one.
+            account = wish
+                .wc_id
+                .as_ref()
+                .map(|wc_id| format!(" {}", crate::model::text::clean(wc_id.as_str())))
+                .unwrap_or_default();
         }
+        (self.ports.words)(&tf(self.printer.lang, "cli.login.verify_later", &[("account", &account)]));
     }
 
     /// An attempt of our own on the account (one that was resumed) is the one to follow; another's is in the way.

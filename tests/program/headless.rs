@@ -89,6 +89,29 @@ fn the_ladder_goes_from_the_dialog_to_the_code_or_takes_what_is_there() {
 }
 
 #[test]
+fn a_first_drop_that_nobody_saw_rings_no_phone() {
+    for dialect in [Dialect::V2, Dialect::V1] {
+        let mut setup = Setup { dialect, ..three() };
+        setup.accounts.push(SimAccount::new("wxid_dora", "Dora").new_here());
+        let desk = Desk::new(setup);
+        let running = desk.start(&["login", "--json"]);
+        running.wait_event("waiting");
+        desk.sim.scan_code(&desk.codes(1).remove(0), Some("wxid_dora".into())).unwrap();
+        desk.sim.confirm(None).unwrap();
+        assert_eq!(running.end().code, 0);
+        desk.sim.drop_account(&"wxid_dora".into()).unwrap();
+        // A code that nobody scans does not end the first night.
+        desk.sim.knobs(|knobs| knobs.code_life_ms = Some(300));
+        assert_eq!(desk.run(&["login", "wxid_dora", "--ladder", "--json"]).code, 3);
+        desk.sim.knobs(|knobs| knobs.code_life_ms = None);
+        let went = login(&desk, &["login", "wxid_dora", "--ladder", "--json"]);
+        assert_eq!((went.code, went.events().join(" ").as_str()), (0, "qr waiting logged_in"), "{went:?}");
+        assert_eq!(desk.asked("secondLogin"), 0);
+        desk.assert_stored("wxid_dora");
+    }
+}
+
+#[test]
 fn second_login_succeeds_or_is_exit_4() {
     for dialect in [Dialect::V2, Dialect::V1] {
         let desk = Desk::new(Setup { dialect, ..three() });

@@ -230,6 +230,7 @@ async fn a_verification_code_comes_from_the_command_line_then_from_the_person() 
     let ran = run(PLAN(), true, None, vec![started(), asked()], vec![]).await;
     assert_eq!((ran.exit, ran.cancels()), (Exit::Verification, 0));
     assert_eq!(ran.events(), ["verify_code_required"]);
+    assert!(ran.words.last().unwrap().ends_with("saoma login wxid_a --verify-code CODE"), "{:?}", ran.words);
     // Given beforehand, and wrong: then the person is asked.
     let plan = || Plan { verify_code: Some("111".into()), ..PLAN() };
     let ask: Ask = Arc::new(|_| Some("222".into()));
