@@ -118,6 +118,7 @@ mod tests {
             name: "default".into(),
             cause: "watch",
             receivers: vec!["command".into(), "webhook".into()],
+            lists_w_ids: true,
         };
         let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
         let mut connection = store.lock().await.unwrap();
