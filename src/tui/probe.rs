@@ -27,8 +27,7 @@ pub const CELL_QUESTION: &[u8] = b"\x1b[16t";
 /// protocol? What kind are you (DA1)? Then what may have been printed of that is wiped.
 const PICTURE_QUESTION: &[u8] = b"\x1b[2H\x1b[>q\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c\x1b[16t\x1b[2H\x1b[J";
 /// The same on a line of its own.
-const INLINE_PICTURE_QUESTION: &[u8] =
-    b"\r\x1b[>q\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c\x1b[16t\r\x1b[K";
+const INLINE_PICTURE_QUESTION: &[u8] = b"\r\x1b[>q\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c\x1b[16t\r\x1b[K";
 /// The number of the picture that is asked about.
 const QUERY: u32 = 31;
 /// Terminals whose pictures are iTerm2's, by their names.
@@ -185,7 +184,10 @@ mod tests {
         };
         for what in [b"\x1b[>q".as_slice(), b"\x1b_G", b"\x1b[c", b"\x1b[16t", b"\x1b[6n"] {
             assert_eq!(has(&asked, what), 1, "{what:?}");
-            assert_eq!(has(&Capabilities { pictures: Pictures::None, ..asked }, what), usize::from(what.ends_with(b"n")));
+            assert_eq!(
+                has(&Capabilities { pictures: Pictures::None, ..asked }, what),
+                usize::from(what.ends_with(b"n"))
+            );
         }
         assert!(question(&asked, "xterm").ends_with(QUESTION), "the cursor's place is the last answer");
         for question in [PICTURE_QUESTION, INLINE_PICTURE_QUESTION] {

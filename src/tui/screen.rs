@@ -170,12 +170,7 @@ impl<W: Write> Screen<W> {
     /// # Errors
     ///
     /// The terminal is gone.
-    pub fn show_with(
-        &mut self,
-        buffer: &Buffer,
-        caret: Option<Position>,
-        picture: Option<Picture>,
-    ) -> io::Result<()> {
+    pub fn show_with(&mut self, buffer: &Buffer, caret: Option<Position>, picture: Option<Picture>) -> io::Result<()> {
         let width = usize::from(self.size.width);
         if width == 0 || buffer.area.width != self.size.width {
             return Ok(());

@@ -193,14 +193,7 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
 }
 
 /// The form to draw a code in; where it is not to be drawn, writes what there is instead.
-fn form(
-    state: &State,
-    look: &Look,
-    buffer: &mut Buffer,
-    area: Rect,
-    login: &Login,
-    shown: &Arc<Code>,
-) -> Option<Form> {
+fn form(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login, shown: &Arc<Code>) -> Option<Form> {
     let theme = look.theme;
     if state.popup.is_some() {
         // What lies over the panes would cut it, and a piece of a code looks like one.

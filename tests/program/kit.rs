@@ -391,7 +391,10 @@ impl vt100::Callbacks for Strange {
     }
 
     fn unhandled_escape(&mut self, _: &mut vt100::Screen, i1: Option<u8>, i2: Option<u8>, b: u8) {
-        self.0.push(format!("escape {i1:?} {i2:?} {b}"));
+        // ST, the end of a question in kitty's protocol, is told apart from what it ends.
+        if (i1, i2, b) != (None, None, b'\\') {
+            self.0.push(format!("escape {i1:?} {i2:?} {b}"));
+        }
     }
 
     fn unhandled_csi(&mut self, _: &mut vt100::Screen, i1: Option<u8>, i2: Option<u8>, params: &[&[u16]], c: char) {

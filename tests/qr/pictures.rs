@@ -227,7 +227,7 @@ fn a_picture_is_as_large_as_the_room_allows() {
 fn a_version_3_code_is_few_bytes() {
     // 47 bytes, as in qr.md §3.
     let code = Arc::new(Code::encode(&"http://weixin.qq.com/x/SAOMA-0123456789abcdefgh".into()).unwrap());
-    for (protocol, most) in [(Protocol::Kitty, 3500), (Protocol::Iterm2, 3500), (Protocol::Sixel, 5000)] {
+    for (protocol, most) in [(Protocol::Kitty, 2200), (Protocol::Iterm2, 2200), (Protocol::Sixel, 3700)] {
         for (cell, room) in [((9, 18), (37, 20)), ((18, 36), (37, 20)), ((9, 18), (100, 60))] {
             let place = fit(code.size(), room.0, room.1, cell).unwrap();
             let picture = Picture::new(Arc::clone(&code), protocol, place, (0, 0), Palette::Indexed, false);

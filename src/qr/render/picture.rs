@@ -207,10 +207,7 @@ impl Picture {
         let (ground, ink) = if self.invert { (0, 100) } else { (100, 0) };
         let mut out = Vec::new();
         // Writing to memory does not fail.
-        let _ = write!(
-            out,
-            "\x1bP0;1;0q\"1;1;{width};{height}#0;2;{ground};{ground};{ground}#1;2;{ink};{ink};{ink}"
-        );
+        let _ = write!(out, "\x1bP0;1;0q\"1;1;{width};{height}#0;2;{ground};{ground};{ground}#1;2;{ink};{ink};{ink}");
         for (band, rows) in down.chunks(6).enumerate() {
             if band > 0 {
                 out.push(b'-');
