@@ -220,7 +220,6 @@ impl Reader {
                 self.ground_byte(byte, now);
             }
             (At::Text, 0x1b) => self.at = At::TextEsc,
-            (At::Text, _) => self.hold_byte(byte),
             (At::TextEsc, 0x1b) | (At::Csi | At::Ss3 | At::Char, 0x1b) => self.begin_esc(),
             (At::TextEsc, _) => {
                 self.begin_esc();
@@ -234,7 +233,7 @@ impl Reader {
             (At::Esc, b'O') => self.go(At::Ss3, byte),
             (At::Esc, b']' | b'P' | b'_' | b'^' | b'X') => self.go(At::Text, byte),
             (At::Esc, 0x80..) => self.go(At::Char, byte),
-            (At::Ss3, b'0'..=b'9' | b';') => self.hold_byte(byte),
+            (At::Text, _) | (At::Ss3, b'0'..=b'9' | b';') => self.hold_byte(byte),
             (At::Esc | At::Ss3, _) => self.finish(byte),
             (At::Csi, _) => self.csi_byte(byte),
             (At::Char, 0x80..=0xbf) => {

@@ -214,9 +214,9 @@ mod tests {
             (vec![version("kitty(0.26.5)"), kitty.clone(), place.clone()], Pictures::Kitty),
             (vec![sixel.clone(), kitty.clone()], Pictures::Kitty),
             (vec![kitty.clone(), sixel.clone(), version("WezTerm 20240203")], Pictures::Iterm2),
-            (vec![version("iTerm2 3.5.0"), kitty.clone(), sixel.clone(), place.clone()], Pictures::Iterm2),
+            (vec![version("iTerm2 3.5.0"), kitty.clone(), sixel, place.clone()], Pictures::Iterm2),
             // Late.
-            (vec![place.clone(), kitty.clone()], Pictures::Kitty),
+            (vec![place, kitty], Pictures::Kitty),
         ] {
             let known = answers.iter().fold(asked, take);
             assert_eq!(known.pictures, pictures, "{answers:?}");

@@ -90,7 +90,7 @@ fn sixel(bytes: &[u8]) -> GrayImage {
     let mut colours = [0_u8; 256];
     let (mut colour, mut x, mut y, mut count) = (0, 0, 0, 1);
     while let Some(sign) = rest.chars().next() {
-        rest = &rest[1..];
+        rest = rest.get(1..).unwrap_or_default();
         match sign {
             '#' => match numbers(&mut rest)[..] {
                 [register] => colour = register as usize,
