@@ -26,7 +26,7 @@ pub enum Pictures {
     Kitty,
     /// It is one whose pictures are iTerm2's (by its own name).
     Iterm2,
-    /// It says that it can, by its own name it is one that leaves pictures behind.
+    /// It refused one, or by its own name it lies between us and the terminal that a person sees.
     Barred,
 }
 

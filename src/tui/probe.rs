@@ -32,6 +32,9 @@ const INLINE_PICTURE_QUESTION: &[u8] = b"\r\x1b[>q\x1b_Gi=31,s=1,v=1,a=q,t=d,f=2
 const QUERY: u32 = 31;
 /// Terminals whose pictures are iTerm2's, by their names.
 const ITERM2: [&str; 2] = ["iTerm2", "WezTerm"];
+/// What lies in between and says so by its name, whatever the environment says: at the other end of an SSH line it says
+/// nothing.
+const BETWEEN: [&str; 2] = ["tmux", "Zellij"];
 /// Wider or higher cells are not believed.
 const LARGEST_CELL: u16 = 400;
 /// On a line of its own in a terminal that is not ours alone: the same without going anywhere else.
@@ -59,6 +62,8 @@ pub fn take(known: Capabilities, input: &Input) -> Capabilities {
     let can = |pictures| Capabilities { pictures: known.pictures.max(pictures), ..known };
     match input {
         // The last answer: a terminal that has said nothing of pictures until now has none.
+        // tmux answers for its own grid.
+        Input::Position { row: 2, .. } if known.multiplexer == Some(Multiplexer::Tmux) => settle(known),
         Input::Position { row: 2, column } => Capabilities { block_is_two_columns: width(*column), ..settle(known) },
         Input::CellSize { width: width @ 1..=LARGEST_CELL, height: height @ 1..=LARGEST_CELL } => {
             Capabilities { cell_px: Some((*width, *height)), ..known }
@@ -66,6 +71,10 @@ pub fn take(known: Capabilities, input: &Input) -> Capabilities {
         Input::Graphics { id: QUERY, ok: true } => can(Pictures::Kitty),
         // It said yes and then refused.
         Input::Graphics { id, ok: false } if ui::is_ours(*id) => can(Pictures::Barred),
+        Input::Version(name) if BETWEEN.iter().any(|known| name.starts_with(known)) => {
+            let tmux = name.starts_with("tmux").then_some(Multiplexer::Tmux);
+            Capabilities { multiplexer: known.multiplexer.or(tmux), ..can(Pictures::Barred) }
+        }
         Input::Version(name) if ITERM2.iter().any(|known| name.starts_with(known)) => can(Pictures::Iterm2),
         Input::Attributes { sixel: true } => can(Pictures::Sixel),
         _ => known,
@@ -138,7 +147,8 @@ fn answers(known: &mut Capabilities) -> Option<()> {
         let count = rustix::io::read(stdin, &mut buffer).ok().filter(|count| *count > 0)?;
         for input in reader.feed(buffer.get(..count).unwrap_or_default(), begun.elapsed()) {
             if let Input::Position { column, .. } = input {
-                known.block_is_two_columns = width(column);
+                // Wherever the line is.
+                *known = take(*known, &Input::Position { row: 2, column });
                 return Some(());
             }
             *known = take(*known, &input);
@@ -214,14 +224,25 @@ mod tests {
             (vec![version("kitty(0.26.5)"), kitty.clone(), place.clone()], Pictures::Kitty),
             (vec![sixel.clone(), kitty.clone()], Pictures::Kitty),
             (vec![kitty.clone(), sixel.clone(), version("WezTerm 20240203")], Pictures::Iterm2),
-            (vec![version("iTerm2 3.5.0"), kitty.clone(), sixel, place.clone()], Pictures::Iterm2),
+            (vec![version("iTerm2 3.5.0"), kitty.clone(), sixel.clone(), place.clone()], Pictures::Iterm2),
             // Late.
-            (vec![place, kitty], Pictures::Kitty),
+            (vec![place.clone(), kitty], Pictures::Kitty),
+            // In between.
+            (vec![version("tmux 3.5a"), sixel.clone(), place.clone()], Pictures::Barred),
+            (vec![sixel, version("Zellij(4010)"), place], Pictures::Barred),
         ] {
             let known = answers.iter().fold(asked, take);
             assert_eq!(known.pictures, pictures, "{answers:?}");
             assert_eq!(settle(known).pictures, if pictures == Pictures::Asked { Pictures::None } else { pictures });
         }
+    }
+
+    #[test]
+    fn a_tmux_at_the_other_end_of_a_line_is_known_by_its_name_and_not_trusted() {
+        let asked = Capabilities { pictures: Pictures::Asked, ..Capabilities::default() };
+        let known = take(asked, &Input::Version("tmux 3.5a".to_owned()));
+        let known = take(known, &Input::Position { row: 2, column: 2 });
+        assert_eq!((known.multiplexer, known.block_is_two_columns), (Some(Multiplexer::Tmux), None));
     }
 
     #[test]
