@@ -202,6 +202,8 @@ mod gateway {
     pub(crate) struct World {
         /// Who is online, as queryLoginWx tells it.
         pub(crate) online: Vec<(&'static str, &'static str)>,
+        /// Who is online whatever queryLoginWx tells, as isOnline tells it.
+        pub(crate) truly: Vec<&'static str>,
         /// Every call: path and body.
         pub(crate) calls: Vec<(String, Value)>,
     }
@@ -270,6 +272,10 @@ mod gateway {
             }
             "/member/getLoginWcIds" if body["password"] == PASSWORD => {
                 ok(world.online.iter().map(|(wc_id, _)| json!(wc_id)).collect())
+            }
+            "/isOnline" => {
+                let is_online = world.truly.iter().any(|w_id| body["wId"] == *w_id);
+                ok(json!({"isOnline": is_online}))
             }
             "/iPadLogin" => ok(json!({"wId": "w-coded", "qrCodeUrl": "http://127.0.0.1:1/1.png"})),
             "/getIPadLoginInfo" => ok(match world.online.iter().find(|(_, w_id)| body["wId"] == *w_id) {
@@ -389,6 +395,37 @@ fn status_brings_the_accounts_and_wid_hands_them_out() {
     assert_eq!((code, &object["event"], &object["reason"]), (11, &"error".into(), &"not_online".into()));
     // Parts are for people at a terminal.
     assert_eq!(run(&mut saoma(home), &["wid", "xid_a"]).0, 10);
+}
+
+/// A list that lacks most of the accounts while one of them says that it is online is the gateway's fault: said so, and
+/// nothing that rests on older lists is handed out as certain.
+#[test]
+fn a_list_that_cannot_be_believed_is_told_as_an_outage() {
+    let (home, world) = signed_in("v2", false);
+    let home = home.path();
+    world.lock().unwrap().online = vec![("wxid_a", "w-1"), ("wxid_b", "w-2"), ("wxid_c", "w-3"), ("wxid_d", "w-4")];
+    assert_eq!(json(home, &["status"]).0, 0);
+    {
+        let mut world = world.lock().unwrap();
+        world.online.truncate(1);
+        world.truly = vec!["w-2", "w-3", "w-4"];
+        world.calls.clear();
+    }
+    let (code, object) = json(home, &["status", "wxid_b"]);
+    assert_eq!((code, &object["accounts"][0]["presence"]), (11, &"online".into()), "{object}");
+    assert_eq!(object["accounts"][0]["stale"], true);
+    assert!(object["outage_since"].is_string(), "{object}");
+    // Two lists and one check settle it.
+    let asked: Vec<String> = world.lock().unwrap().calls.iter().map(|(path, _)| path.clone()).collect();
+    assert_eq!(asked, ["/queryLoginWx", "/queryLoginWx", "/isOnline"]);
+    let (code, out, err) = run(&mut saoma(home), &["wid", "wxid_b", "--check"]);
+    assert_eq!((code, out.as_str()), (11, ""), "{err}");
+    assert!(!err.contains("--check"), "{err}");
+    // Well again.
+    world.lock().unwrap().online = vec![("wxid_a", "w-1"), ("wxid_b", "w-2"), ("wxid_c", "w-3"), ("wxid_d", "w-4")];
+    let (code, object) = json(home, &["status", "wxid_b"]);
+    assert_eq!((code, &object["outage_since"]), (0, &Value::Null), "{object}");
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_b"]).1, "w-2\n");
 }
 
 #[test]

@@ -32,6 +32,7 @@ impl Home {
             name: "bench".to_owned(),
             cause: "command",
             receivers: Vec::new(),
+            lists_w_ids: true,
         };
         let state = folder.path().join("state/saoma");
         std::fs::create_dir_all(&state)?;

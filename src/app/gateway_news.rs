@@ -26,6 +26,10 @@ impl State {
     pub(super) fn outage_ended(&mut self, at: Stamp) {
         if self.outage.take().is_some() {
             self.note(at, Happening::OutageOver, "", None);
+            // The list that ends it is no news beside it.
+            if self.stale_since.take().is_some() {
+                self.toast.take_if(|toast| toast.until.is_some());
+            }
         }
     }
 

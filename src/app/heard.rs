@@ -197,6 +197,10 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
         LoginStep::LoggedIn { nick_name, .. } if !nick_name.trim().is_empty() => nick_name.clone(),
         _ => name.clone(),
     };
+    let stranger = match &event.step {
+        LoginStep::WrongAccount { wc_id, nick_name, .. } => Some(state.name_of(nick_name, Some(wc_id))),
+        _ => None,
+    };
     let cancelled = matches!(event.step, LoginStep::Cancelled);
     let wc_id = event.wc_id.clone();
     let question = questions::of(state, &event);
@@ -207,6 +211,9 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
     let number = state.logins.event(event, now);
     if let Some((what, reason)) = noted.filter(|_| !told) {
         state.note(at, what, &came, reason);
+    }
+    if let Some(stranger) = &stranger {
+        state.note(at, Happening::LoggedIn, stranger, None);
     }
     let Some(number) = number else { return };
     let mine = match &state.selected {
@@ -252,6 +259,12 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
         }
         Ending::Adopted(_) => {
             let text = tf(state.lang, "ui.toast.adopted", &[("account", &clean(&came))]);
+            state.say(text, now);
+        }
+        // The next code comes by itself and takes the pane, so this says who it was.
+        Ending::Not(reason @ Reason::WrongAccount) if state.conveyor.active().is_some() => {
+            effects.push(Effect::Bell);
+            let text = reason_text(state.lang, &name, reason, stranger.as_deref());
             state.say(text, now);
         }
         // Nobody has to do anything: its code comes by itself.

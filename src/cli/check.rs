@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::fail::Failure;
 use super::orphans;
 use crate::config::Profile;
-use crate::engine::presence::{self, Again, Judge, Rules, taken_offline};
+use crate::engine::presence::{self, Again, Answer, Judge, Rules, is_stale_in_outage, taken_offline};
 use crate::gateway::{Error, Gateway, Kind};
 use crate::model::{Account, Attempt, AttemptState, Reason, Stamp, WId, WcId};
 use crate::store::{self, Store};
@@ -26,8 +26,22 @@ const MAX_LISTS: u32 = 5;
 pub enum Asked {
     /// The store knows what the gateway said.
     Told,
+    /// The lists cannot be believed, the first of them asked for then: what is believed is from before, and stale.
+    Doubted(Stamp),
     /// V1 without a password: nothing could be asked.
     NeedsPassword,
+}
+
+impl Asked {
+    /// The accounts, those stale that this asking has put in doubt.
+    pub fn age(self, accounts: Vec<Account>) -> Vec<Account> {
+        let Self::Doubted(since) = self else { return accounts };
+        let aged = |account: Account| Account {
+            stale: account.stale || is_stale_in_outage(&account, Some(since)),
+            ..account
+        };
+        accounts.into_iter().map(aged).collect()
+    }
 }
 
 /// Goes on with what dead processes left, asks the gateway, judges, tells the store, and the bots of what is new.
@@ -68,11 +82,16 @@ async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway:
     let offline_after = context.config.watch.offline_after.value.clamp(1, MAX_LISTS - 1);
     let offline_after = u8::try_from(offline_after).unwrap_or(u8::MAX);
     let mut judge = Judge::new(Rules { offline_after, checks: profile.dialect.value.lists_w_ids() });
+    let since = list.0;
     for more in (0..MAX_LISTS).rev() {
         let judged = judge_list(&mut judge, gateway, store, &list).await;
-        let again = judged.map_err(|error| Failure::store(context.lang, &error))?;
+        let (plausible, again) = judged.map_err(|error| Failure::store(context.lang, &error))?;
+        if let Some(since) = judge.outage() {
+            // Asking on would not settle it.
+            return Ok(Asked::Doubted(since));
+        }
         if more == 0 || !judge.is_undecided() {
-            break;
+            return Ok(if plausible { Asked::Told } else { Asked::Doubted(since) });
         }
         tokio::time::sleep(if again == Some(Again::Suspect) { SUSPECT } else { BETWEEN }).await;
         list = one().await.map_err(fail)?;
@@ -80,13 +99,14 @@ async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway:
     Ok(Asked::Told)
 }
 
-/// Judges a list and stores what it proves. When the next should be asked, if that is not as usual.
+/// Judges a list and stores what it proves. Whether it is believed, and when the next should be asked, if that is not as
+/// usual.
 async fn judge_list(
     judge: &mut Judge,
     gateway: &Gateway,
     store: &Store,
     (at, online): &(Stamp, Vec<(WcId, Option<WId>)>),
-) -> Result<Option<Again>, store::Error> {
+) -> Result<(bool, Option<Again>), store::Error> {
     let accounts: HashMap<WcId, Account> =
         store.accounts().await?.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
     // Who is being logged in right now is between two instances.
@@ -97,13 +117,19 @@ async fn judge_list(
     if !judgement.ask.is_empty() {
         let mut answers = Vec::with_capacity(judgement.ask.len());
         for (wc_id, w_id) in &judgement.ask {
-            answers.push((wc_id.clone(), presence::answer(gateway.is_online(w_id).await)));
+            let answer = presence::answer(gateway.is_online(w_id).await);
+            let enough = matches!(answer, Answer::Online | Answer::Failed);
+            answers.push((wc_id.clone(), answer));
+            if enough {
+                // One is enough to know that the list cannot be believed.
+                break;
+            }
         }
         judgement = judge.asked(*at, online, &answers, &accounts, &busy);
     }
     if !judgement.plausible {
         // What is believed is left as it is; an outage is the observer's to tell.
-        return Ok(judgement.again);
+        return Ok((false, judgement.again));
     }
     store.note_list(*at, &judgement.verdicts, &judgement.unknown, &judgement.alerts).await?;
     // A wId that was known but not certain (imported) is confirmed by one list that carries it.
@@ -111,7 +137,7 @@ async fn judge_list(
     for (wc_id, w_id, since) in &judgement.adopt {
         store.adopt(None, wc_id, w_id, *since).await?;
     }
-    Ok(judgement.again)
+    Ok((true, judgement.again))
 }
 
 /// Takes accounts off line at the gateway and tells the store.

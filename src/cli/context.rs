@@ -85,6 +85,7 @@ impl Context {
             name: profile.name.clone(),
             cause: self.role.name(),
             receivers: self.config.alerts.receivers(),
+            lists_w_ids: profile.dialect.value.lists_w_ids(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::config::{Config, Env, Notify, Overrides, Paths, Sourced};
 use crate::engine::{Options, Renewal, Role};
 use crate::gateway;
 use crate::i18n::{Lang, t, tf};
-use crate::model::Stamp;
+use crate::model::{Dialect, Stamp};
 use crate::qr;
 use crate::simulator::{ActError, Scenario, Setup, Simulator, demo_setup};
 use crate::store::{Scope, Store};
@@ -49,7 +49,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
     let (simulator, store, accounts) = runtime.block_on(async {
         let (known, seed) = (setup.accounts.clone(), setup.seed);
         let simulator = Simulator::start(setup).await.map_err(|error| Failure::io("127.0.0.1", &error))?;
-        let store = open(folder.path(), &simulator, lang).await?;
+        let store = open(folder.path(), &simulator, dialect, lang).await?;
         let at = now().plus_ms(wall_offset_ms);
         let accounts =
             past::fill(&store, &simulator, &known, seed, at).await.map_err(|error| Failure::store(lang, &error))?;
@@ -164,9 +164,10 @@ fn setup(args: &DemoArgs, lang: Lang) -> Result<Setup, Failure> {
     Ok(setup)
 }
 
-async fn open(folder: &Path, simulator: &Simulator, lang: Lang) -> Result<Store, Failure> {
+async fn open(folder: &Path, simulator: &Simulator, dialect: Dialect, lang: Lang) -> Result<Store, Failure> {
     let profile = gateway::profile_id(simulator.account(), simulator.url());
-    let scope = Scope { profile, name: PROFILE.to_owned(), cause: "screen", receivers: Vec::new() };
+    let (name, receivers) = (PROFILE.to_owned(), Vec::new());
+    let scope = Scope { profile, name, cause: "screen", receivers, lists_w_ids: dialect.lists_w_ids() };
     Store::open(&folder.join("saoma.db"), scope).await.map_err(|error| Failure::store(lang, &error))
 }
 
@@ -230,7 +231,7 @@ mod tests {
         let setup = of(Some("v3-devices"));
         let known = setup.accounts.clone();
         let simulator = Simulator::start(setup).await.unwrap();
-        let store = open(folder.path(), &simulator, Lang::En).await.unwrap();
+        let store = open(folder.path(), &simulator, Dialect::V2, Lang::En).await.unwrap();
         let accounts = past::fill(&store, &simulator, &known, 1, Stamp(1_000_000)).await.unwrap();
         let names: Vec<_> = accounts.iter().map(|account| account.wc_id.as_str()).collect();
         assert_eq!(names, ["wxid_laozhang003", "wxid_nightdesk04"], "who is new here is not known");

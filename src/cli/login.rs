@@ -18,7 +18,7 @@ use super::printer::{Printer, Words, outcome};
 use super::{out, resolve};
 use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
 use crate::i18n::{t, tf};
-use crate::model::{Account, Attempt, AttemptId, AttemptState, WcId};
+use crate::model::{Account, Attempt, AttemptId, AttemptState, Reason, Stamp, WcId};
 use crate::qr::Code;
 
 /// How long a cancelled attempt may take to say so.
@@ -60,7 +60,7 @@ impl Plan {
             None => None,
         };
         let resume =
-            if args.verify_code.is_some() { pending(context, accounts, attempts, wc_id.as_ref())? } else { None };
+            if args.verify_code.is_some() { Some(pending(context, accounts, attempts, wc_id.as_ref())?) } else { None };
         let wc_id = resume.as_ref().map_or(wc_id, |attempt| attempt.wc_id.clone());
         let known = if wc_id.is_none() {
             accounts.iter().map(|account| account.wc_id.clone()).collect()
@@ -112,15 +112,40 @@ impl Plan {
     }
 }
 
-/// The attempt that a verification code is for: the account's, or without one the only one that is pending. Several are
-/// a usage error that names them; `None`: nothing is pending.
+/// The attempt that a verification code is for: the account's, or without one the only one that is pending: one that
+/// somebody waited for, else one that is listened to by now, and none of an account that was logged in since. Several
+/// are a usage error that names them. Where nothing is pending, it is over: no new code is asked for with an old one's.
 fn pending(
     context: &Context,
     accounts: &[Account],
     attempts: &[Attempt],
     wc_id: Option<&WcId>,
-) -> Result<Option<Attempt>, Failure> {
-    let alive = |attempt: &&Attempt| wc_id.is_some() || attempt.deadline.is_some_and(|deadline| now() < deadline);
+) -> Result<Attempt, Failure> {
+    let newest = waiting(accounts, attempts, wc_id, now());
+    match newest.as_slice() {
+        [] => {
+            let failure =
+                Failure::new(Exit::Expired, Reason::NobodyScanned.code(), context.t("cli.login.nothing_pending"));
+            Err(failure.hint(context.t("cli.login.nothing_pending_hint")))
+        }
+        [attempt] => Ok((*attempt).clone()),
+        several => {
+            let name = |attempt: &&Attempt| match &attempt.wc_id {
+                Some(wc_id) => accounts
+                    .iter()
+                    .find(|account| account.wc_id == *wc_id)
+                    .map_or_else(|| wc_id.to_string(), resolve::label),
+                None => context.t("cli.login.anyone"),
+            };
+            let names: Vec<String> = several.iter().map(name).collect();
+            Err(Failure::usage(context.tf("cli.login.several_pending", &[("accounts", &names.join(", "))])))
+        }
+    }
+}
+
+/// The attempts that a verification code may be for, of each account the newest one.
+fn waiting<'a>(accounts: &[Account], attempts: &'a [Attempt], wc_id: Option<&WcId>, now: Stamp) -> Vec<&'a Attempt> {
+    let alive = |attempt: &&Attempt| wc_id.is_some() || attempt.deadline.is_some_and(|deadline| now < deadline);
     let mut waiting: Vec<&Attempt> = attempts
         .iter()
         .filter(|attempt| attempt.state != AttemptState::Ended && attempt.w_id.is_some())
@@ -136,21 +161,15 @@ fn pending(
             newest.push(attempt);
         }
     }
-    match newest.as_slice() {
-        [] => Ok(None),
-        [attempt] => Ok(Some((*attempt).clone())),
-        several => {
-            let name = |attempt: &&Attempt| match &attempt.wc_id {
-                Some(wc_id) => accounts
-                    .iter()
-                    .find(|account| account.wc_id == *wc_id)
-                    .map_or_else(|| wc_id.to_string(), resolve::label),
-                None => context.t("cli.login.anyone"),
-            };
-            let names: Vec<String> = several.iter().map(name).collect();
-            Err(Failure::usage(context.tf("cli.login.several_pending", &[("accounts", &names.join(", "))])))
+    if wc_id.is_none() {
+        let last_login = |wc_id: &WcId| accounts.iter().find(|account| account.wc_id == *wc_id)?.last_login_at;
+        let is_open = |attempt: &&Attempt| attempt.state == AttemptState::Open;
+        newest.retain(|attempt| attempt.wc_id.as_ref().and_then(last_login).is_none_or(|at| at < attempt.requested_at));
+        if newest.iter().any(is_open) {
+            newest.retain(is_open);
         }
     }
+    newest
 }
 
 /// Asks a person and waits for the answer; runs on a thread of its own.

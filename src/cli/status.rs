@@ -10,6 +10,7 @@ use super::fail::{Failure, reason_words};
 use super::{accounts, out, resolve, table};
 use crate::config::Profile;
 use crate::model::{Account, Presence, Reason, Stamp, json as objects};
+use crate::store::Store;
 
 /// Runs the command. With accounts named, one that is not online is exit 11.
 pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
@@ -17,8 +18,13 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
     let store = context.store(&profile).await?;
     let done = async {
         let asked = check::ask(context, &profile, &store).await?;
-        let known = context.accounts(&store).await?;
-        let outage = store.watchers().await.map_err(|error| Failure::store(context.lang, &error))?.outage_since;
+        let known = asked.age(context.accounts(&store).await?);
+        let outage = match asked {
+            // What the observer has not heard yet: the gateway is well.
+            Asked::Told => None,
+            Asked::Doubted(since) => Some(told_outage(context, &store).await?.unwrap_or(since)),
+            Asked::NeedsPassword => told_outage(context, &store).await?,
+        };
         // Resolved after asking: an account that the list brought may be the one that is meant.
         let shown = if args.accounts.is_empty() {
             accounts::select(known, &Filter::default())
@@ -26,7 +32,7 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
             resolve::resolve(context, &known, &args.accounts)?
         };
         let reason = match asked {
-            Asked::Told => None,
+            Asked::Told | Asked::Doubted(_) => None,
             Asked::NeedsPassword => {
                 out::say(&reason_words(context.lang, Reason::NeedsPassword, None));
                 out::say(&context.t("next.needs_password"));
@@ -39,6 +45,11 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
     let done = done.await;
     store.close().await;
     done
+}
+
+/// Since when the observer knows of an outage.
+async fn told_outage(context: &Context, store: &Store) -> Result<Option<Stamp>, Failure> {
+    Ok(store.watchers().await.map_err(|error| Failure::store(context.lang, &error))?.outage_since)
 }
 
 /// 0, or 11 when an account that was asked for is not online.
@@ -97,12 +108,16 @@ fn row(context: &Context, account: &Account, now: Stamp) -> Vec<String> {
     };
     // Why it is online needs no words.
     let reason = account.reason.filter(|_| account.presence != Presence::Online);
+    let why = |reason| {
+        let words = reason_words(context.lang, reason, account.gateway_message.as_deref());
+        if account.is_first_drop() { context.tf("cli.status.first_drop", &[("words", &words)]) } else { words }
+    };
     vec![
         account.name().to_owned(),
         presence,
         account.source.map(|source| context.t(&format!("ui.source.{}", source.name()))).unwrap_or_default(),
         account.observed_at.map(|at| age(now.ms_since(at))).unwrap_or_default(),
-        reason.map(|reason| reason_words(context.lang, reason, account.gateway_message.as_deref())).unwrap_or_default(),
+        reason.map(why).unwrap_or_default(),
         w_id,
         account.wc_id.to_string(),
     ]

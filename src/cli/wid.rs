@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::args::WidArgs;
-use super::check;
+use super::check::{self, Asked};
 use super::context::Context;
 use super::exit::Exit;
 use super::fail::Failure;
@@ -15,11 +15,16 @@ pub async fn run(context: &Context, args: &WidArgs) -> Result<Exit, Failure> {
     let profile = context.profile()?;
     let store = context.store(&profile).await?;
     let done = async {
-        if args.check {
-            check::ask(context, &profile, &store).await?;
-        }
-        let account = resolve::resolve_one(context, &context.accounts(&store).await?, &args.account)?;
+        let asked = if args.check { Some(check::ask(context, &profile, &store).await?) } else { None };
+        let known = context.accounts(&store).await?;
+        let accounts = match asked {
+            Some(asked) => asked.age(known),
+            None => known,
+        };
+        let account = resolve::resolve_one(context, &accounts, &args.account)?;
         let w_id = pick(&account, args.any).map_err(|why| {
+            // Asking again is no advice for whoever has just asked.
+            let why = if matches!(asked, Some(Asked::Doubted(_))) && why == "stale" { "doubted" } else { why };
             let key = format!("cli.wid.{why}");
             Failure::new(Exit::NotOnline, "not_online", context.tf(&key, &[("label", &resolve::label(&account))]))
                 .hint(context.t(&format!("cli.wid.{why}_hint")))

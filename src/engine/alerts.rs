@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Options;
@@ -34,6 +35,13 @@ const LONGEST_WAIT: i64 = 3_600_000;
 /// Pauses while the store takes nothing.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// After a look into the outbox, so many times as long as it took nobody looks again, but no longer than this: what
+/// other processes do with an outbox of thousands rings with every event.
+const REST_TIMES: u32 = 4;
+const LONGEST_REST: Duration = Duration::from_secs(1);
+/// While a lane has more than so many on the way, nothing is fetched for it: it would be told after those anyway.
+const ENOUGH: usize = 8;
 
 /// Whether there is anybody to be told.
 pub(super) const fn has_receivers(options: &Options) -> bool {
@@ -78,6 +86,8 @@ impl Receiver {
 struct Lane {
     receiver: &'static str,
     to: UnboundedSender<OutboxItem>,
+    /// How many are on the way.
+    on_the_way: usize,
 }
 
 /// Looks into the outbox whenever `kick` rings or a row is due, and once `closing` is set goes on until nothing is due any more.
@@ -94,27 +104,31 @@ pub(super) async fn run(
     let mut lanes = Vec::new();
     for (receiver, target) in receivers(&shared.options) {
         let (to, items) = unbounded_channel();
-        tasks.spawn(lane(Arc::clone(&shared), target, items, done.clone(), fault.clone()));
-        lanes.push(Lane { receiver, to });
+        let told = Told { lane: lanes.len(), to: done.clone() };
+        tasks.spawn(lane(Arc::clone(&shared), target, items, told, fault.clone()));
+        lanes.push(Lane { receiver, to, on_the_way: 0 });
     }
-    let mut on_the_way = 0_usize;
+    let mut rest_until = Instant::now();
     loop {
+        tokio::time::sleep_until(rest_until).await;
         let kicked = kick.notified();
         // Asked before the outbox is, so that what comes in meanwhile leads to one more look.
         let closed = closing.is_cancelled();
+        let began = Instant::now();
         match shared.store.outbox_take(shared.now().wall).await {
-            Ok(items) => on_the_way += hand_out(items, &lanes),
+            Ok(items) => hand_out(items, &mut lanes),
             Err(error) => fault("engine.store_failed", &error.to_string()),
         }
-        if closed && on_the_way == 0 {
+        if closed && lanes.iter().all(|lane| lane.on_the_way == 0) {
             return;
         }
         let wait = if closed { None } else { until_due(&shared).await };
+        rest_until = Instant::now() + (began.elapsed() * REST_TIMES).min(LONGEST_REST);
         tokio::select! {
             () = closing.cancelled(), if !closed => {}
             () = kicked => {}
             // What waits behind an event that was told may be due now.
-            Some(()) = finished.recv() => on_the_way = on_the_way.saturating_sub(1),
+            () = room(&mut finished, &mut lanes) => {}
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
         }
     }
@@ -126,13 +140,28 @@ fn receivers(options: &Options) -> Vec<(&'static str, Receiver)> {
     command.into_iter().chain(webhook).collect()
 }
 
-/// How many were handed out.
-fn hand_out(items: Vec<OutboxItem>, lanes: &[Lane]) -> usize {
-    let to_lane = |item: OutboxItem| {
-        let lane = lanes.iter().find(|lane| lane.receiver == item.receiver)?;
-        lane.to.send(item).ok()
-    };
-    items.into_iter().filter_map(to_lane).count()
+fn hand_out(items: Vec<OutboxItem>, lanes: &mut [Lane]) {
+    for item in items {
+        let lane = lanes.iter_mut().find(|lane| lane.receiver == item.receiver);
+        if let Some(lane) = lane
+            && lane.to.send(item).is_ok()
+        {
+            lane.on_the_way += 1;
+        }
+    }
+}
+
+/// Waits until a lane that is done with an event has few others left: looking into an outbox of thousands after each of
+/// them would take longer than telling it.
+async fn room(finished: &mut UnboundedReceiver<usize>, lanes: &mut [Lane]) {
+    while let Some(done) = finished.recv().await {
+        let Some(lane) = lanes.get_mut(done) else { continue };
+        lane.on_the_way = lane.on_the_way.saturating_sub(1);
+        if lane.on_the_way < ENOUGH {
+            return;
+        }
+    }
+    std::future::pending().await
 }
 
 /// How long until a row is due that can be taken; `None` when there is none.
@@ -142,12 +171,25 @@ async fn until_due(shared: &Shared) -> Option<Duration> {
     Some(Duration::from_millis(millis.unsigned_abs()))
 }
 
+/// Where a lane says that it is done with an event, whatever became of it.
+struct Told {
+    lane: usize,
+    to: UnboundedSender<usize>,
+}
+
+impl Told {
+    fn one(&self) {
+        // Nobody counts any more once the engine has ended.
+        let _ = self.to.send(self.lane);
+    }
+}
+
 /// Tells one receiver, one event after another.
 async fn lane(
     shared: Arc<Shared>,
     mut receiver: Receiver,
     mut items: UnboundedReceiver<OutboxItem>,
-    done: UnboundedSender<()>,
+    done: Told,
     fault: impl Fn(&'static str, &str) + Sync,
 ) {
     while let Some(item) = items.recv().await {
@@ -166,12 +208,11 @@ async fn lane(
                 write_down(&shared, item.id, Some(due), &fault).await;
                 while let Some(next) = refusal.absent.then(|| items.try_recv().ok()).flatten() {
                     write_down(&shared, next.id, Some(due), &fault).await;
-                    let _ = done.send(());
+                    done.one();
                 }
             }
         }
-        // Nobody counts any more once the engine has ended.
-        let _ = done.send(());
+        done.one();
     }
 }
 
@@ -219,6 +260,25 @@ mod tests {
         assert!(is_wanted(&of(Some(&["outage", "dropped"])), dropped));
         assert!(!is_wanted(&of(Some(&["outage"])), dropped));
         assert!(is_wanted(&of(Some(&[])), "broken"));
+    }
+
+    #[tokio::test]
+    async fn a_full_lane_fetches_nothing_until_it_has_room() {
+        let (done, mut finished) = unbounded_channel();
+        let (to, _items) = unbounded_channel();
+        let lane = |on_the_way| Lane { receiver: WEBHOOK, to: to.clone(), on_the_way };
+        let mut lanes = [lane(100), lane(ENOUGH)];
+        for _ in 0..100 - ENOUGH {
+            done.send(0).unwrap();
+        }
+        // None of these has made room.
+        let none = tokio::time::timeout(Duration::from_millis(20), room(&mut finished, &mut lanes)).await;
+        assert!(none.is_err() && lanes[0].on_the_way == ENOUGH);
+        for lane in [0, 1] {
+            done.send(lane).unwrap();
+            room(&mut finished, &mut lanes).await;
+            assert_eq!(lanes[lane].on_the_way, ENOUGH - 1);
+        }
     }
 
     #[test]

@@ -174,6 +174,14 @@ impl Runner {
                 }));
             }
             Output::NeedToken => self.tell_hub(FromLogin::NeedsToken(self.id.clone())),
+            Output::TakeBack(cost) => {
+                // A day's budget that stays one too low is no reason to give the login up.
+                if let Some(wc_id) = &self.wc_id
+                    && let Err(error) = shared.store.take_back(wc_id, cost).await
+                {
+                    self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                }
+            }
             Output::SecondFailed { reason, gateway_message } => self.second_failed(reason, gateway_message).await,
             Output::StoreLogin(record) => {
                 let made_with = self.made_with().await;

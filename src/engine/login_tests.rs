@@ -72,6 +72,7 @@ fn question(outputs: &[Output]) -> Option<Generation> {
         | Output::Adopt { .. }
         | Output::Abandon
         | Output::NeedToken
+        | Output::TakeBack(_)
         | Output::SecondFailed { .. }
         | Output::End { .. }
         | Output::Tell(_) => None,
@@ -296,6 +297,23 @@ fn after_the_first_night_the_ladder_goes_straight_to_a_code() {
         first_night(Dialect::V1),
         &[(0, Then::Start, &["tell started", FIRST_NIGHT, "tell requesting qr_login", "POST iPadLogin"])],
     );
+}
+
+#[test]
+fn a_first_drop_that_the_ladder_itself_finds_is_one_too() {
+    let listing: &[&str] = &["tell started", "tell requesting adopt", "list after 0 ms"];
+    let first_day = || Machine::new(Wish { first_day: true, ..wish(Way::Ladder, Dialect::V2, 0) });
+    play(
+        first_day(),
+        &[
+            (0, Then::Start, listing),
+            (100, Then::List(Ok(None)), &[NOT_LISTED, FIRST_NIGHT, "tell requesting qr_login", "POST iPadLogin"]),
+        ],
+    );
+    // A list that says nothing has found nothing.
+    let list_failed: &str = "tell stepped_down adopt list_failed";
+    let second = &[list_failed, "tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
+    play(first_day(), &[(0, Then::Start, listing), (100, Then::List(Err(Kind::Refused)), second)]);
 }
 
 #[test]
@@ -590,6 +608,61 @@ fn a_verification_code_may_be_corrected() {
 }
 
 #[test]
+fn a_picture_that_comes_late_does_not_cover_what_the_phone_wants() {
+    for wants in [Then::AskCode, Then::Verify("http://x/1")] {
+        let told = if matches!(wants, Then::AskCode) {
+            "tell verify_code_required"
+        } else {
+            "tell device_verification http://x/1"
+        };
+        for picture in [true, false] {
+            play(
+                qr(0),
+                &[
+                    (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),
+                    (0, Then::Issued(Ok("w1")), QR_OUT),
+                    (10, wants.clone(), &[told]),
+                    (20, Then::Picture(picture), &[]),
+                    (30, Then::Picture(true), &[]),
+                ],
+            );
+        }
+    }
+}
+
+#[test]
+fn a_code_that_the_gateway_refuses_in_other_words_may_be_corrected_too() {
+    let begin: &[(i64, Then, &[&str])] = &[
+        (0, Then::Start, &["tell started", "tell requesting qr_login", "POST iPadLogin"]),
+        (0, Then::Issued(Ok("w1")), QR_OUT),
+        (0, Then::Picture(true), SHOWN),
+        (9_000, Then::AskCode, &["tell verify_code_required"]),
+        (20_000, Then::Type, &["poll w1 for 130 s with code", "tell waiting"]),
+    ];
+    let script = |rest: &[(i64, Then, &'static [&'static str])]| [begin, rest].concat();
+    play(
+        qr(0),
+        &script(&[
+            // The line broke first: the code is still on trial.
+            (21_000, Then::PollFails(Kind::Unreachable), &["tell poll_broken 22000"]),
+            (22_000, Then::Tick, &["poll w1 for 128 s with code"]),
+            (23_000, Then::PollFails(Kind::Refused), &["tell verify_code_required"]),
+            (30_000, Then::Type, &["poll w1 for 120 s with code", "tell waiting"]),
+            (31_000, Then::In("wxid_a", "w1"), &["store wxid_a w1"]),
+        ]),
+    );
+    // Once it was taken, a refusal is the phone's.
+    play(
+        qr(0),
+        &script(&[
+            (21_000, Then::NotDone(Some(1)), &[]),
+            (22_000, Then::Tick, &["poll w1 for 128 s with code"]),
+            (23_000, Then::PollFails(Kind::Refused), &["end failed gateway_said", "tell failed gateway_said"]),
+        ]),
+    );
+}
+
+#[test]
 fn a_device_verification_is_told_once_and_polled_on() {
     play(
         qr(0),
@@ -812,6 +885,28 @@ fn v1_says_that_it_does_not_know_how_an_orphaned_code_ended() {
 }
 
 #[test]
+fn the_old_code_of_a_renewed_one_is_listened_to_although_the_gateway_calls_it_expired() {
+    for (dialect, end) in [(Dialect::V1, "end abandoned -"), (Dialect::V2, "list after 0 ms")] {
+        let twin = || {
+            let remains = Remains { orphan: false, abandoned: true, ..remains(Rung::QrLogin, Some("w1"), 60_000) };
+            Machine::resumed(wish(Way::Qr, dialect, 0), remains, false)
+        };
+        let begin: &[(i64, Then, &[&str])] = &[
+            (0, Then::Start, &["poll w1 for 60 s"]),
+            (10, Then::Expired, &[]),
+            (5_010, Then::Tick, &["poll w1 for 54 s"]),
+        ];
+        play(twin(), &[begin, &[(5_100, Then::In("wxid_a", "w1"), &["store wxid_a w1"])]].concat());
+        let over: &[(i64, Then, &[&str])] = &[
+            (58_000, Then::Expired, &[]),
+            (60_000, Then::Tick, &["poll w1 for 5 s"]),
+            (60_100, Then::Expired, &[end]),
+        ];
+        play(twin(), &[begin, over].concat());
+    }
+}
+
+#[test]
 fn an_orphan_that_waits_for_a_verification_code_waits_on() {
     let orphan = remains(Rung::QrLogin, Some("w1"), 90_000);
     play(
@@ -882,7 +977,8 @@ fn any_machine() -> impl Strategy<Value = Machine> {
     (way, dialect, 0_u8..6, any::<bool>(), any::<bool>(), any::<bool>(), history).prop_map(
         |(way, dialect, renewals, resumed, with_w_id, visible, history)| {
             let (first_night, can_list, waits_for_token, forced, seconds, codes) = history;
-            let mut wish = Wish { first_night, waits_for_token, forced, ..wish(way, dialect, renewals) };
+            let mut wish =
+                Wish { first_night, first_day: !first_night, waits_for_token, forced, ..wish(way, dialect, renewals) };
             wish.can_list |= can_list;
             wish.known_w_id = can_list.then(|| WId::from("w0"));
             wish.budget.second_logins = vec![at(0).wall; seconds.into()];

@@ -1,10 +1,11 @@
 //! What the gateway posts to a callback, or a bot passes on (protocol.md §3.11): decoded, pure.
 //!
 //! The same numbers mean different things in different dialects: `3` is a drop in V1 and some message in V2, `4` is a
-//! drop in V2 and "other" in V1. A body counts as a drop only where number and shape agree with the profile's dialect:
-//! V1's `data` is the wId itself, V2's is an object. V3's five digits are used by no other dialect and are believed in
-//! all, since a gateway may be renewed before a profile is. Where bodies are nested, and whether a number is written as
-//! a text, says nothing.
+//! drop in V2 and "other" in V1. A body of the profile's own dialect counts as a drop where number and `data` agree: V1's
+//! is the wId itself, V2's is an object. Where it is nested, and whether a number is written as a text, says nothing.
+//! A bot may pass on what came in another dialect, and a gateway may be renewed before a profile is, so another dialect's
+//! body counts where it is of that dialect's whole shape, which no other message has: V1's is nested and names nothing but
+//! the wId, V2's is flat and its `data` names nothing but the wId. V3's five digits are used by no other dialect.
 
 use serde_json::{Map, Value};
 
@@ -42,7 +43,8 @@ pub fn decode(body: &[u8], content_type: Option<&str>, dialect: Dialect) -> Noti
     // V1 nests all but the wcId under `message`; elsewhere that key would hold words.
     let inner = outer.get("message").and_then(Value::as_object).unwrap_or(&outer);
     let get = |key: &str| inner.get(key).or_else(|| outer.get(key)).filter(|value| !value.is_null());
-    let Some(kind) = Kind::read(get("messageType"), get("data"), dialect) else {
+    let nested = outer.get("message").is_some_and(Value::is_object);
+    let Some(kind) = Kind::read(get("messageType"), get("data"), nested, dialect) else {
         return if is_test(inner) { Notice::Test } else { Notice::Other };
     };
     match kind {
@@ -67,7 +69,7 @@ enum Kind {
 
 impl Kind {
     /// What a `messageType` and the shape of `data` say together; `None`: neither of the two.
-    fn read(message_type: Option<&Value>, data: Option<&Value>, dialect: Dialect) -> Option<Self> {
+    fn read(message_type: Option<&Value>, data: Option<&Value>, nested: bool, dialect: Dialect) -> Option<Self> {
         // A text of five zeros is V3's; as a number it would be V1's and V2's first kind of message.
         if message_type.and_then(Value::as_str).is_some_and(|text| text.trim() == "00000") {
             return Some(Self::Test);
@@ -77,11 +79,18 @@ impl Kind {
         match (integer(message_type)?, dialect) {
             (30_000, _) => Some(Self::Offline),
             (3, Dialect::V1) if bare => Some(Self::Offline),
+            (3, Dialect::V2 | Dialect::V3) if nested && data.is_some_and(Value::is_string) => Some(Self::Offline),
             (4, Dialect::V2) if object => Some(Self::Offline),
+            (4, Dialect::V1 | Dialect::V3) if !nested && data.is_some_and(is_w_id_alone) => Some(Self::Offline),
             (0, Dialect::V3) => Some(Self::Test),
             _ => None,
         }
     }
+}
+
+/// Whether this is an object that names a wId and nothing else.
+fn is_w_id_alone(data: &Value) -> bool {
+    data.as_object().is_some_and(|fields| fields.len() == 1 && id(fields.get("wId")).is_some())
 }
 
 /// Whether a body of unknown type is the test message: its words, and nobody who would have sent them.
@@ -119,12 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn each_dialect_reads_its_own_and_no_other() {
+    fn each_dialect_reads_all_three_shapes_and_no_other() {
         let drop = || drop_of(Some("w-1"), None);
         for (body, said) in [
-            (V1, [drop(), Notice::Other, Notice::Other]),
-            (V2, [Notice::Other, drop(), Notice::Other]),
+            (V1, [drop(), drop(), drop()]),
+            (V2, [drop(), drop(), drop()]),
             (V3, [drop(), drop(), drop()]),
+            // Another dialect's numbers without its shape.
+            (r#"{"data":"w-1","messageType":3,"wcId":"wxid_a"}"#, [drop(), Notice::Other, Notice::Other]),
+            (
+                r#"{"account":"138","data":{"wId":"w-1","content":"x"},"messageType":4,"wcId":"wxid_a"}"#,
+                [Notice::Other, drop(), Notice::Other],
+            ),
             // V1's "other" and V2's message of kind 3.
             (
                 r#"{"message":{"data":"w-1","messageType":4},"wcId":"wxid_a"}"#,

@@ -182,14 +182,74 @@ impl Account {
     /// Whether it is off line as every account is once: dropped within a day of its first login, with none since
     /// (protocol.md §4, rule 4).
     pub fn is_first_drop(&self) -> bool {
+        self.reason == Some(Reason::Dropped) && self.is_after_first_night()
+    }
+
+    /// Whether a second login of it would fail, as its first night has ended it and it was not logged in since. A try
+    /// that led to nothing does not change that.
+    pub fn is_after_first_night(&self) -> bool {
+        let dropped = match self.reason {
+            Some(Reason::Dropped) => true,
+            Some(Reason::TakenOffline) => false,
+            // How a login has ended since. What was only imported may have been off line all the time.
+            Some(_) | None => self.last_login_at.is_some(),
+        };
         self.presence == Presence::Offline
-            && self.reason == Some(Reason::Dropped)
-            && self.first_login_at.is_some_and(|first| {
-                self.last_login_at.is_none_or(|last| last <= first)
-                    && self
-                        .offline_since
-                        .or(self.observed_at)
-                        .is_some_and(|since| (0..=FIRST_DAY_MS).contains(&since.ms_since(first)))
-            })
+            && dropped
+            && self.offline_since.or(self.observed_at).is_some_and(|since| self.is_first_day(since))
+    }
+
+    /// Whether it would be its first night that has ended it, should it turn out at `now` to be off line.
+    pub fn may_be_after_first_night(&self, now: Stamp) -> bool {
+        let was_online = match self.presence {
+            Presence::Online => true,
+            Presence::Unknown => self.last_login_at.is_some(),
+            Presence::Offline => false,
+        };
+        was_online && self.is_first_day(now)
+    }
+
+    fn is_first_day(&self, at: Stamp) -> bool {
+        self.first_login_at.is_some_and(|first| {
+            self.last_login_at.is_none_or(|last| last <= first) && (0..=FIRST_DAY_MS).contains(&at.ms_since(first))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600_000;
+
+    fn account(presence: Presence, reason: Option<Reason>, logged_in: bool) -> Account {
+        Account {
+            presence,
+            reason,
+            first_login_at: Some(Stamp(0)),
+            last_login_at: logged_in.then_some(Stamp(0)),
+            offline_since: (presence == Presence::Offline).then_some(Stamp(2 * HOUR)),
+            ..Account::new(WcId::from("wxid_a"))
+        }
+    }
+
+    #[test]
+    fn the_first_night_lasts_until_a_login_whatever_was_tried() {
+        let of = |reason, logged_in| account(Presence::Offline, reason, logged_in).is_after_first_night();
+        assert!(of(Some(Reason::Dropped), true) && of(Some(Reason::NobodyScanned), true));
+        assert!(!of(Some(Reason::TakenOffline), true), "not a drop");
+        // Imported: its drop was seen, or nobody knows since when it is off line.
+        assert!(of(Some(Reason::Dropped), false) && !of(None, false) && !of(Some(Reason::Refused), false));
+        let again =
+            Account { last_login_at: Some(Stamp(HOUR)), ..account(Presence::Offline, Some(Reason::Dropped), true) };
+        assert!(!again.is_after_first_night());
+    }
+
+    #[test]
+    fn what_was_online_on_its_first_day_may_have_dropped_unseen() {
+        let of = |presence, logged_in, at| account(presence, None, logged_in).may_be_after_first_night(Stamp(at));
+        assert!(of(Presence::Online, false, HOUR) && of(Presence::Unknown, true, HOUR));
+        assert!(!of(Presence::Unknown, false, HOUR) && !of(Presence::Offline, true, HOUR));
+        assert!(!of(Presence::Online, true, 25 * HOUR));
     }
 }

@@ -111,6 +111,14 @@ impl Budget {
         counted.push(at);
     }
 
+    /// Takes the last of a kind back: it was noted, and then could not be sent.
+    pub fn take_back(&mut self, cost: Cost) {
+        match cost {
+            Cost::SecondLogin => self.second_logins.pop(),
+            Cost::Code => self.codes.pop(),
+        };
+    }
+
     /// The phone said no at `at`: the account rests.
     pub fn refused(&mut self, at: Stamp) {
         let rest = RESTS_MS.get(usize::from(self.refusals)).or(RESTS_MS.last()).copied().unwrap_or(0);
@@ -152,6 +160,9 @@ mod tests {
         assert_eq!(budget.over(Cost::SecondLogin, Limits::default(), Stamp(24 * HOUR)), None);
         // Sent all the same, on a person's yes: room comes later.
         budget.spend(Cost::SecondLogin, Stamp(7 * HOUR));
+        budget.spend(Cost::SecondLogin, Stamp(7 * HOUR + 1));
+        budget.take_back(Cost::SecondLogin);
+        budget.take_back(Cost::Code);
         let Some(Over::Spent { next, free_at, .. }) =
             budget.over(Cost::SecondLogin, Limits::default(), Stamp(8 * HOUR))
         else {

@@ -242,7 +242,7 @@ impl World {
         let polled = code.w_id.clone();
         let device = code.device.clone();
         let shape = self.reply_w_id();
-        let w_id = if shape == ReplyWId::Different { self.new_w_id() } else { polled };
+        let w_id = if shape == ReplyWId::Different { self.new_w_id() } else { polled.clone() };
         if let Some(code) = self.codes.get_mut(at) {
             code.state = CodeState::Done(member);
             code.final_w_id.clone_from(&w_id);
@@ -255,7 +255,7 @@ impl World {
                 member.devices += 1;
             }
         }
-        self.log_in(now, member, &w_id, "code");
+        self.log_in(now, member, &w_id, "code", Some(&polled));
         if let Some(device) = device {
             self.note_device(now, member, device);
         }
@@ -304,7 +304,7 @@ impl World {
             dialog.state = w_id.clone().map_or(DialogState::Failed, |w_id| DialogState::Confirmed(w_id, now + slow));
         }
         match w_id {
-            Some(w_id) => self.log_in(now, member, &w_id, "dialog"),
+            Some(w_id) => self.log_in(now, member, &w_id, "dialog", None),
             None => self.tell(now, "refused", json!({"wc_id": self.wc_id(member)})),
         }
     }

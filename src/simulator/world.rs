@@ -313,7 +313,8 @@ impl World {
         }
     }
 
-    pub(super) fn log_in(&mut self, now: Ms, at: usize, w_id: &str, how: &str) {
+    /// `code`: the wId under which the code was polled, where one was scanned.
+    pub(super) fn log_in(&mut self, now: Ms, at: usize, w_id: &str, how: &str, code: Option<&str>) {
         self.set_w_id(now, at, Some(w_id.into()));
         if let Some(member) = self.members.get_mut(at) {
             member.logins += 1;
@@ -323,7 +324,7 @@ impl World {
                 member.first_login = Some(now);
             }
         }
-        self.tell(now, "online", json!({"wc_id": self.wc_id(at), "w_id": w_id, "how": how}));
+        self.tell(now, "online", json!({"wc_id": self.wc_id(at), "w_id": w_id, "how": how, "code": code}));
     }
 
     /// Takes an account off line. `why` none: somebody asked the gateway to.
@@ -352,7 +353,7 @@ impl World {
     /// An account comes online without the gateway's login calls.
     pub(super) fn come_online(&mut self, now: Ms, at: usize) {
         let w_id = self.new_w_id();
-        self.log_in(now, at, &w_id, "elsewhere");
+        self.log_in(now, at, &w_id, "elsewhere", None);
     }
 }
 

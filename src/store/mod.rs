@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::model::{Account, Attempt, AttemptId, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Account, Attempt, AttemptId, Cost, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
 
 mod owner;
 mod place;
@@ -147,8 +147,9 @@ impl Store {
     /// created if it is not there; log and outbox get their rows; the attempt ends. Told twice, it changes nothing
     /// the second time. `attempt` may be on another account than the record's (the wrong phone scanned): then that
     /// account gets the reason `wrong_account`. A success that does not become current is logged as `superseded` and
-    /// told to nobody; a wId that the account holds already (a list showed it first) counts
-    /// as current. Other attempts that poll the same wId end as well.
+    /// told to nobody, and where no list says which wId lives (V1) the account's own is not confirmed any more; a wId that
+    /// the account holds already (a list showed it first) counts as current. Other attempts that poll the same wId end
+    /// as well.
     pub async fn store_login(&self, attempt: &AttemptId, record: &Record, at: Stamp) -> Result<Stored> {
         self.inner.store_login(attempt, record, at).await
     }
@@ -234,6 +235,11 @@ impl Store {
     /// already.
     pub async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
         self.inner.set_outage(since, alert).await
+    }
+
+    /// What was charged last could not be sent: its budget takes it back.
+    pub async fn take_back(&self, wc_id: &WcId, cost: Cost) -> Result<()> {
+        self.inner.take_back(wc_id, cost).await
     }
 
     /// The phone said no to an account's second login: its budget notes it, it rests. The log gets a line

@@ -13,6 +13,8 @@ pub struct Scope {
     pub cause: &'static str,
     /// Who is to be told of what happens (`command`, `webhook`): an outbox row each.
     pub receivers: Vec<String>,
+    /// Whether the gateway's list says which wId is live (V2, V3; protocol.md §3.8): what is in doubt, it settles.
+    pub lists_w_ids: bool,
 }
 
 /// What failed.

@@ -234,12 +234,16 @@ fn what_happened(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, hi
     // Every column is as wide as its widest word on the screen.
     let wide = |words: &dyn Fn(&HistoryLine) -> String| shown.iter().map(|line| width(&words(line))).max().unwrap_or(0);
     let time = |line: &HistoryLine| at(look, line.at, state.offset_seconds);
-    let columns = Columns {
+    let mut columns = Columns {
         time: wide(&time),
         name: if fleet { wide(&|line| name(state, line)).min(usize::from(area.width) / 4).min(20) } else { 0 },
         event: wide(&|line| event_words(look, line)).min(22),
-        cause: if area.width >= 60 { wide(&|line| cause_words(look, line)).min(12) } else { 0 },
+        cause: wide(&|line| cause_words(look, line)).min(12),
     };
+    // On a very narrow screen the reason needs the room more.
+    if area.width < 50 || columns.width() > usize::from(area.width) {
+        columns.cause = 0;
+    }
     for (line, y) in shown.iter().zip(0..) {
         let theme = look.theme;
         let (glyph, style) = glyph(look, line);
@@ -261,6 +265,14 @@ struct Columns {
     name: usize,
     event: usize,
     cause: usize,
+}
+
+impl Columns {
+    /// Of all of them, with what is between.
+    const fn width(&self) -> usize {
+        let name = if self.name > 0 { self.name + 1 } else { 0 };
+        self.time + 3 + name + self.event + 2 + self.cause
+    }
 }
 
 fn at(look: &Look, at: Stamp, offset_seconds: i32) -> String {

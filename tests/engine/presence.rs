@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, Fleet, Way};
@@ -308,7 +309,7 @@ async fn strangers_and_stale_notices_do_nothing() {
     }
     let got = reqwest::get(&url).await.unwrap();
     assert_eq!(got.status().as_u16(), 405);
-    assert_eq!(post(&url, vec![b'x'; 64 * 1024 + 1]).await, 413);
+    assert_eq!(post(&url, vec![b'x'; 1024 * 1024 + 1]).await, 413);
     // What is no notice, or about nobody, or about an instance of yesterday.
     for body in [
         String::new(),
@@ -399,6 +400,32 @@ async fn two_notices_at_once_are_one_list() {
         assert!(waited.is_ok(), "believed under two seconds");
     }
     assert_eq!((lists(&rig.sim) - lists_before, checks(&rig.sim) - checks_before), (1, 0));
+}
+
+/// Where only lists can tell, one notice after another is followed by one list after another.
+#[tokio::test]
+async fn notices_one_after_another_are_each_followed_in_time() {
+    let (mut rig, url) = listening(Dialect::V1, |_| {}).await;
+    for number in 0..3 {
+        let w_id = rig.live_w_id(&name(number)).unwrap();
+        rig.sim.drop_account(&id(number)).unwrap();
+        post(&url, notice(Dialect::V1, number, w_id.as_str())).await;
+        let waited = tokio::time::timeout(Duration::from_millis(1_800), rig.front.until("the drop", dropped)).await;
+        assert_eq!(waited.expect("believed under two seconds"), id(number));
+    }
+}
+
+#[tokio::test]
+async fn the_last_one_of_v1_drops_in_time_when_a_notice_says_so() {
+    let (listen, url) = listen();
+    let setup = Setup { dialect: Dialect::V1, accounts: online(1), ..Setup::default() };
+    let mut rig = Rig::with(setup, How { listen: Some(listen), role: Some(Role::Watch), ..every(LONG) }).await;
+    a_list(&mut rig.front).await;
+    let w_id = rig.live_w_id(&name(0)).unwrap();
+    rig.sim.drop_account(&id(0)).unwrap();
+    post(&url, notice(Dialect::V1, 0, w_id.as_str())).await;
+    let waited = tokio::time::timeout(Duration::from_secs(2), rig.front.until("the drop", dropped)).await;
+    assert_eq!(waited.expect("believed under two seconds"), id(0));
 }
 
 #[tokio::test]
@@ -517,6 +544,24 @@ async fn what_is_heard_is_passed_on_whole() {
     let w_id = bot.live_w_id(&name(3)).unwrap();
     assert_eq!(post(&url, notice(Dialect::V2, 3, w_id.as_str())).await, 200);
     wait_until("the bot's check", || checks(&bot.sim) == 1).await;
+    drop(front);
+}
+
+#[tokio::test]
+async fn a_message_much_larger_than_a_notice_is_passed_on_too() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let socket = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let bot_url = format!("http://{}/bot", socket.local_addr().unwrap());
+    let sizes = Arc::clone(&heard);
+    let take = move |body: axum::body::Bytes| async move { sizes.lock().unwrap().push(body.len()) };
+    let limit = axum::extract::DefaultBodyLimit::disable();
+    let bot = axum::Router::new().fallback(take).layer(limit);
+    tokio::spawn(async { axum::serve(socket, bot).await });
+    let (front, url) = listening(Dialect::V2, |listen| listen.forward = Some(bot_url)).await;
+    for size in [300_000, 1024 * 1024] {
+        assert_eq!(post(&url, vec![b'x'; size]).await, 200);
+    }
+    wait_until("both", || *heard.lock().unwrap() == [300_000, 1024 * 1024]).await;
     drop(front);
 }
 

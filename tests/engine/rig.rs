@@ -169,6 +169,7 @@ impl Front {
             name: "test".into(),
             cause: "command",
             receivers: how.hook.iter().map(|_| saoma::engine::alerts::COMMAND.to_owned()).collect(),
+            lists_w_ids: dialect.lists_w_ids(),
         };
         let store = Store::open(&dir.join("saoma.db"), scope).await.unwrap();
         for account in ["wxid_amy", "wxid_bob", "wxid_cai"] {

@@ -25,25 +25,20 @@ struct Truth {
 fn truth(stage: &Stage) -> Truth {
     let mut truth = Truth::default();
     truth.owners.extend(stage.first.iter().map(|(wc_id, w_id)| (w_id.to_string(), wc_id.to_string())));
-    let mut confirmed: Vec<Pair> = Vec::new();
     let mut codes: HashMap<String, (usize, String)> = HashMap::new();
     let mut dialogs: HashMap<String, (usize, String)> = HashMap::new();
     for (at, event) in stage.events.lock().unwrap().iter().enumerate() {
         let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
-        match (event["event"].as_str(), event["how"].as_str()) {
-            (Some("code"), _) => drop(codes.insert(text("w_id"), (at, text("wc_id")))),
-            (Some("dialog"), _) => drop(dialogs.insert(text("wc_id"), (at, text("wc_id")))),
-            (Some("confirmed"), _) => confirmed.push((text("w_id"), text("wc_id"))),
-            (Some("code_over"), _) => confirmed.retain(|(w_id, _)| *w_id != text("w_id")),
-            (Some("online"), how) => {
+        match event["event"].as_str() {
+            Some("code") => drop(codes.insert(text("w_id"), (at, text("wc_id")))),
+            Some("dialog") => drop(dialogs.insert(text("wc_id"), (at, text("wc_id")))),
+            Some("online") => {
                 truth.logins += 1;
                 truth.owners.insert(text("w_id"), text("wc_id"));
-                let by_code = confirmed.iter().position(|(_, wc_id)| how == Some("code") && *wc_id == text("wc_id"));
-                let asked = match by_code {
-                    Some(at) => {
-                        let (polled, wc_id) = confirmed.remove(at);
-                        truth.codes.push((polled.clone(), wc_id, text("w_id")));
-                        codes.get(&polled)
+                let asked = match event["code"].as_str() {
+                    Some(polled) => {
+                        truth.codes.push((polled.to_owned(), text("wc_id"), text("w_id")));
+                        codes.get(polled)
                     }
                     None => dialogs.get(&text("wc_id")),
                 };
@@ -128,9 +123,10 @@ async fn w_ids(stage: &Stage, truth: &Truth, connection: &mut SqliteConnection, 
 async fn accounts(stage: &Stage, truth: &Truth, connection: &mut SqliteConnection, wrongs: &mut Vec<String>) {
     let rows: Vec<(String, Option<String>, bool, String)> =
         sqlx::query_as("SELECT wc_id, w_id, w_id_confirmed, presence FROM accounts")
-            .fetch_all(connection)
+            .fetch_all(&mut *connection)
             .await
             .unwrap();
+    let kept: HashSet<Pair> = pairs(connection, "SELECT wc_id, w_id FROM w_ids").await.into_iter().collect();
     let live: HashMap<String, String> =
         stage.sim.online().into_iter().map(|(wc_id, w_id)| (wc_id.to_string(), w_id.to_string())).collect();
     if lists_w_ids(stage.setting) {
@@ -154,7 +150,10 @@ async fn accounts(stage: &Stage, truth: &Truth, connection: &mut SqliteConnectio
             presence != "online"
                 || !confirmed
                 || w_id.as_ref() == lives
-                || lives.is_some_and(|lives| is_beyond_v1(stage, &truth.asked, &wc_id, w_id.as_deref(), lives))
+                || lives.is_some_and(|lives| {
+                    !kept.contains(&(wc_id.clone(), lives.clone()))
+                        && is_beyond_v1(stage, &truth.asked, &wc_id, w_id.as_deref(), lives)
+                })
         };
         if !right {
             wrongs.push(format!(
@@ -164,8 +163,8 @@ async fn accounts(stage: &Stage, truth: &Truth, connection: &mut SqliteConnectio
     }
 }
 
-/// Whether V1 gives no chance to know what lives: a login that was asked for earlier worked after the stored one, or the
-/// account scanned a code that was another's, and the gateway tells a success once.
+/// Whether V1 gave no chance to hear of what lives: a login that was asked for earlier worked after the stored one, or
+/// the account scanned a code that was another's, and the gateway tells a success once.
 fn is_beyond_v1(
     stage: &Stage,
     asked: &HashMap<String, (usize, String)>,

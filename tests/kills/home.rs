@@ -103,6 +103,7 @@ impl Home {
             name: "default".into(),
             cause: "command",
             receivers: vec![saoma::engine::alerts::COMMAND.to_owned()],
+            lists_w_ids: self.dialect.lists_w_ids(),
         };
         Store::open(&self.database(), scope).await.unwrap()
     }

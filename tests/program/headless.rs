@@ -193,6 +193,14 @@ fn a_verification_code_finds_its_login_without_a_name() {
         assert_eq!((went.code, went.events().last().unwrap().as_str()), (0, "logged_in"), "{went:?}");
         assert_eq!(desk.asked("iPadLogin"), 1, "the same code went on");
         desk.assert_stored("wxid_bela");
+        // Nothing is pending any more, and no phone is to scan for a code that is over.
+        for command in
+            [&["login", "--verify-code", "1", "--json"][..], &["login", "wxid_bela", "--verify-code", "1", "--json"]]
+        {
+            let went = desk.run(command);
+            assert_eq!((went.code, went.events()), (3, vec!["error".to_owned()]), "{went:?}");
+        }
+        assert_eq!(desk.asked("iPadLogin"), 1);
     }
 }
 

@@ -184,6 +184,7 @@ fn dies_between(webhook_holds: bool) {
             name: "default".into(),
             cause: "command",
             receivers: vec![receiver.to_owned()],
+            lists_w_ids: true,
         };
         block_on(async {
             let store = Store::open(&desk.state().join("saoma.db"), scope).await.unwrap();

@@ -508,3 +508,23 @@ fn a_phone_that_was_no_use_is_told_once_and_its_row_says_that_it_queues() {
         assert!(row.contains(queue), "{text}");
     }
 }
+
+#[test]
+fn who_scanned_a_code_of_the_conveyor_is_told_without_a_question() {
+    let mut screen = with_code((80, 24), Lang::En);
+    let step = LoginStep::WrongAccount {
+        expected_wc_id: "wxid_zhang".into(),
+        wc_id: "wxid_other".into(),
+        w_id: "w".into(),
+        nick_name: "过路人".into(),
+    };
+    screen.login("A7", Some("wxid_zhang"), step);
+    // The next code comes by itself.
+    screen.login("A8", Some("wxid_zhang"), started(Way::Qr));
+    let code = screen.code(29);
+    screen.login("A8", Some("wxid_zhang"), code);
+    let text = screen.text();
+    assert!(text.contains("another account scanned") && text.contains("(“过路"), "{text}");
+    assert!(text.contains("✓ 过路人 logged in") && text.contains('▄'), "{text}");
+    assert!(!text.contains("y yes"), "{text}");
+}

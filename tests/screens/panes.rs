@@ -2,7 +2,7 @@
 //! their keys do.
 
 use saoma::app::{Effect, Msg, Start};
-use saoma::engine::api::{Command, Event, Figures, History, HistoryLine, Strip};
+use saoma::engine::api::{Command, Event, Figures, Fleet, History, HistoryLine, Strip};
 use saoma::i18n::Lang;
 use saoma::model::{Account, Budget, Device, Dialect, OwnProxy, Presence, Reason, Stamp, WcId};
 
@@ -359,12 +359,15 @@ fn an_outage_has_one_banner_and_ends_with_a_line() {
     let since = Stamp(NOON - 300_000);
     screen.engine(Event::Outage { since, at: Stamp(NOON) });
     screen.engine(Event::Outage { since, at: Stamp(NOON) });
+    screen.engine(Event::Fleet(Fleet::Failing { since, reason: Reason::GatewayDown, gateway_message: None }));
     let text = screen.text();
     assert_eq!(text.matches("the gateway has an outage").count(), 1, "{text}");
     assert!(text.contains("outage since 12:25"), "{text}");
     screen.engine(Event::OutageOver { since, at: Stamp(NOON + 60_000) });
+    screen.engine(Event::Fleet(Fleet::Ok { at: Stamp(NOON + 60_000) }));
     let text = screen.text();
     assert!(!text.contains("outage since") && text.contains("the outage is over"), "{text}");
+    assert!(!text.contains("the list is back"), "one end, one line: {text}");
 }
 
 #[test]

@@ -120,6 +120,12 @@ async fn a_request_charges_the_budget_and_a_login_ends_the_rest() {
     store.store_login(&attempt, &record("wxid_a", "w1"), Stamp(60)).await.unwrap();
     let budget = account(&store, "wxid_a").await.budget.unwrap();
     assert_eq!(*budget, Budget { refusals: 0, rests_until: None, ..expected });
+    // What could not be sent is taken back.
+    let unsent = started(store.begin_attempt(Some(&id("wxid_a")), Rung::SecondLogin, Stamp(65)).await.unwrap());
+    store.attempt_requesting(&unsent, Rung::SecondLogin, Stamp(65)).await.unwrap();
+    store.take_back(&id("wxid_a"), Cost::SecondLogin).await.unwrap();
+    store.end_attempt(&unsent, "failed", None, None, Stamp(66)).await.unwrap();
+    assert_eq!(account(&store, "wxid_a").await.budget.unwrap(), budget);
     // Neither a new account's code nor an ended attempt costs anybody anything.
     let new = started(store.begin_attempt(None, Rung::QrLogin, Stamp(70)).await.unwrap());
     store.attempt_requesting(&new, Rung::QrLogin, Stamp(70)).await.unwrap();

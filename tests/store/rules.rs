@@ -93,6 +93,36 @@ async fn the_success_requested_last_becomes_current() {
     }
 }
 
+/// Two logins have worked, and which of them came last only a list with wIds can tell.
+#[tokio::test]
+async fn without_wids_in_the_list_an_earlier_wish_that_worked_too_leaves_doubt() {
+    for (requested, lists_w_ids, certain) in
+        [([100, 200], false, true), ([200, 100], false, false), ([200, 100], true, true)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("saoma.db"), Scope { lists_w_ids, ..scope() }).await.unwrap();
+        let mut attempts = Vec::new();
+        for (n, at) in requested.iter().enumerate() {
+            let id = begin(&store, "wxid_a", &format!("w{n}"), *at).await;
+            store.abandon_attempt(&id).await.unwrap();
+            attempts.push(id);
+        }
+        for (n, id) in attempts.iter().enumerate() {
+            let record = record("wxid_a", &format!("w{n}"));
+            let stored = store.store_login(id, &record, Stamp(1000 + n as i64)).await.unwrap();
+            assert_eq!(stored.account, account(&store, "wxid_a").await);
+        }
+        let account = account(&store, "wxid_a").await;
+        assert_eq!(
+            (account.presence, account.w_id_confirmed),
+            (Presence::Online, certain),
+            "{requested:?} {lists_w_ids}"
+        );
+        let newer = login(&store, "wxid_a", "w9", 300, 2000).await;
+        assert!(newer.account.w_id_confirmed, "a later login settles it");
+    }
+}
+
 #[tokio::test]
 async fn a_success_told_twice_is_stored_once() {
     let (folder, store) = store().await;
@@ -527,7 +557,7 @@ async fn the_feed_tells_what_others_did_once_and_in_order() {
 async fn profiles_do_not_see_each_other() {
     let (folder, store) = store().await;
     let path = folder.path().join("saoma.db");
-    let other = Scope { profile: "someone else".into(), name: "b".into(), cause: "command", receivers: vec![] };
+    let other = Scope { profile: "someone else".into(), name: "b".into(), receivers: vec![], ..scope() };
     let other = Store::open(&path, other).await.unwrap();
     login(&store, "wxid_a", "w1", 100, 200).await;
     begin(&store, "wxid_a", "w2", 300).await;

@@ -13,6 +13,7 @@ pub(crate) fn scope() -> Scope {
         name: "default".into(),
         cause: "command",
         receivers: vec!["command".into()],
+        lists_w_ids: true,
     }
 }
 

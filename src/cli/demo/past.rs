@@ -222,7 +222,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         // The gateway's address is another one each time; the profile's key is not what is compared.
         let profile = crate::model::ProfileId::new("p");
-        let scope = Scope { profile, name: "demo".into(), cause: "screen", receivers: Vec::new() };
+        let scope = Scope { profile, name: "demo".into(), cause: "screen", receivers: Vec::new(), lists_w_ids: true };
         let store = Store::open(&folder.path().join("saoma.db"), scope).await.unwrap();
         let filled = fill(&store, &simulator, &accounts, seed, AT).await.unwrap();
         let log = store.recent(1_000).await.unwrap();

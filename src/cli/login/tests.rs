@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::i18n::Lang;
-use crate::model::{Reason, Rung, Stamp};
+use crate::model::{Owner, Reason, Rung, Stamp, WId};
 
 const PLAN: fn() -> Plan = || Plan {
     wishes: vec![Some("wxid_a".into())],
@@ -315,4 +315,33 @@ async fn words_are_clean_and_results_go_to_stdout() {
     assert_eq!(ran.data, ["evil is online, wId w-2"]);
     assert_eq!(ran.words.len(), 1);
     assert!(ran.words[0].contains("张三"));
+}
+
+#[test]
+fn a_verification_code_without_an_account_is_for_what_somebody_waited_for() {
+    let attempt = |id: &str, wc_id: &str, state, at| Attempt {
+        id: id.into(),
+        wc_id: Some(wc_id.into()),
+        rung: Rung::QrLogin,
+        state,
+        w_id: Some(WId::from("w")),
+        image_url: None,
+        requested_at: Stamp(at),
+        deadline: Some(Stamp(150_000)),
+        owner: Owner("o".into()),
+    };
+    let (open, hidden) = (AttemptState::Open, AttemptState::Abandoned);
+    let logged_in = Account { last_login_at: Some(Stamp(5_000)), ..Account::new("wxid_b".into()) };
+    let accounts = [Account::new("wxid_a".into()), logged_in];
+    let ids = |attempts: &[Attempt], wc_id: Option<&WcId>| -> Vec<String> {
+        waiting(&accounts, attempts, wc_id, Stamp(10_000)).iter().map(|attempt| attempt.id.to_string()).collect()
+    };
+    // A cancelled code of another account is still listened to, and one is left of a login that has worked since.
+    let mut all = vec![attempt("A1", "wxid_a", hidden, 1_000), attempt("B1", "wxid_b", hidden, 2_000)];
+    assert_eq!(ids(&all, None), ["A1"]);
+    all.push(attempt("C1", "wxid_c", open, 3_000));
+    assert_eq!(ids(&all, None), ["C1"]);
+    all.push(attempt("D1", "wxid_d", open, 4_000));
+    assert_eq!(ids(&all, None), ["D1", "C1"]);
+    assert_eq!(ids(&all, Some(&"wxid_b".into())), ["B1"]);
 }

@@ -29,7 +29,7 @@ impl Facts {
             holder: account.holder.clone(),
             name: account.name().into(),
             online: account.presence == Presence::Online,
-            can_ring: !account.is_first_drop(),
+            can_ring: !account.is_after_first_night(),
             budget: account.budget.clone(),
         }
     }
@@ -40,7 +40,7 @@ impl Facts {
         **holder == *account.holder
             && **name == *account.name()
             && *online == (account.presence == Presence::Online)
-            && *can_ring != account.is_first_drop()
+            && *can_ring != account.is_after_first_night()
             && *budget == account.budget
     }
 }

@@ -73,7 +73,8 @@ impl Hub {
             }
         };
         if let Some(account) = account {
-            wish.first_night = account.is_first_drop();
+            wish.first_night = account.is_after_first_night();
+            wish.first_day = account.may_be_after_first_night(self.shared.now().wall);
             wish.known_w_id = trusted_w_id(&account, wish.dialect);
             wish.budget = account.budget.map(|budget| *budget).unwrap_or_default();
         }
@@ -115,10 +116,11 @@ impl Hub {
 }
 
 /// The wId that a ladder may ask the gateway about. Where V1 has lost the answer to a login, another one may be alive by
-/// now, and a gateway that tells an old success again would make the dead one pass for it.
+/// now or soon, as the phone still shows its dialog: what answers today would pass for it.
 fn trusted_w_id(account: &Account, dialect: Dialect) -> Option<WId> {
-    let in_doubt = !dialect.lists_w_ids() && !account.w_id_confirmed && account.last_login_at.is_some();
-    account.w_id.clone().filter(|_| !in_doubt)
+    let interrupted = account.reason == Some(Reason::LoginInterrupted);
+    let in_doubt = !account.w_id_confirmed && (interrupted || account.last_login_at.is_some());
+    account.w_id.clone().filter(|_| dialect.lists_w_ids() || !in_doubt)
 }
 
 #[cfg(test)]
@@ -128,17 +130,20 @@ mod tests {
 
     #[test]
     fn a_w_id_in_doubt_is_asked_about_only_where_a_list_tells_it() {
-        for (dialect, confirmed, logged_in, trusted) in [
-            (Dialect::V1, true, true, true),
+        let lost = Some(Reason::LoginInterrupted);
+        for (dialect, confirmed, logged_in, reason, trusted) in [
+            (Dialect::V1, true, true, None, true),
             // Imported: nobody has lost anything.
-            (Dialect::V1, false, false, true),
-            (Dialect::V1, false, true, false),
-            (Dialect::V2, false, true, true),
+            (Dialect::V1, false, false, None, true),
+            (Dialect::V1, false, false, lost, false),
+            (Dialect::V1, false, true, None, false),
+            (Dialect::V2, false, true, lost, true),
         ] {
             let account = Account {
                 w_id: Some(WId::from("w1")),
                 w_id_confirmed: confirmed,
                 last_login_at: logged_in.then_some(Stamp(1)),
+                reason,
                 ..Account::new(WcId::from("wxid_a"))
             };
             assert_eq!(trusted_w_id(&account, dialect).is_some(), trusted, "{dialect:?} {confirmed} {logged_in}");

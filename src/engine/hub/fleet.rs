@@ -57,9 +57,9 @@ impl Hub {
             News::TakenOffline { at, wc_ids, result } => self.taken_offline(at, wc_ids, result).await,
             News::OfflineReason { at, wc_id, result } => self.offline_reason(at, wc_id, result).await,
             News::StoreChanged => {
+                self.store_changed().await;
                 // What a process that died has left in the outbox is told from here.
                 self.kick.notify_one();
-                self.store_changed().await;
             }
             News::Renewed(result) => self.renewed(result).await,
             News::Fault(message) => self.fault(message),

@@ -14,8 +14,9 @@ use crate::model::{Presence, Stamp, WId, WcId};
 
 /// Notices of one drop of many come together: so long they are gathered.
 const GATHER: Duration = Duration::from_millis(200);
-/// Between two lists that notices lead to.
-const BETWEEN_LISTS: Duration = Duration::from_secs(2);
+/// Between two lists that notices lead to: together with [`GATHER`] and an answer, well within the two seconds in which a
+/// notice is to be followed.
+const BETWEEN_LISTS: Duration = Duration::from_secs(1);
 /// With fewer accounts online than this, a list that lacks those who have gone may be empty, and is not believed at once.
 const FEW: usize = 3;
 /// More accounts than this are not checked one by one.

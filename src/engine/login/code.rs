@@ -13,6 +13,8 @@ use crate::model::{Cost, Now, Reason, Rung, WId};
 
 /// The shortest time between two polls of one wId (design.md §3 rule 6).
 const POLL_PAUSE: Duration = Duration::from_secs(1);
+/// Between two polls of a renewed code's old wId, once the gateway has called it expired.
+const TWIN_PAUSE: Duration = Duration::from_secs(5);
 /// The longest pause after broken polls.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// How long to wait before each further try to fetch the picture.
@@ -54,7 +56,10 @@ impl Machine {
             _ if self.abandoned => return self.idle(out),
             Ok(issued) => issued,
             Err(error) if error.kind == Kind::TokenSuspect => return self.suspect(error, now, out),
-            Err(error) => return self.fail_with(&error, out),
+            Err(error) => {
+                self.take_back(Cost::Code, &error, out);
+                return self.fail_with(&error, out);
+            }
         };
         let limit_ms = self.wish.dialect.login_limit_ms();
         let limit = Duration::from_millis(limit_ms.unsigned_abs());
@@ -83,6 +88,11 @@ impl Machine {
         }
         let PictureState::Missing(tries) = polling.picture else { return };
         if now.mono >= polling.deadline.mono {
+            return;
+        }
+        // The code was scanned: what the phone wants now must not be covered by it.
+        if polling.phase == Phase::AwaitingCode || polling.url.is_some() {
+            polling.picture = PictureState::Unwanted;
             return;
         }
         match result {
@@ -128,18 +138,26 @@ impl Machine {
         if !self.is_current(generation) {
             return;
         }
-        let polls_alone = self.is_told_by_polls_alone();
+        let abandoned = self.abandoned;
+        let (polls_alone, is_twin) = (self.is_told_by_polls_alone(), self.is_twin());
         let Some(polling) = self.polling() else { return };
         let last = polling.phase == Phase::Last;
         // A token under suspicion is a broken poll too, once the other call has cleared it.
         if result.is_ok() {
             polling.broken = 0;
+            polling.code_on_trial = false;
         }
         match result {
+            // Expired to the gateway's mind: a phone that scanned it in time may still confirm.
+            Ok(PollReply::Expired { .. }) if is_twin && !last => polling.pause(TWIN_PAUSE, now),
             Ok(PollReply::Expired { .. }) => self.code_over(now, out),
             Err(error) if error.kind == Kind::TokenSuspect => {
                 polling.phase = Phase::CheckingToken(if last { Doubted::LastPoll } else { Doubted::Poll });
                 self.suspect(error, now, out);
+            }
+            // What the gateway says to a wrong code is not known (protocol.md §3.4): a person reads it, and may correct it.
+            Err(error) if polling.code_on_trial && !last && !abandoned && is_refusal(&error) => {
+                self.ask_for_code(error.gateway_message.unwrap_or_default(), out);
             }
             Err(error) if polls_alone && is_last_word(&error, last) => {
                 self.fail(Reason::LoginInterrupted, error.gateway_message, error.detail, out);
@@ -164,13 +182,11 @@ impl Machine {
                 }
             }
             Ok(PollReply::VerifyCode { gateway_message, .. }) => {
-                polling.verify_code = None;
-                polling.phase = Phase::AwaitingCode;
                 // Somebody may still come back with the code for a login whose process has ended (exit 8).
-                if self.abandoned && !self.resumed.as_ref().is_some_and(|remains| remains.orphan) {
+                if abandoned && !self.resumed.as_ref().is_some_and(|remains| remains.orphan) {
                     self.idle(out);
                 } else {
-                    self.tell(LoginStep::VerifyCodeRequired { gateway_message }, out);
+                    self.ask_for_code(gateway_message, out);
                 }
             }
             Ok(PollReply::DeviceVerification { url }) => {
@@ -212,10 +228,19 @@ impl Machine {
         self.tell(LoginStep::PollBroken { retry_at, detail: error.detail.clone() }, out);
     }
 
+    fn ask_for_code(&mut self, gateway_message: Box<str>, out: &mut Outputs) {
+        let Some(polling) = self.polling() else { return };
+        polling.verify_code = None;
+        polling.code_on_trial = false;
+        polling.phase = Phase::AwaitingCode;
+        self.tell(LoginStep::VerifyCodeRequired { gateway_message }, out);
+    }
+
     pub(super) fn verify_code(&mut self, code: SecretString, now: Now, out: &mut Outputs) {
         let Some(polling) = self.polling() else { return };
         polling.verify_code = Some(code);
         if polling.phase == Phase::AwaitingCode && now.mono < polling.deadline.mono {
+            polling.code_on_trial = true;
             self.poll(now, out);
             self.tell(LoginStep::Waiting, out);
         }
@@ -319,6 +344,11 @@ const fn may_pass(error: &Error) -> bool {
     }
 }
 
+/// Whether the gateway has answered no.
+const fn is_refusal(error: &Error) -> bool {
+    matches!(error.kind, Kind::Refused | Kind::RefusedInside)
+}
+
 /// Whether no further poll will tell more than this failed one.
 const fn is_last_word(error: &Error, last: bool) -> bool {
     match error.kind {
@@ -337,6 +367,7 @@ impl Polling {
             deadline,
             phase: Phase::Asking,
             verify_code: None,
+            code_on_trial: false,
             broken: 0,
             picture: PictureState::Missing(0),
             refetch: None,

@@ -166,6 +166,7 @@ impl Machine {
 
     /// Nothing to adopt: says why, and goes on to the next rung.
     pub(super) fn step_down(&mut self, why: StepDown, message: Option<Box<str>>, now: Now, out: &mut Outputs) {
+        self.wish.first_night |= self.wish.first_day && why == StepDown::NotListed;
         self.tell(LoginStep::SteppedDown { rung: Rung::Adopt, why, gateway_message: message }, out);
         self.ask_phone(now, out);
     }
@@ -224,6 +225,7 @@ impl Machine {
         if error.kind == Kind::TokenSuspect {
             return self.suspect(error, now, out);
         }
+        self.take_back(Cost::SecondLogin, &error, out);
         self.second_failed(&error, now, out);
     }
 

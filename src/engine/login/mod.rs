@@ -12,7 +12,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::api::{LoginStep, Way};
-use crate::gateway::Error;
+use crate::gateway::{Error, Kind};
 use crate::model::{Cost, Now, Over, Reason, Record, Rung, Stamp, WId};
 
 mod code;
@@ -73,6 +73,8 @@ struct Polling {
     deadline: Now,
     phase: Phase,
     verify_code: Option<SecretString>,
+    /// Whether the gateway has not answered yet to the code that was typed last.
+    code_on_trial: bool,
     /// Polls broken in a row.
     broken: u32,
     picture: PictureState,
@@ -335,6 +337,14 @@ impl Machine {
                 budget.spend(cost, now.wall);
                 Ok(())
             }
+        }
+    }
+
+    /// A request that never left costs nothing.
+    fn take_back(&mut self, cost: Cost, error: &Error, out: &mut Outputs) {
+        if error.kind == Kind::Unreachable && !error.sent && self.wish.wc_id.is_some() {
+            self.wish.budget.take_back(cost);
+            out.push(Output::TakeBack(cost));
         }
     }
 

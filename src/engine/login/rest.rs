@@ -175,6 +175,11 @@ impl Machine {
         }
     }
 
+    /// Whether this is the old code of a renewed one, listened to for a late scan.
+    pub(super) fn is_twin(&self) -> bool {
+        self.resumed.as_ref().is_some_and(|remains| !remains.orphan)
+    }
+
     /// Whether only polls can tell how a dead process's login ended: a gateway that tells a success once may have told
     /// it to that process, and no list will say (V1).
     pub(super) fn is_told_by_polls_alone(&self) -> bool {

@@ -133,6 +133,7 @@ const EVENTS: &[Event] = &[
 fn situations() -> Vec<Situation> {
     let v1 = || Wish { can_list: true, known_w_id: Some("w0".into()), ..wish(Way::Ladder, Dialect::V1) };
     let first_night = Wish { first_night: true, ..wish(Way::Ladder, Dialect::V2) };
+    let first_day = Wish { first_day: true, ..wish(Way::Ladder, Dialect::V2) };
     let mut spent = wish(Way::Ladder, Dialect::V2);
     for _ in 0..spent.limits.second_logins {
         spent.budget.spend(Cost::SecondLogin, Stamp(BEGIN));
@@ -152,6 +153,7 @@ fn situations() -> Vec<Situation> {
             Some(&["in the list with a wId"]),
         ),
         played("Listing, first night", first_night, &["start"], Some(&["not in the list"])),
+        played("Listing, first day", first_day, &["start"], Some(&["not in the list"])),
         played("Listing, second logins spent", spent, &["start"], Some(&["not in the list"])),
         played("Listing, V1", v1(), &["start"], Some(&["in V1's list"])),
         played("Probing", v1(), &["start", "in V1's list"], None),
@@ -191,6 +193,12 @@ fn situations() -> Vec<Situation> {
             Some(&["code typed", TIME, "cancel"]),
         ),
         played(
+            "Polling: asking with a code",
+            wish(Way::Qr, Dialect::V2),
+            &with(&["picture read", "poll: verification code wanted", "code typed"]),
+            Some(&["poll: verification code wanted", "poll: refused", "poll: not done"]),
+        ),
+        played(
             "Polling: checking the token",
             wish(Way::Qr, Dialect::V2),
             &with(&["picture read", "poll: token doubted"]),
@@ -211,6 +219,7 @@ fn situations() -> Vec<Situation> {
         played("Polling: hidden", wish(Way::Qr, Dialect::V2), &with(&["cancel"]), None),
         resumed("Resumed code", Some("w1"), &[], Some(&["start"])),
         resumed("Resumed code, polled", Some("w1"), &["start"], Some(&["poll: expired", "poll: refused"])),
+        twin("Old code of a renewed one", &["start"], Some(&["poll: expired", "poll: refused"])),
         resumed(
             "Resumed code, the list asked",
             Some("w2"),
@@ -261,6 +270,21 @@ fn resumed(
         orphan: true,
     };
     play(name, Machine::resumed(wish(Way::Qr, Dialect::V2), remains, true), events, only)
+}
+
+/// The old code of a renewed one, listened to by the process that asked for it.
+fn twin(name: &'static str, events: &[&str], only: Option<&'static [&'static str]>) -> Situation {
+    let remains = Remains {
+        rung: Rung::QrLogin,
+        w_id: Some("w1".into()),
+        image_url: None,
+        deadline: Some(Stamp(BEGIN + 60_000)),
+        requested_at: Stamp(BEGIN),
+        abandoned: true,
+        known_w_id: None,
+        orphan: false,
+    };
+    play(name, Machine::resumed(wish(Way::Qr, Dialect::V2), remains, false), events, only)
 }
 
 fn play(name: &'static str, mut machine: Machine, events: &[&str], only: Option<&'static [&'static str]>) -> Situation {
@@ -390,6 +414,8 @@ pub(in crate::engine) fn line(output: &Output) -> String {
         }
         Output::CheckToken { .. } => "check token".into(),
         Output::NeedToken => "need token".into(),
+        Output::TakeBack(Cost::SecondLogin) => "take back a second login".into(),
+        Output::TakeBack(Cost::Code) => "take back a code".into(),
         Output::SecondFailed { reason, .. } => format!("note {}", reason.code()),
         Output::StoreLogin(record) => format!("store {} {}", record.wc_id, record.w_id),
         Output::Adopt { wc_id, w_id, .. } => format!("adopt {wc_id} {w_id}"),

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::engine::api::{LoginStep, Way};
 use crate::gateway::{Error, PollReply, QrIssued};
-use crate::model::{Budget, Dialect, Limits, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Budget, Cost, Dialect, Limits, Reason, Record, Rung, Stamp, WId, WcId};
 use crate::qr::Code;
 
 /// Which question an answer belongs to.
@@ -24,9 +24,12 @@ pub struct Wish {
     pub dialect: Dialect,
     /// How many codes may follow the first one.
     pub renewals: u8,
-    /// Whether the account is off line as every account is once ([`crate::model::Account::is_first_drop`]): a second
-    /// login would fail, so the ladder goes straight to a code (protocol.md §4, rule 4).
+    /// Whether the account is off line as every account is once ([`crate::model::Account::is_after_first_night`]): a
+    /// second login would fail, so the ladder goes straight to a code (protocol.md §4, rule 4).
     pub first_night: bool,
+    /// Whether the same holds as soon as a list lacks the account
+    /// ([`crate::model::Account::may_be_after_first_night`]).
+    pub first_day: bool,
     /// The wId that the store holds for the account: V1's list has none, so this one is asked (protocol.md §3.8).
     pub known_w_id: Option<WId>,
     /// Whether the fleet list can be asked: V1's needs the platform password.
@@ -50,6 +53,7 @@ impl Wish {
             dialect,
             renewals,
             first_night: false,
+            first_day: false,
             known_w_id: None,
             can_list: dialect.lists_w_ids(),
             budget: Budget::default(),
@@ -265,6 +269,8 @@ pub enum Output {
     },
     /// Say that this login waits for another token; answered by [`Input::NewToken`] or [`Input::NoToken`].
     NeedToken,
+    /// The request that was charged last never left: the account's budget takes it back.
+    TakeBack(Cost),
     /// Write down that a second login did not work; with [`Reason::Refused`] the account's budget notes it too, with
     /// [`Reason::LoginInterrupted`] nobody knows any more which of its wIds lives.
     SecondFailed {

@@ -261,6 +261,7 @@ fn where_nothing_was_sent_nothing_is_doubted() {
         let outputs = machine.on(Input::SecondAnswered { generation, result: Err(failed) }, at(9_000));
         let lines: Vec<String> = outputs.iter().map(line).collect();
         let end = [
+            "take back a second login",
             "note gateway_down",
             "tell second_login_failed gateway_down",
             "end second_login_failed gateway_down",
@@ -320,4 +321,31 @@ fn a_resumed_second_login_goes_on_unseen_when_it_is_left() {
         );
         assert!(machine.is_abandoned());
     }
+}
+
+#[test]
+fn a_request_that_never_left_costs_nothing() {
+    let unsent = || Error { sent: false, ..error(Kind::Unreachable) };
+    let lines = |machine: &mut Machine, input| machine.on(input, at(1)).iter().map(line).collect::<Vec<_>>();
+    for (sent, taken_back) in [(false, true), (true, false)] {
+        let mut second = Machine::new(wish(Way::Second, Dialect::V1, 0));
+        second.on(Input::Start, at(0));
+        let answer = Input::SecondAnswered { generation: 1, result: Err(Error { sent, ..unsent() }) };
+        assert_eq!(lines(&mut second, answer).contains(&"take back a second login".to_owned()), taken_back);
+        let mut code = Machine::new(wish(Way::Qr, Dialect::V2, 0));
+        code.on(Input::Start, at(0));
+        let answer = Input::Issued { generation: 1, result: Err(Error { sent, ..unsent() }) };
+        assert_eq!(lines(&mut code, answer).contains(&"take back a code".to_owned()), taken_back);
+    }
+    // On the ladder as well, each for itself; a new account has no budget.
+    let mut ladder = Machine::new(Wish { can_list: false, ..wish(Way::Ladder, Dialect::V1, 0) });
+    ladder.on(Input::Start, at(0));
+    let outputs = lines(&mut ladder, Input::SecondAnswered { generation: 1, result: Err(unsent()) });
+    assert_eq!(outputs.first().map(String::as_str), Some("take back a second login"));
+    let outputs = lines(&mut ladder, Input::Issued { generation: 2, result: Err(unsent()) });
+    assert_eq!(outputs.first().map(String::as_str), Some("take back a code"));
+    let mut new = Machine::new(Wish { wc_id: None, ..wish(Way::Qr, Dialect::V2, 0) });
+    new.on(Input::Start, at(0));
+    let outputs = lines(&mut new, Input::Issued { generation: 1, result: Err(unsent()) });
+    assert!(!outputs.iter().any(|line| line.starts_with("take back")));
 }

@@ -413,7 +413,11 @@ impl World {
             }
             Output::Abandon => self.rows[row].abandoned = true,
             Output::End { .. } => self.rows[row].ended = true,
-            Output::Fetch { .. } | Output::NeedToken | Output::SecondFailed { .. } | Output::Tell(_) => {}
+            Output::Fetch { .. }
+            | Output::NeedToken
+            | Output::TakeBack(_)
+            | Output::SecondFailed { .. }
+            | Output::Tell(_) => {}
         }
         None
     }

@@ -1,7 +1,7 @@
 //! Passes on what was heard, whole: the gateway has one callback, and the bots live on it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::{Client, Url, header, redirect, retry};
@@ -13,8 +13,9 @@ use super::Call;
 /// Marks what has been passed on, so that two that pass on to one another do not do so for ever.
 pub(super) const PASSED_ON: &str = "x-saoma-passed-on";
 
-/// Calls that wait to be passed on; beyond them they are lost, which is said.
+/// Calls that wait to be passed on, and their bytes; beyond them they are lost, which is said.
 const WAITING: usize = 2_048;
+const WAITING_BYTES: usize = 32 * 1024 * 1024;
 /// How long the receiver may take: as long as the gateway itself would wait (protocol.md §3.11).
 const LIMIT: Duration = Duration::from_secs(6);
 /// Pauses before the second and the third try.
@@ -24,6 +25,8 @@ const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(3
 pub(super) struct Forwarder {
     calls: Sender<Call>,
     fault: Arc<dyn Fn(String) + Send + Sync>,
+    /// How many bytes wait.
+    bytes: Arc<AtomicUsize>,
     /// Whether the last call found room.
     full: AtomicBool,
 }
@@ -51,18 +54,25 @@ impl Forwarder {
         let (calls, inbox) = channel(WAITING);
         let fault: Arc<dyn Fn(String) + Send + Sync> = Arc::new(fault);
         let told = Arc::clone(&fault);
+        let bytes = Arc::new(AtomicUsize::new(0));
+        let left = Arc::clone(&bytes);
         tokio::spawn(async move {
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = run(client, url, inbox, told) => {}
+                () = run(client, url, inbox, left, told) => {}
             }
         });
-        Ok(Self { calls, fault, full: AtomicBool::new(false) })
+        Ok(Self { calls, fault, bytes, full: AtomicBool::new(false) })
     }
 
     /// Never waits.
     pub(super) fn pass_on(&self, call: Call) {
-        let full = self.calls.try_send(call).is_err();
+        let size = call.body.len();
+        let waiting = self.bytes.fetch_add(size, Ordering::Relaxed);
+        let full = waiting + size > WAITING_BYTES || self.calls.try_send(call).is_err();
+        if full {
+            self.bytes.fetch_sub(size, Ordering::Relaxed);
+        }
         if full && !self.full.swap(full, Ordering::Relaxed) {
             (self.fault)("too much waits to be passed on; some of it was dropped".to_owned());
         } else if !full {
@@ -72,7 +82,13 @@ impl Forwarder {
 }
 
 /// One after another, in the order they came.
-async fn run(client: Client, url: Url, mut calls: Receiver<Call>, fault: Arc<dyn Fn(String) + Send + Sync>) {
+async fn run(
+    client: Client,
+    url: Url,
+    mut calls: Receiver<Call>,
+    bytes: Arc<AtomicUsize>,
+    fault: Arc<dyn Fn(String) + Send + Sync>,
+) {
     while let Some(call) = calls.recv().await {
         let mut pauses = PAUSES.iter();
         loop {
@@ -85,6 +101,7 @@ async fn run(client: Client, url: Url, mut calls: Receiver<Call>, fault: Arc<dyn
                 }
             }
         }
+        bytes.fetch_sub(call.body.len(), Ordering::Relaxed);
     }
 }
 

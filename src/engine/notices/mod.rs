@@ -31,8 +31,10 @@ mod twice;
 
 pub use self::port::Ports;
 
-/// The largest body that is taken.
-const BODY_BYTES: usize = 64 * 1024;
+/// The largest body that is taken: a message with a small picture in it has to reach the bots it is passed on to.
+const BODY_BYTES: usize = 1024 * 1024;
+/// A larger body is no notice, and not looked at.
+const NOTICE_BYTES: usize = 64 * 1024;
 /// How long a body may take.
 const BODY_LIMIT: Duration = Duration::from_secs(6);
 
@@ -133,7 +135,9 @@ async fn take(State(desk): State<Arc<Desk>>, request: Request) -> Response {
         Err(_elapsed) => return answer(StatusCode::REQUEST_TIMEOUT, ""),
     };
     let call = Call { body, content_type, passed_on };
-    desk.readers.hand_out(&call);
+    if call.body.len() <= NOTICE_BYTES {
+        desk.readers.hand_out(&call);
+    }
     if let Some(forwarder) = desk.forwarder.as_ref().filter(|_| !call.passed_on) {
         forwarder.pass_on(call);
     }

@@ -132,8 +132,10 @@ impl Judge {
             if doubt.lists.saturating_add(u8::from(noticed)) > self.rules.offline_after {
                 return self.believe(at, entries, accounts, busy, Some(&doubt));
             }
-            judgement.again = (doubt.lists == 1).then_some(Again::Suspect);
-        } else if doubt.lists > 1 || self.outage.is_some() {
+            // Few who were all named by notices are no outage: the next list may come at once.
+            let soon = noticed && doubt.is_small();
+            judgement.again = (doubt.lists == 1).then_some(if soon { Again::Soon } else { Again::Suspect });
+        } else if doubt.lists > 1 {
             judgement.ask = sample;
         } else {
             judgement.again = Some(Again::Suspect);
@@ -173,6 +175,10 @@ impl Judge {
         }
         self.failures = self.failures.saturating_add(1);
         let since = self.doubt.as_ref().map(|doubt| doubt.since).or(self.failing_since).unwrap_or(at);
+        if let Some(doubt) = &mut self.doubt {
+            // A gateway that comes back may not know its instances at once: two lists have to agree anew.
+            doubt.lists = 0;
+        }
         if self.doubt.is_some() || self.failures > self.rules.offline_after {
             judgement.turn = self.begin_outage(since);
             judgement.again = None;

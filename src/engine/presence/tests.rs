@@ -302,6 +302,29 @@ fn a_suspect_list_and_a_gateway_that_is_gone_are_an_outage() {
 }
 
 #[test]
+fn a_gateway_that_comes_back_empty_is_asked_again_before_anybody_has_dropped() {
+    // Its first list after an outage lacks everybody, and so would an old wId be unknown to it; the next one is right.
+    for suspect_before in [false, true] {
+        let mut court = Court::new(RULES, 10);
+        if suspect_before {
+            assert!(quiet(&court.list(&[])));
+        }
+        let mut turns = Vec::new();
+        for _ in 0..3 {
+            let at = court.tick();
+            turns.extend(court.judge.list_failed(at, true).turn);
+        }
+        assert!(matches!(turns[..], [Turn::Outage(_)]), "{turns:?}");
+        let back = court.list(&[]);
+        assert!(quiet(&back) && back.ask.is_empty(), "{back:?}");
+        assert_eq!(back.again, Some(Again::Suspect));
+        let over = court.list_without([]);
+        assert!(matches!(over.turn, Some(Turn::OutageOver(_))), "{over:?}");
+        assert!(over.verdicts.is_empty() && over.alerts.is_empty(), "{over:?}");
+    }
+}
+
+#[test]
 fn a_notice_and_one_check_are_a_drop() {
     let mut court = Court::new(RULES, 10);
     assert_eq!(court.notice(3, Some("w3")), Hinted::Check("w3".into()));
@@ -320,6 +343,30 @@ fn a_notice_and_one_list_are_a_drop() {
         let hinted = court.notice(3, Some("w3"));
         assert_eq!(hinted, if rules.checks { Hinted::Check("w3".into()) } else { Hinted::List });
         assert_eq!(events(&court.list_without([3])), ["dropped"]);
+    }
+}
+
+#[test]
+fn few_who_were_all_named_by_notices_wait_no_five_seconds() {
+    for (rules, online, named, again) in [
+        (V1, 1, 1, Again::Soon),
+        (V1, 2, 2, Again::Soon),
+        (RULES, 2, 2, Again::Soon),
+        (RULES, 2, 1, Again::Suspect),
+        (RULES, 1, 0, Again::Suspect),
+        (V1, 3, 3, Again::Suspect),
+    ] {
+        let mut court = Court::new(rules, online);
+        for number in 0..named {
+            court.notice(number, None);
+        }
+        let first = court.list_without(0..online);
+        assert!(quiet(&first));
+        assert_eq!(first.again, Some(again), "{named} of {online}");
+        if named == online {
+            // The notices counted as one list of the three.
+            assert_eq!(court.list_without(0..online).verdicts.len(), online);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{LogEntry, PresenceChange, Result, SECOND_LOGIN_FAILED, WATCHED_GAP_MS};
 use super::{Sqlite, Subject, rows, write};
-use crate::model::{Budget, Presence, Reason, Stamp, WcId};
+use crate::model::{Budget, Cost, Presence, Reason, Stamp, WcId};
 
 /// How long it is known when somebody looked: as long as what was believed then.
 const KEPT_MS: i64 = 31 * 24 * 3_600_000;
@@ -73,6 +73,14 @@ impl Sqlite {
             .execute(&mut *tx)
             .await?;
         self.changed(tx, Subject::Account(wc_id)).await
+    }
+
+    /// See [`super::super::Store::take_back`].
+    pub(in super::super) async fn take_back(&self, wc_id: &WcId, cost: Cost) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        self.budget(&mut tx, wc_id, |budget| budget.take_back(cost)).await?;
+        Ok(tx.commit().await?)
     }
 
     /// See [`super::super::Store::refused`].

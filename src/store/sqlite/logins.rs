@@ -110,6 +110,9 @@ impl Sqlite {
         if current {
             row.success = row.success.max(Some(key));
             take_record(&mut row.account, record, at);
+        } else if !self.scope.lists_w_ids {
+            // Two logins have worked, in an order that only the gateway knows, and no list will tell which one lives.
+            row.account.w_id_confirmed = false;
         }
         succeeded(&mut row.account);
         rows::save(tx, self.profile, &row).await?;

@@ -1,6 +1,6 @@
 //! What receivers have to be told, at least once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -46,16 +46,27 @@ impl Sqlite {
         let is_head = |row: &Row| heads.insert((row.1.clone(), account_of(&row.2)));
         let rows: Vec<Row> =
             rows.into_iter().filter(|row| self.scope.receivers.contains(&row.1)).filter(is_head).collect();
-        let free = |row: &Row| {
-            let claimed = row.5.as_deref().map(|owner| Owner(owner.into()));
-            claimed.is_none_or(|owner| !self.owners.is_alive(&owner))
+        // Each owner is asked after once, however many rows it has claimed.
+        let mut alive: HashMap<String, bool> = HashMap::new();
+        let mut free = |row: &Row| {
+            let Some(owner) = &row.5 else { return true };
+            if let Some(alive) = alive.get(owner) {
+                return !alive;
+            }
+            let lives = self.owners.is_alive(&Owner(owner.as_str().into()));
+            alive.insert(owner.clone(), lives);
+            !lives
         };
-        Ok(rows.into_iter().filter(free).collect())
+        Ok(rows.into_iter().filter(|row| free(row)).collect())
     }
 
     /// See [`super::super::Store::outbox_take`].
     pub(in super::super) async fn outbox_take(&self, now: Stamp) -> Result<Vec<OutboxItem>> {
         let mut connection = self.lock().await?;
+        // Looked at without the write lock first: mostly there is nothing to do, and others are writing.
+        if self.untold(&mut connection).await?.iter().all(|row| row.3 > now.0) {
+            return Ok(Vec::new());
+        }
         let mut tx = write(&mut connection).await?;
         let mut due = self.untold(&mut tx).await?;
         due.retain(|row| row.3 <= now.0);
@@ -107,6 +118,7 @@ mod tests {
             name: "default".into(),
             cause: "watch",
             receivers: vec!["command".into(), "webhook".into()],
+            lists_w_ids: true,
         };
         let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
         let mut connection = store.lock().await.unwrap();
