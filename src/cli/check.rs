@@ -36,10 +36,8 @@ impl Asked {
     /// The accounts, those stale that this asking has put in doubt.
     pub fn age(self, accounts: Vec<Account>) -> Vec<Account> {
         let Self::Doubted(since) = self else { return accounts };
-        let aged = |account: Account| Account {
-            stale: account.stale || is_stale_in_outage(&account, Some(since)),
-            ..account
-        };
+        let aged =
+            |account: Account| Account { stale: account.stale || is_stale_in_outage(&account, Some(since)), ..account };
         accounts.into_iter().map(aged).collect()
     }
 }

@@ -161,7 +161,7 @@ async fn room(finished: &mut UnboundedReceiver<usize>, lanes: &mut [Lane]) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// How long until a row is due that can be taken; `None` when there is none.
