@@ -7,5 +7,7 @@
 mod cells;
 #[path = "qr/hostile.rs"]
 mod hostile;
+#[path = "qr/pictures.rs"]
+mod pictures;
 #[path = "qr/samples.rs"]
 mod samples;

@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Paragraph, Wrap};
+use ratatui::widgets::{Paragraph, Widget as _, Wrap};
 use rustix::process::{Pid, Signal, kill_process};
 use saoma::action::{Key, KeyCode};
-use saoma::app::{Effect, Msg};
+use saoma::app::{Code, Effect, Msg, Palette, Protocol};
 use saoma::model::Now;
 use saoma::tui::{self, Backstage, Inbox, Mind, Options};
+use saoma::ui::Picture;
 
 const LONG: Duration = Duration::from_secs(20);
 const FRAME: &[u8] = b"\x1b[?2026h";
@@ -39,6 +40,12 @@ struct Toy {
     dirty: bool,
     ticks: usize,
     ticks_wanted: usize,
+    /// What is known of pictures.
+    picture: Option<(Protocol, (u16, u16))>,
+    /// Shows one, if it can.
+    shows: bool,
+    /// The width of the block is in the log.
+    told: bool,
 }
 
 impl Mind for Toy {
@@ -58,6 +65,7 @@ impl Mind for Toy {
                     KeyCode::Char('b') => effects.push(Effect::Bell),
                     KeyCode::Char('w') => self.ticks_wanted = 3,
                     KeyCode::Char('n') => self.noisy = true,
+                    KeyCode::Char('o') => self.shows = !self.shows,
                     KeyCode::Char(' ') => self.log.clear(),
                     KeyCode::Char('t' | 'm') => {
                         let phone = saoma::app::DemoPhone::Auto;
@@ -71,9 +79,12 @@ impl Mind for Toy {
                 }
             }
             Msg::Tick => self.ticks += 1,
-            Msg::Terminal(able) if able.block_is_two_columns.is_some() => {
+            Msg::Terminal(able) if able.block_is_two_columns.is_some() && !self.told => {
+                self.told = true;
+                self.picture = able.picture();
                 self.log.push_str(if able.block_is_two_columns == Some(true) { "wide " } else { "narrow " });
             }
+            Msg::Terminal(able) => self.picture = able.picture(),
             Msg::Paste(text) => self.log.push_str(&format!("paste<{text}> ")),
             Msg::Resize { columns, rows } => self.size = (columns, rows),
             Msg::Notice { message } => {
@@ -103,6 +114,16 @@ impl Mind for Toy {
             self.log.clone()
         };
         frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: false }), rest);
+    }
+
+    fn paint(&self, now: Now, frame: &mut Frame<'_>) -> Option<Picture> {
+        self.view(now, frame);
+        let (protocol, cell) = self.picture.filter(|_| self.shows)?;
+        let code = Arc::new(Code::from_fn(29, |x, y| (x * 7 + y * 3) % 5 < 2));
+        let place = saoma::ui::place(29, 37, 20, cell).ok()?;
+        let picture = Picture::new(code, protocol, place, (40, 2), Palette::Indexed, false);
+        (&picture).render(frame.area(), frame.buffer_mut());
+        Some(picture)
     }
 
     fn next_wake(&self, _now: Now) -> Option<Duration> {
@@ -273,6 +294,14 @@ impl Rig {
         self.wait_for(text, |screen| screen.contents().replace('\n', "").contains(text));
     }
 
+    fn wait_for_bytes(&self, bytes: &str) {
+        let until = Instant::now() + LONG;
+        while count(&self.since(0), bytes) == 0 {
+            assert!(Instant::now() < until, "waited for {bytes:?}; the screen shows:\n{}", self.text());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     fn text(&self) -> String {
         self.seen.lock().unwrap().parser.screen().contents()
     }
@@ -437,28 +466,29 @@ fn two_hundred_keys_at_once_are_one_frame() {
 
 // ───── what the terminal gets ─────
 
+fn count(bytes: &[u8], what: &str) -> usize {
+    bytes.windows(what.len()).filter(|window| *window == what.as_bytes()).count()
+}
+
 #[test]
 fn little_is_asked_and_nothing_happens_while_nothing_happens() {
     let mut rig = Rig::start();
     let first = rig.since(0);
-    for query in [
-        "\x1b[c",
-        "\x1b[0c",
-        "\x1b[>",
-        "\x1b[5n",
-        "$p",
-        "\x1b]10;?",
-        "\x1b]11;?",
-        "\x1bP",
-        "\x1b[?u",
-        "\x1b[18t",
-        "\x1b[14t",
-    ] {
-        assert!(!first.windows(query.len()).any(|window| window == query.as_bytes()), "{query:?} in the first frame");
+    for query in ["\x1b[0c", "\x1b[5n", "$p", "\x1b]10;?", "\x1b]11;?", "\x1bP", "\x1b[?u", "\x1b[18t", "\x1b[14t"] {
+        assert_eq!(count(&first, query), 0, "{query:?} in the first frame");
     }
-    // But for the one question that the first frame carries.
-    let asks = first.windows(4).filter(|window| window == b"\x1b[6n").count();
-    assert_eq!(asks, 1, "the width of the block");
+    // But for what the first frame carries: the width of the block; name, kitty's pictures, kind, cells.
+    for query in ["\x1b[6n", "\x1b[>q", "\x1b_G", "\x1b[c", "\x1b[16t"] {
+        assert_eq!(count(&first, query), 1, "{query:?} in the first frame");
+    }
+    assert_eq!(count(&first, "\x1b[>"), 1);
+    // Nothing of pictures where there are none: old consoles print what they do not know.
+    for term in ["linux", "rxvt-unicode-256color", "st-256color", "alacritty", "vt220", "screen-256color"] {
+        let rig = Rig::start_with(|command, _| command.env("TERM", term));
+        for query in ["\x1b[>q", "\x1b_G", "\x1b[c", "\x1b[16t"] {
+            assert_eq!(count(&rig.since(0), query), 0, "{query:?} in {term}");
+        }
+    }
     assert_eq!(rig.frames_since(0), 1);
     rig.send(b"j");
     rig.wait_for_text("keys=1");
@@ -498,6 +528,133 @@ fn the_width_of_the_block_is_heard_however_the_answer_comes() {
     }
     let rig = Rig::start_answering(&[b"\x1b[2;3R"], |command, _| command.env("TMUX", "/tmp/tmux-0/default,1,0"));
     assert!(!rig.since(0).windows(4).any(|window| window == b"\x1b[6n"), "asked inside tmux");
+}
+
+/// What a terminal answers to the questions of the first frame, in their order, and how it then shows pictures.
+const ANSWERS: [(&str, &[&[u8]], &str); 6] = [
+    ("kitty", &[b"\x1bP>|kitty(0.40.0)\x1b\\\x1b_Gi=31;OK\x1b\\\x1b[?62;c\x1b[6;18;9t\x1b[2;2R"], "\x1b_Ga=T,f=100,"),
+    (
+        "in pieces",
+        &[
+            b"\x1bP>|kit",
+            b"ty(0.40.0)\x1b",
+            b"\\\x1b_Gi=3",
+            b"1;OK\x1b\\\x1b",
+            b"[?62;c\x1b[6;1",
+            b"8;9t\x1b[2;2",
+            b"R",
+        ],
+        "\x1b_Ga=T,f=100,",
+    ),
+    (
+        "iTerm2",
+        &[b"\x1bP>|iTerm2 3.5.4\x1b\\\x1b[?64;1;2;4;6;17;18;21;22c\x1b[6;18;9t\x1b[2;2R"],
+        "\x1b]1337;File=inline=1;",
+    ),
+    ("sixel", &[b"\x1bP>|XTerm(379)\x1b\\\x1b[?63;1;2;4;6c\x1b[6;18;9t\x1b[2;2R"], "\x1bP0;1;0q"),
+    ("no size of cells", &[b"\x1b_Gi=31;OK\x1b\\\x1b[?62;4c\x1b[2;2R"], ""),
+    ("no pictures", &[b"\x1b_Gi=31;ENOTSUP:q\x1b\\\x1b[?62;22c\x1b[6;18;9t\x1b[2;2R"], ""),
+];
+
+/// Waits until a key was drawn, and one after it: whatever the first one brought about is on the screen.
+fn press(rig: &mut Rig, key: &[u8], keys: &mut usize) {
+    rig.send(key);
+    *keys += 1;
+    rig.wait_for_text(&format!("keys={keys} "));
+}
+
+#[test]
+fn pictures_are_shown_where_the_terminal_says_how_and_leave_with_their_cells() {
+    for (name, answer, begins) in ANSWERS {
+        let mut rig = Rig::start_answering(answer, |_, _| {});
+        let mut keys = 0;
+        rig.wait_for("the last answer", |screen| screen.contents().contains("narrow"));
+        let start = rig.bytes();
+        press(&mut rig, b"o", &mut keys);
+        press(&mut rig, b"x", &mut keys);
+        let sent = rig.since(start);
+        if begins.is_empty() {
+            for begins in ["\x1b_G", "\x1b]1337", "\x1bP"] {
+                assert_eq!(count(&sent, begins), 0, "{name}");
+            }
+            let log = rig.text().lines().nth(1).unwrap_or_default().trim().to_owned();
+            assert_eq!(log, "narrow o x", "{name}: no answer is a key");
+            continue;
+        }
+        assert_eq!(count(&sent, begins), 1, "{name}: once");
+        let log: String = rig.text().lines().nth(1).unwrap_or_default().chars().take(38).collect();
+        assert_eq!(log.trim(), "narrow o x", "{name}: no answer is a key");
+        let start = rig.bytes();
+        press(&mut rig, b"o", &mut keys);
+        let sent = rig.since(start);
+        let kitty = begins.contains("_G");
+        assert_eq!((count(&sent, begins), count(&sent, "\x1b_Ga=d,d=I,")), (0, usize::from(kitty)), "{name}");
+        rig.send(b"q");
+        assert_eq!(rig.exit_code(), 0);
+        rig.assert_whole();
+    }
+}
+
+#[test]
+fn a_picture_is_taken_away_however_the_program_ends_or_stops() {
+    for (name, answer, begins) in [ANSWERS[0], ANSWERS[3]] {
+        // Quit, panic, a signal, a stop.
+        for end in ["q", "p", "TERM", "TSTP"] {
+            let mut rig = Rig::start_answering(answer, |_, _| {});
+            let mut keys = 0;
+            rig.wait_for("the last answer", |screen| screen.contents().contains("narrow"));
+            press(&mut rig, b"o", &mut keys);
+            let shown = rig.bytes();
+            assert_eq!(count(&rig.since(0), begins), 1, "{name}");
+            match end {
+                "TERM" => rig.signal(Signal::TERM),
+                "TSTP" => rig.signal(Signal::TSTP),
+                key => rig.send(key.as_bytes()),
+            }
+            rig.wait_for("the terminal given back", |screen| !screen.alternate_screen());
+            let sent = rig.since(shown);
+            let away = if name == "kitty" { "\x1b_Ga=d,d=I," } else { "\x1b[H\x1b[J" };
+            let at = sent.windows(away.len()).position(|window| window == away.as_bytes());
+            let left = sent.windows(8).position(|window| window == b"\x1b[?1049l");
+            assert!(at.is_some() && at < left, "{name} {end}: {:?}", String::from_utf8_lossy(&sent));
+            if end == "TSTP" {
+                rig.wait_for("the stop", |_| rig.state() == 'T');
+                let start = rig.bytes();
+                rig.signal(Signal::CONT);
+                rig.wait_for("the screen again", |screen| screen.contents().contains("keys=1 "));
+                press(&mut rig, b"x", &mut keys);
+                assert_eq!(count(&rig.since(start), begins), 1, "{name}: it comes again");
+                let start = rig.bytes();
+                rig.master.resize(size(30, 10)).unwrap();
+                rig.wait_for_text("toy 30x10");
+                let sent = rig.since(start);
+                assert_eq!(count(&sent, begins), 0, "{name}: not where it does not fit");
+                assert_eq!(count(&sent, "\x1b_Ga=d,d=I,"), usize::from(name == "kitty"));
+            }
+        }
+    }
+}
+
+#[test]
+fn late_answers_are_heard_and_are_no_keys() {
+    let mut rig = Rig::start();
+    let mut keys = 0;
+    // After this nothing is waited for any more.
+    std::thread::sleep(Duration::from_millis(400));
+    press(&mut rig, b"x", &mut keys);
+    for piece in [b"\x1bP>|kitty(0.4".as_slice(), b"0.0)\x1b\\", b"\x1b_Gi=31;O", b"K\x1b", b"\\\x1b[6;18", b";9t"] {
+        rig.send(piece);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    press(&mut rig, b"o", &mut keys);
+    rig.wait_for_bytes("\x1b_Ga=T,");
+    let log: String = rig.text().lines().nth(1).unwrap_or_default().chars().take(38).collect();
+    assert_eq!(log.trim(), "x o");
+    // It says that the picture failed: there are none, then.
+    rig.send(b"\x1b_Gi=23050,p=1;ENOSPC:q\x1b\\");
+    rig.wait_for_bytes("\x1b_Ga=d,d=I,");
+    press(&mut rig, b"x", &mut keys);
+    assert_eq!(count(&rig.since(0), "\x1b_Ga=T,"), 1);
 }
 
 #[test]

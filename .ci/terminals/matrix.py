@@ -101,6 +101,9 @@ def sessions():
         for mux in ("tmux", "screen"):
             yield "multiplexer", f"{name} {mux}", TERMINALS[name](LATIN, "dark", 0), mux
     for theme in COLOURS:
+        for name, extra in (("xterm", ["-ti", "vt340"]), ("kitty", []), ("konsole", [])):
+            yield "picture", f"{name} {theme} picture", TERMINALS[name](LATIN, theme, 0, extra), None
+    for theme in COLOURS:
         yield "ambiguous wide", f"xterm -cjk_width {theme}", big(xterm(LATIN, theme, 0, ["-cjk_width"])), None
 
 
@@ -236,7 +239,8 @@ def main():
             continue
         # Two-space squares want the whole screen.
         pressed = [*keys, "z"] if keys and group == "ambiguous wide" else keys
-        results, read = run(command, program, mux, options.keep, name, pressed)
+        drawn = [*program, "--qr-layout", "image"] if keys and group == "picture" else program
+        results, read = run(command, drawn, mux, options.keep, name, pressed)
         good, every = sum(results.values()), len(results)
         sums = groups.setdefault(group, [0, 0])
         sums[0] += good

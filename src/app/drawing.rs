@@ -9,12 +9,20 @@ use crate::engine::api::Code;
 use crate::i18n::{t, tf};
 use crate::model::Now;
 use crate::qr::render::Layout;
+use crate::qr::render::picture::Protocol;
 
 /// The form of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Drawing {
     /// Drawn in cells.
     Cells(Layout),
+    /// Drawn by the terminal, in squares of whole pixels.
+    Picture {
+        /// How it takes pictures.
+        protocol: Protocol,
+        /// A cell's width and height in pixels.
+        cell: (u16, u16),
+    },
     /// The payload in letters: somebody said yes to that for this code.
     Text,
     /// The payload in letters is what the settings wish, but nobody has said yes for this code.
@@ -28,11 +36,12 @@ impl State {
             return Drawing::Text;
         }
         let terminal = &self.terminal;
-        match self.qr_chosen.unwrap_or(self.qr_layout) {
-            QrLayout::Half => Drawing::Cells(Layout::Half),
-            QrLayout::Wide => Drawing::Cells(Layout::wide(terminal.cell_px)),
-            QrLayout::Text => Drawing::Asks,
-            QrLayout::Auto | QrLayout::Image => {
+        match (self.qr_chosen.unwrap_or(self.qr_layout), terminal.picture()) {
+            (QrLayout::Half, _) => Drawing::Cells(Layout::Half),
+            (QrLayout::Wide, _) => Drawing::Cells(Layout::wide(terminal.cell_px)),
+            (QrLayout::Text, _) => Drawing::Asks,
+            (QrLayout::Image, Some((protocol, cell))) => Drawing::Picture { protocol, cell },
+            (QrLayout::Auto, _) | (QrLayout::Image, None) => {
                 Drawing::Cells(Layout::auto(terminal.lacks_block(), terminal.cell_px, code.size(), columns, rows))
             }
         }
@@ -53,7 +62,7 @@ impl State {
     }
 }
 
-/// The next layout: half, wide, text after a yes, half. It stays for the session; text for this code only.
+/// The next layout: half, wide, image where the terminal has pictures, text after a yes, half. It stays for the session; text for this code only.
 pub(super) fn next(state: &mut State, now: Now) {
     let (columns, rows) = state.code_area();
     let shown = state.login().and_then(|login| {
@@ -66,7 +75,10 @@ pub(super) fn next(state: &mut State, now: Now) {
     };
     match drawing {
         Drawing::Cells(Layout::Half) => choose(state, QrLayout::Wide, now),
-        Drawing::Cells(Layout::Wide | Layout::Wide3) | Drawing::Asks => {
+        Drawing::Cells(Layout::Wide | Layout::Wide3) if state.terminal.picture().is_some() => {
+            choose(state, QrLayout::Image, now);
+        }
+        Drawing::Cells(Layout::Wide | Layout::Wide3) | Drawing::Picture { .. } | Drawing::Asks => {
             state.open(Popup::Text { login: number, code });
         }
         Drawing::Text => choose(state, QrLayout::Half, now),

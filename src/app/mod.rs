@@ -31,7 +31,7 @@ pub use crate::action::Action;
 pub use crate::engine::api::{
     Code, ConveyorView, Figures, Fleet, History, HistoryLine, Item, Phase, Place, Strip, Token,
 };
-pub use capabilities::{Capabilities, Multiplexer, Palette};
+pub use capabilities::{Capabilities, Multiplexer, Palette, Pictures, Protocol};
 pub use effect::{DemoPhone, Effect, SignInForm};
 pub use msg::Msg;
 pub use state::{Start, State};

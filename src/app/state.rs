@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::accounts::Accounts;
-use super::capabilities::Capabilities;
+use super::capabilities::{Capabilities, Pictures};
 use super::conveyor::Conveyor;
 use super::events::{EventLine, Events, Happening};
 use super::filter::Typing;
@@ -112,6 +112,8 @@ pub struct State {
     pub(crate) qr_layout: QrLayout,
     /// The layout that a key has chosen, for the session.
     pub(crate) qr_chosen: Option<QrLayout>,
+    /// It was said that there are no pictures here.
+    pub(crate) no_image_said: bool,
     /// The codes that are in PNG files.
     pub(crate) pngs: Vec<(LoginNumber, Arc<Code>)>,
     pub(crate) accounts: Accounts,
@@ -192,9 +194,7 @@ impl State {
             limits: start.limits,
             ..Self::default()
         };
-        if start.qr_layout == QrLayout::Image {
-            state.complain(t(state.lang, "ui.toast.no_image").into_owned());
-        }
+        state.know_terminal(start.terminal);
         state.accounts.replace(start.accounts);
         if let Some(counts) = start.counts {
             state.accounts.expect(counts);
@@ -376,6 +376,24 @@ impl State {
     /// Says something that stays until a key.
     pub(crate) fn complain(&mut self, text: String) {
         self.toast = Some(Toast { text, until: None });
+    }
+
+    /// Takes what is known of the terminal now. Pictures that are wished for and not to be had are said to be so, once.
+    pub(crate) fn know_terminal(&mut self, terminal: Capabilities) {
+        let before = std::mem::replace(&mut self.terminal, terminal);
+        self.dirty |= before != terminal;
+        if self.qr_chosen.unwrap_or(self.qr_layout) != QrLayout::Image || terminal.pictures == Pictures::Asked {
+            return;
+        }
+        let complaint = t(self.lang, "ui.toast.no_image");
+        let missing = terminal.picture().is_none();
+        if missing && !self.no_image_said {
+            self.complain(complaint.into_owned());
+        } else if !missing && self.no_image_said {
+            // The answer came late.
+            self.toast.take_if(|toast| toast.text == complaint);
+        }
+        self.no_image_said = missing;
     }
 
     /// Opens a popup.

@@ -42,8 +42,8 @@ pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Terminal(terminal) => {
-            let before = std::mem::replace(&mut state.terminal, terminal);
-            state.dirty |= before != terminal;
+            let before = state.terminal;
+            state.know_terminal(terminal);
             // What was drawn with characters of another width than thought stands in the wrong columns.
             let anew = before.lacks_block() != terminal.lacks_block();
             if anew { vec![Effect::Repaint] } else { Vec::new() }

@@ -171,7 +171,11 @@ async fn drive(
 fn paper(context: &Context) -> Paper {
     let terminal = !context.json && board::is_paper();
     let layout = context.config.ui.qr_layout.value;
-    let able = if terminal && layout == QrLayout::Auto { probe::ask() } else { capabilities::of_process() };
+    let able = if terminal && matches!(layout, QrLayout::Auto | QrLayout::Image) {
+        probe::ask(false)
+    } else {
+        capabilities::of_process()
+    };
     Paper { terminal, able, layout, lang: context.lang }
 }
 

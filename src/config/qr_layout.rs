@@ -12,7 +12,7 @@ pub enum QrLayout {
     Half,
     /// Spaces only, two or three columns a module.
     Wide,
-    /// A picture by a graphics protocol: not available, taken as [`Auto`](Self::Auto).
+    /// A picture by a graphics protocol; taken as [`Auto`](Self::Auto) where the terminal has none.
     Image,
     /// The payload as text, after a yes.
     Text,

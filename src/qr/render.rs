@@ -11,6 +11,8 @@ use ratatui::widgets::Widget;
 
 use super::code::Code;
 
+pub mod picture;
+
 /// Quiet zones in the order in which they are tried, in modules. Less than 1 does not scan on dark backgrounds.
 const QUIET: [u16; 3] = [4, 2, 1];
 /// From this many tenths of its width a cell's height makes two columns a module too narrow for a square.

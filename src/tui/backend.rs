@@ -10,6 +10,7 @@ use ratatui::layout::{Position, Size};
 use ratatui::{Frame, Terminal};
 
 use super::screen::Screen;
+use crate::ui::Picture;
 
 /// A terminal to draw frames on.
 #[derive(Debug)]
@@ -38,8 +39,21 @@ impl<W: Write> Painter<W> {
     ///
     /// The terminal is gone.
     pub fn draw(&mut self, view: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        let frame = self.terminal.draw(view)?;
-        self.screen.show(frame.buffer, self.caret.get())
+        self.draw_with(|frame| {
+            view(frame);
+            None
+        })
+    }
+
+    /// The same for a view that gives the picture that belongs over its cells, if one does.
+    ///
+    /// # Errors
+    ///
+    /// The terminal is gone.
+    pub fn draw_with(&mut self, view: impl FnOnce(&mut Frame<'_>) -> Option<Picture>) -> io::Result<()> {
+        let mut picture = None;
+        let frame = self.terminal.draw(|frame| picture = view(frame))?;
+        self.screen.show_with(frame.buffer, self.caret.get(), picture)
     }
 
     /// The terminal has another size now; the next frame clears it and draws all of it.

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use rustix::termios::tcgetwinsize;
 
-use crate::app::{Capabilities, Multiplexer, Palette};
+use crate::app::{Capabilities, Multiplexer, Palette, Pictures};
 
 /// What the environment and the system say of the terminal on stdout.
 pub fn of_process() -> Capabilities {
@@ -40,7 +40,16 @@ pub fn of_environment(get: impl Fn(&str) -> Option<OsString>) -> Capabilities {
         palette: palette(&term, get("COLORTERM").as_deref()),
         multiplexer,
         utf8: !is_dumb(&term) && !names_other_charset(locale.as_deref().unwrap_or_default()),
+        pictures: pictures(&term, get("TERM_PROGRAM").as_deref(), multiplexer),
     }
+}
+
+/// Whether a terminal of this name is to be asked for pictures: one that may have them, and that swallows what it does
+/// not know. The Linux console of old, urxvt, st and the like have none; Apple's terminal prints the question.
+fn pictures(term: &str, program: Option<&str>, multiplexer: Option<Multiplexer>) -> Pictures {
+    const MAY: [&str; 7] = ["xterm", "foot", "wezterm", "konsole", "mlterm", "contour", "mintty"];
+    let may = MAY.iter().any(|name| term.starts_with(name)) && program != Some("Apple_Terminal");
+    if may && multiplexer.is_none() { Pictures::Asked } else { Pictures::None }
 }
 
 /// Whether a terminal of this name obeys no cursor movements.
@@ -86,6 +95,28 @@ mod tests {
             ("dumb", "", Palette::Sixteen),
         ] {
             assert_eq!(of(&[("TERM", term), ("COLORTERM", colorterm)]).palette, palette, "{term} {colorterm}");
+        }
+    }
+
+    #[test]
+    fn only_who_may_have_pictures_is_asked() {
+        for (variables, asked) in [
+            (&[("TERM", "xterm-256color")][..], true),
+            (&[("TERM", "xterm-kitty")], true),
+            (&[("TERM", "foot")], true),
+            (&[("TERM", "xterm-256color"), ("TERM_PROGRAM", "Apple_Terminal")], false),
+            (&[("TERM", "xterm-256color"), ("TMUX", "/tmp/x,1,0")], false),
+            (&[("TERM", "xterm-256color"), ("STY", "1.x")], false),
+            (&[("TERM", "screen.xterm-256color")], false),
+            (&[("TERM", "linux")], false),
+            (&[("TERM", "rxvt-unicode-256color")], false),
+            (&[("TERM", "st-256color")], false),
+            (&[("TERM", "alacritty")], false),
+            (&[("TERM", "vt220")], false),
+            (&[("TERM", "dumb")], false),
+            (&[], false),
+        ] {
+            assert_eq!(of(variables).pictures, if asked { Pictures::Asked } else { Pictures::None }, "{variables:?}");
         }
     }
 

@@ -18,11 +18,11 @@ use super::notify::Caller;
 use super::signals::{self, Signals, Told};
 use super::terminal::Tty;
 use super::{Backstage, Error, Inbox, capabilities, clipboard, crash, probe};
-use crate::app::{self, Capabilities, Effect, Msg, State};
+use crate::app::{self, Capabilities, Effect, Msg, Pictures, State};
 use crate::config::Notify;
 use crate::i18n::{Lang, t};
 use crate::model::{Now, Stamp};
-use crate::ui;
+use crate::ui::{self, Picture};
 
 /// Frames that no key asked for are at least this far apart, so that a storm of messages costs little (perf.md G8).
 const FRAME_GAP: Duration = Duration::from_millis(50);
@@ -45,6 +45,11 @@ pub trait Mind {
     fn update(&mut self, msg: Msg, now: Now) -> Vec<Effect>;
     /// Draws the whole screen; see [`ui::view`].
     fn view(&self, now: Now, frame: &mut Frame<'_>);
+    /// The same, for a mind that shows pictures: gives the one that belongs over the cells; see [`ui::paint`].
+    fn paint(&self, now: Now, frame: &mut Frame<'_>) -> Option<Picture> {
+        self.view(now, frame);
+        None
+    }
     /// See [`State::next_wake`].
     fn next_wake(&self, now: Now) -> Option<Duration>;
     /// Whether a frame would look different from the last one; the answer is "no" afterwards.
@@ -60,6 +65,10 @@ impl Mind for State {
 
     fn view(&self, now: Now, frame: &mut Frame<'_>) {
         ui::view(self, now, frame);
+    }
+
+    fn paint(&self, now: Now, frame: &mut Frame<'_>) -> Option<Picture> {
+        ui::paint(self, now, frame)
     }
 
     fn next_wake(&self, now: Now) -> Option<Duration> {
@@ -127,6 +136,7 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
     let reports = options.reports.unwrap_or_else(std::env::temp_dir);
     let watching = crash::watch(inbox.clone(), options.lang, reports, options.caught);
     let size = tty.size();
+    let terminal = capabilities::of_process();
     let mut painter = Painter::new(tty.clone(), size)?;
     painter.screen_mut().queue(&tty.enter()?);
     let mut body = Loop {
@@ -141,7 +151,8 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
         started: Instant::now(),
         reader: Reader::new(esc_hold()),
         size,
-        terminal: capabilities::of_process(),
+        terminal,
+        system_cell: terminal.cell_px,
         asked_until: None,
         away: false,
         force: true,
@@ -184,6 +195,8 @@ struct Loop<M> {
     reader: Reader,
     size: Size,
     terminal: Capabilities,
+    /// A cell's pixels as the system has them; the terminal's own answer goes before it.
+    system_cell: Option<(u16, u16)>,
     /// How long an answer of the terminal is waited for.
     asked_until: Option<Duration>,
     /// The terminal is given back, we are stopped or about to be.
@@ -212,14 +225,19 @@ struct Loop<M> {
 impl<M: Mind> Loop<M> {
     fn first_frame(&mut self) -> io::Result<()> {
         self.tell_size();
-        self.tell(Msg::Terminal(self.terminal));
         let question = probe::question(&self.terminal, &std::env::var("TERM").unwrap_or_default());
         // On a single row the answer could not be told from others.
         let asks = !question.is_empty() && self.size.height > 1;
         if asks {
             self.painter.screen_mut().ask(&question);
             self.reader.expect_answers(true);
+            if self.terminal.pictures == Pictures::Asked {
+                self.reader.expect_pictures();
+            }
+        } else {
+            self.terminal = probe::settle(self.terminal);
         }
+        self.tell(Msg::Terminal(self.terminal));
         self.draw()?;
         self.asked_until = asks.then(|| self.mono() + probe::WAIT);
         Ok(())
@@ -336,6 +354,7 @@ impl<M: Mind> Loop<M> {
 
     fn look_at_size(&mut self) {
         let size = self.tty.size();
+        let before = self.size;
         if size != self.size && !self.away {
             self.size = size;
             self.painter.resize(size);
@@ -344,10 +363,17 @@ impl<M: Mind> Loop<M> {
             self.tell_size();
         }
         let cell_px = capabilities::cell_px(self.tty.output());
-        if cell_px.is_some() && cell_px != self.terminal.cell_px {
+        let pictures = self.terminal.picture().is_some();
+        if cell_px.is_some() && cell_px != self.system_cell {
             // Another font, or another screen.
+            self.system_cell = cell_px;
             self.terminal.cell_px = cell_px;
             self.tell(Msg::Terminal(self.terminal));
+        } else if cell_px.is_some() || size == before {
+            return;
+        }
+        if pictures {
+            self.painter.screen_mut().queue(probe::CELL_QUESTION);
         }
     }
 
@@ -387,7 +413,11 @@ impl<M: Mind> Loop<M> {
             let msg = match input {
                 Input::Key(key) => Msg::Key(key),
                 Input::Paste(text) => Msg::Paste(text),
-                answer @ (Input::Position { .. } | Input::CellSize { .. }) => {
+                answer @ (Input::Position { .. }
+                | Input::CellSize { .. }
+                | Input::Attributes { .. }
+                | Input::Version(_)
+                | Input::Graphics { .. }) => {
                     self.answered(&answer);
                     continue;
                 }
@@ -419,6 +449,11 @@ impl<M: Mind> Loop<M> {
             self.reader.expect_answers(false);
             // It may still be on its way, in pieces.
             self.reader.be_patient();
+            let settled = probe::settle(self.terminal);
+            if settled != self.terminal {
+                self.terminal = settled;
+                self.tell(Msg::Terminal(settled));
+            }
         }
     }
 
@@ -467,8 +502,14 @@ impl<M: Mind> Loop<M> {
     fn draw(&mut self) -> io::Result<()> {
         let now = self.now();
         self.mind.take_dirty();
-        let mind = &self.mind;
-        self.painter.draw(|frame| mind.view(now, frame))?;
+        let (mind, tty) = (&self.mind, &self.tty);
+        self.painter.draw_with(|frame| {
+            let picture = mind.paint(now, frame);
+            if let Some(picture) = &picture {
+                tty.will_show(picture.protocol());
+            }
+            picture
+        })?;
         self.gap = if std::mem::take(&mut self.resized) { RESIZE_GAP } else { FRAME_GAP };
         self.force = false;
         self.urgent = false;

@@ -38,12 +38,26 @@ pub enum Input {
         /// Column.
         column: u16,
     },
-    /// How many pixels a cell has; only while [`Reader::expect_answers`] holds.
+    /// How many pixels a cell has; only while [`Reader::expect_answers`] holds, or after [`Reader::expect_pictures`].
     CellSize {
         /// Its width.
         width: u16,
         /// Its height.
         height: u16,
+    },
+    /// What kind of terminal it is (DA1); only after [`Reader::expect_pictures`].
+    Attributes {
+        /// Whether it draws sixel.
+        sixel: bool,
+    },
+    /// Name and version of the terminal (XTVERSION); only after [`Reader::expect_pictures`].
+    Version(String),
+    /// What became of a picture in kitty's protocol; only after [`Reader::expect_pictures`].
+    Graphics {
+        /// The picture's number.
+        id: u32,
+        /// Whether all is well.
+        ok: bool,
     },
     /// A whole bracketed paste, at most [`LONGEST_PASTE`] bytes, lines ended by `\n`.
     Paste(String),
@@ -82,6 +96,10 @@ pub struct Reader {
     hold: Duration,
     /// Answers of the terminal are told: something was asked.
     asked: bool,
+    /// What is said of pictures is told.
+    pictures: bool,
+    /// Answers about pictures may still be on their way: the one that comes last has not come.
+    due: bool,
     /// When the last bytes came.
     last: Duration,
     /// When a lone ESC was taken for the key.
@@ -98,6 +116,8 @@ impl Reader {
             paste: Vec::new(),
             hold,
             asked: false,
+            pictures: false,
+            due: false,
             last: Duration::ZERO,
             esc_told: None,
             found: Vec::new(),
@@ -108,6 +128,13 @@ impl Reader {
     /// be an answer's beginning, and its rest must not become keys.
     pub const fn expect_answers(&mut self, asked: bool) {
         self.asked = asked;
+    }
+
+    /// Pictures were asked about, in front of the cursor's place. What is said of them is told from now on, however late it
+    /// comes: nothing else looks like it.
+    pub const fn expect_pictures(&mut self) {
+        self.pictures = true;
+        self.due = true;
     }
 
     /// The line is slow: a lone ESC is held for longer from now on.
@@ -179,14 +206,20 @@ impl Reader {
                     self.ground();
                 }
             }
-            (At::Text, 0x07 | 0x18 | 0x1a) | (At::TextEsc, b'\\') => self.ground(),
+            (At::Text, 0x18 | 0x1a) => self.ground(),
+            (At::Text, 0x07) | (At::TextEsc, b'\\') => {
+                let held = std::mem::take(&mut self.held);
+                self.ground();
+                if self.pictures && held.len() < LONGEST_SEQUENCE {
+                    self.found.extend(told(&held));
+                }
+            }
             (At::Text, 0x03) | (At::Csi | At::Ss3, 0x00..=0x1a | 0x1c..=0x1f | 0x7f) => {
                 // Not a part of any sequence: what was begun is broken, the control character is a key.
                 self.ground();
                 self.ground_byte(byte, now);
             }
             (At::Text, 0x1b) => self.at = At::TextEsc,
-            (At::Text, _) => {}
             (At::TextEsc, 0x1b) | (At::Csi | At::Ss3 | At::Char, 0x1b) => self.begin_esc(),
             (At::TextEsc, _) => {
                 self.begin_esc();
@@ -200,7 +233,7 @@ impl Reader {
             (At::Esc, b'O') => self.go(At::Ss3, byte),
             (At::Esc, b']' | b'P' | b'_' | b'^' | b'X') => self.go(At::Text, byte),
             (At::Esc, 0x80..) => self.go(At::Char, byte),
-            (At::Ss3, b'0'..=b'9' | b';') => self.hold_byte(byte),
+            (At::Text, _) | (At::Ss3, b'0'..=b'9' | b';') => self.hold_byte(byte),
             (At::Esc | At::Ss3, _) => self.finish(byte),
             (At::Csi, _) => self.csi_byte(byte),
             (At::Char, 0x80..=0xbf) => {
@@ -230,7 +263,10 @@ impl Reader {
         let told = self.esc_told.take();
         match byte {
             0x1b => self.begin_esc(),
-            b'[' | b'O' if told.is_some_and(|told| now.saturating_sub(told) < TAIL) => {
+            b'[' | b'O' | b'P' | b'_'
+                if (self.due || matches!(byte, b'[' | b'O'))
+                    && told.is_some_and(|told| now.saturating_sub(told) < TAIL) =>
+            {
                 // The ESC that was just told as a key was the beginning of this: the line splits keys, be more patient.
                 self.hold = self.hold.max(ESC_HOLD_SLOW);
                 self.begin_esc();
@@ -302,11 +338,13 @@ impl Reader {
 
     /// Lets termina read one whole sequence.
     fn read(&mut self, sequence: &[u8]) {
-        if self.asked
-            && let Some(answer) = answer(sequence)
-        {
-            self.found.push(answer);
-            return;
+        if let Some(answer) = answer(sequence) {
+            let place = matches!(answer, Input::Position { .. });
+            self.due &= !place;
+            if self.asked || (self.pictures && !place) {
+                self.found.push(answer);
+                return;
+            }
         }
         if !may_be_key(sequence) {
             return;
@@ -328,16 +366,29 @@ impl Reader {
     }
 }
 
-/// What an answer says: `ESC [ row ; column R` or `ESC [ 6 ; height ; width t`.
+/// What an answer says: `ESC [ row ; column R`, `ESC [ 6 ; height ; width t` or `ESC [ ? kind ; attribute ; … c`.
 fn answer(sequence: &[u8]) -> Option<Input> {
     let body = sequence.strip_prefix(b"\x1b[")?;
     let (last, numbers) = body.split_last()?;
-    let numbers: Option<Vec<u16>> = std::str::from_utf8(numbers).ok()?.split(';').map(|n| n.parse().ok()).collect();
-    match (last, numbers?.as_slice()) {
-        (b'R', &[row, column]) => Some(Input::Position { row, column }),
-        (b't', &[6, height, width]) => Some(Input::CellSize { width, height }),
+    let kind = numbers.strip_prefix(b"?");
+    let numbers = std::str::from_utf8(kind.unwrap_or(numbers)).ok()?;
+    let numbers: Option<Vec<u16>> = numbers.split(';').map(|n| n.parse().ok()).collect();
+    match (last, kind.is_some(), numbers?.as_slice()) {
+        (b'R', false, &[row, column]) => Some(Input::Position { row, column }),
+        (b't', false, &[6, height, width]) => Some(Input::CellSize { width, height }),
+        (b'c', true, [_, attributes @ ..]) => Some(Input::Attributes { sixel: attributes.contains(&4) }),
         _ => None,
     }
+}
+
+/// What a string of the terminal's says: `ESC P > | name version` or `ESC _ G i = number ; words`, without their end.
+fn told(string: &[u8]) -> Option<Input> {
+    if let Some(name) = string.strip_prefix(b"\x1bP>|") {
+        return Some(Input::Version(String::from_utf8_lossy(name).into_owned()));
+    }
+    let (keys, words) = std::str::from_utf8(string.strip_prefix(b"\x1b_G")?).ok()?.split_once(';')?;
+    let id = keys.split(',').find_map(|key| key.strip_prefix("i="))?.parse().ok()?;
+    Some(Input::Graphics { id, ok: words == "OK" })
 }
 
 /// Whether termina may see it: it gives up a sequence at the first byte that it does not know and takes the rest for
@@ -634,7 +685,112 @@ mod tests {
         assert_eq!(run_asked(true, &[b"\x1b"], Duration::ZERO), [Input::Key(plain(KeyCode::Esc))]);
     }
 
+    /// What a terminal answers when it was asked about pictures.
+    fn answers_about_pictures() -> Vec<(&'static [u8], Input)> {
+        let version = |name: &str| Input::Version(name.to_owned());
+        vec![
+            (b"\x1bP>|kitty(0.26.5)\x1b\\", version("kitty(0.26.5)")),
+            (b"\x1bP>|iTerm2 3.5.4\x07", version("iTerm2 3.5.4")),
+            (b"\x1b_Gi=31;OK\x1b\\", Input::Graphics { id: 31, ok: true }),
+            (b"\x1b_Gi=23050,p=1;ENOSPC:q\x1b\\", Input::Graphics { id: 23050, ok: false }),
+            (b"\x1b[?63;1;2;4;6;9;15;22c", Input::Attributes { sixel: true }),
+            (b"\x1b[?62;22c", Input::Attributes { sixel: false }),
+            (b"\x1b[?4c", Input::Attributes { sixel: false }),
+            (b"\x1b[6;18;9t", Input::CellSize { width: 9, height: 18 }),
+        ]
+    }
+
+    #[test]
+    fn answers_about_pictures_are_told_and_are_no_keys_wherever_they_are_cut() {
+        for (bytes, told) in answers_about_pictures() {
+            // Over SSH, and on a line that has not been seen to split anything: whoever asked is patient.
+            for hold in [ESC_HOLD, ESC_HOLD_SLOW] {
+                for asked in [true, false] {
+                    for cut in 0..=bytes.len() {
+                        let mut reader = Reader::new(hold);
+                        reader.expect_answers(asked);
+                        reader.expect_pictures();
+                        let (head, tail) = bytes.split_at(cut);
+                        let mut found = reader.feed(head, Duration::ZERO);
+                        found.extend(reader.expire(Duration::from_millis(150)));
+                        found.extend(reader.feed(tail, Duration::from_millis(150)));
+                        found.extend(reader.feed(b"j", Duration::from_millis(150)));
+                        // Only a lone Esc on a fast line, nothing being asked any more, may be told as the key it may be.
+                        found.retain(|input| *input != Input::Key(plain(KeyCode::Esc)) || asked);
+                        let key = Input::Key(plain(KeyCode::Char('j')));
+                        assert_eq!(found, [told.clone(), key], "{bytes:?} cut at {cut}, {hold:?}, {asked}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_an_answer_about_pictures_is_swallowed() {
+        let long = [b"\x1bP>|".as_slice(), &[b'q'; 300], b"\x1b\\"].concat();
+        let cut = [b"\x1bP>|kitty".as_slice(), b"\x18"].concat();
+        for bytes in [
+            long.as_slice(),
+            &cut,
+            b"\x1b_Gi=x;OK\x1b\\",
+            b"\x1b_Gq;OK\x1b\\",
+            b"\x1b_q\x1b\\",
+            b"\x1bP1+r544e\x1b\\",
+            b"\x1b[?1;-4c",
+            b"\x1b[6;99999;9t",
+            b"\x1b]1337;q\x07",
+        ] {
+            let mut reader = Reader::new(ESC_HOLD);
+            reader.expect_pictures();
+            let found = reader.feed(&[bytes, b"j"].concat(), Duration::ZERO);
+            assert_eq!(found, [Input::Key(plain(KeyCode::Char('j')))], "{bytes:?}");
+        }
+        // Once the last answer is there, a P typed after Esc is a P again.
+        let mut reader = Reader::new(ESC_HOLD);
+        reader.expect_pictures();
+        reader.feed(b"\x1b[2;2R\x1b", Duration::ZERO);
+        let ms = Duration::from_millis;
+        assert_eq!(reader.expire(ms(60)), [Input::Key(plain(KeyCode::Esc))]);
+        assert_eq!(reader.feed(b"P", ms(70)), [Input::Key(plain(KeyCode::Char('P')))]);
+    }
+
     proptest! {
+        #[test]
+        fn answers_and_keys_may_be_cut_and_mixed(
+            which in proptest::collection::vec((any::<bool>(), 0..64_usize), 1..12),
+            cuts in proptest::collection::vec(1_usize..7, 1..40),
+        ) {
+            let (keys, answers) = (table(), answers_about_pictures());
+            let keys: Vec<_> = keys.into_iter().filter(|(_, key)| key.is_some()).collect();
+            let mut bytes = Vec::new();
+            let mut want = Vec::new();
+            for (is_answer, at) in which {
+                if is_answer {
+                    let (one, told) = &answers[at % answers.len()];
+                    bytes.extend_from_slice(one);
+                    want.push(told.clone());
+                } else {
+                    let (one, key) = &keys[at % keys.len()];
+                    bytes.extend_from_slice(one);
+                    want.extend(wanted(*key));
+                }
+            }
+            let mut reader = Reader::new(ESC_HOLD_SLOW);
+            reader.expect_pictures();
+            let (mut found, mut now, mut rest) = (Vec::new(), Duration::ZERO, bytes.as_slice());
+            for cut in cuts.iter().cycle() {
+                if rest.is_empty() {
+                    break;
+                }
+                let (head, tail) = rest.split_at((*cut).min(rest.len()));
+                found.extend(reader.feed(head, now));
+                now += Duration::from_millis(20);
+                found.extend(reader.expire(now));
+                rest = tail;
+            }
+            prop_assert_eq!(found, want);
+        }
+
         #[test]
         fn cutting_changes_nothing(which in proptest::collection::vec(0..table().len(), 1..20), cuts in proptest::collection::vec(1_usize..7, 1..40)) {
             let table = table();

@@ -28,7 +28,7 @@ pub use inbox::Inbox;
 
 use crate::app::State;
 /// What whoever starts the TUI hands in and takes out.
-pub use crate::app::{Capabilities, DemoPhone, Effect, Msg, Multiplexer, Palette, SignInForm, state::Start};
+pub use crate::app::{Capabilities, DemoPhone, Effect, Msg, Multiplexer, Palette, Pictures, SignInForm, state::Start};
 use crate::i18n::{Lang, t, tf};
 
 /// Does the effects that are not the terminal's own: engine commands, sign-in, the demo's phones.

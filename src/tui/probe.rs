@@ -1,7 +1,10 @@
-//! How wide is ▄? Only the terminal knows: print one, ask where the cursor is, wipe it away (qr.md §3c).
+//! How wide is ▄? Only the terminal knows: print one, ask where the cursor is, wipe it away (qr.md §3c). Does it show
+//! pictures, and how? Ask for its name, for a picture in kitty's protocol, for its kind, for its cells' size.
 //!
-//! The question goes out in one write with the first frame, so the start never waits for the answer; one that does not
-//! come in time is not waited for. No other key or answer looks like this one: it names the second row.
+//! The questions go out in one write with the first frame, so the start never waits for an answer. The cursor's place is
+//! asked last; when it has not come in time ▄ is taken as narrow. No other key or answer looks like that one: it names
+//! the second row. What is said of pictures is heard however late it comes. Whatever a terminal may print of a question
+//! that it does not know is wiped away in the same frame.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,8 @@ use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
 
 use super::capabilities::{is_dumb, of_process};
 use super::input::{ESC_HOLD_SLOW, Input, Reader};
-use crate::app::{Capabilities, Multiplexer};
+use crate::app::{Capabilities, Multiplexer, Pictures};
+use crate::ui;
 
 /// An answer that comes later is no answer: ▄ is taken as narrow.
 pub const WAIT: Duration = Duration::from_millis(300);
@@ -18,7 +22,21 @@ pub const WAIT: Duration = Duration::from_millis(300);
 /// For a cleared screen with default colours: ▄ at the second row's beginning, where is the cursor, wipe, to the corner.
 const QUESTION: &[u8] = "\x1b[2H▄\x1b[6n\x1b[2H\x1b[K\x1b[H".as_bytes();
 /// How many pixels has a cell?
-const CELL_QUESTION: &[u8] = b"\x1b[16t";
+pub const CELL_QUESTION: &[u8] = b"\x1b[16t";
+/// For a cleared screen with default colours. Who are you (XTVERSION)? Could you show a picture of one pixel in kitty's
+/// protocol? What kind are you (DA1)? Then what may have been printed of that is wiped.
+const PICTURE_QUESTION: &[u8] = b"\x1b[2H\x1b[>q\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c\x1b[16t\x1b[2H\x1b[J";
+/// The same on a line of its own.
+const INLINE_PICTURE_QUESTION: &[u8] = b"\r\x1b[>q\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c\x1b[16t\r\x1b[K";
+/// The number of the picture that is asked about.
+const QUERY: u32 = 31;
+/// Terminals whose pictures are iTerm2's, by their names.
+const ITERM2: [&str; 2] = ["iTerm2", "WezTerm"];
+/// What lies in between and says so by its name, whatever the environment says: at the other end of an SSH line it says
+/// nothing.
+const BETWEEN: [&str; 2] = ["tmux", "Zellij"];
+/// Wider or higher cells are not believed.
+const LARGEST_CELL: u16 = 400;
 /// On a line of its own in a terminal that is not ours alone: the same without going anywhere else.
 const INLINE_QUESTION: &[u8] = "\r▄\x1b[6n\r\x1b[K".as_bytes();
 
@@ -26,6 +44,9 @@ const INLINE_QUESTION: &[u8] = "\r▄\x1b[6n\r\x1b[K".as_bytes();
 pub fn question(known: &Capabilities, term: &str) -> Vec<u8> {
     if !is_worth_asking(known, term) {
         return Vec::new();
+    }
+    if known.pictures == Pictures::Asked {
+        return [PICTURE_QUESTION, QUESTION].concat();
     }
     // Where the system knows the pixels, or where the sequence may be news, it is not asked.
     let pixels = known.cell_px.is_none() && known.multiplexer.is_none() && term.starts_with("xterm");
@@ -38,13 +59,32 @@ fn is_worth_asking(known: &Capabilities, term: &str) -> bool {
 
 /// Takes an answer to [`question`] into what is known.
 pub fn take(known: Capabilities, input: &Input) -> Capabilities {
-    match *input {
-        Input::Position { row: 2, column } => Capabilities { block_is_two_columns: width(column), ..known },
-        Input::CellSize { width, height } if width > 0 && height > 0 => {
-            Capabilities { cell_px: known.cell_px.or(Some((width, height))), ..known }
+    let can = |pictures| Capabilities { pictures: known.pictures.max(pictures), ..known };
+    match input {
+        // The last answer: a terminal that has said nothing of pictures until now has none.
+        // tmux answers for its own grid.
+        Input::Position { row: 2, .. } if known.multiplexer == Some(Multiplexer::Tmux) => settle(known),
+        Input::Position { row: 2, column } => Capabilities { block_is_two_columns: width(*column), ..settle(known) },
+        Input::CellSize { width: width @ 1..=LARGEST_CELL, height: height @ 1..=LARGEST_CELL } => {
+            Capabilities { cell_px: Some((*width, *height)), ..known }
         }
+        Input::Graphics { id: QUERY, ok: true } => can(Pictures::Kitty),
+        // It said yes and then refused.
+        Input::Graphics { id, ok: false } if ui::is_ours(*id) => can(Pictures::Barred),
+        Input::Version(name) if BETWEEN.iter().any(|known| name.starts_with(known)) => {
+            let tmux = name.starts_with("tmux").then_some(Multiplexer::Tmux);
+            Capabilities { multiplexer: known.multiplexer.or(tmux), ..can(Pictures::Barred) }
+        }
+        Input::Version(name) if ITERM2.iter().any(|known| name.starts_with(known)) => can(Pictures::Iterm2),
+        Input::Attributes { sixel: true } => can(Pictures::Sixel),
         _ => known,
     }
+}
+
+/// No answer about pictures is waited for any more; one that comes all the same is taken.
+pub fn settle(known: Capabilities) -> Capabilities {
+    let pictures = if known.pictures == Pictures::Asked { Pictures::None } else { known.pictures };
+    Capabilities { pictures, ..known }
 }
 
 /// The cursor began in the first column.
@@ -56,38 +96,47 @@ const fn width(column: u16) -> Option<bool> {
     }
 }
 
-/// What is known of the terminal, with the width of ▄ asked now, for a program without a screen: waits [`WAIT`] at most.
-/// Keys that are typed meanwhile are lost.
-pub fn ask() -> Capabilities {
+/// What is known of the terminal, with the width of ▄, and pictures if they are of interest, asked now, for a program
+/// without a screen: waits [`WAIT`] at most. Keys that are typed meanwhile are lost.
+pub fn ask(pictures: bool) -> Capabilities {
     let known = of_process();
+    let known = if pictures { known } else { settle(known) };
     let term = std::env::var("TERM").unwrap_or_default();
     let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
     if !is_worth_asking(&known, &term) || !isatty(stdin) || !isatty(stdout) {
-        return known;
+        return settle(known);
     }
-    let Ok(before) = tcgetattr(stdin) else { return known };
+    let Ok(before) = tcgetattr(stdin) else { return settle(known) };
     let mut raw = before.clone();
     raw.make_raw();
     if tcsetattr(stdin, OptionalActions::Now, &raw).is_err() {
-        return known;
+        return settle(known);
     }
-    let column = answer();
+    let mut told = known;
+    // Without the last answer what came before it holds.
+    let _late = answers(&mut told);
     // The terminal was there a moment ago; if it is gone there is nothing to bring back.
     let _gone = tcsetattr(stdin, OptionalActions::Now, &before);
-    Capabilities { block_is_two_columns: column.and_then(width), ..known }
+    settle(told)
 }
 
-/// Asks in raw mode; the column in which the cursor was.
-fn answer() -> Option<u16> {
+/// Asks in raw mode and takes the answers, until the cursor's place has come.
+fn answers(known: &mut Capabilities) -> Option<()> {
     let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
-    let mut rest = INLINE_QUESTION;
+    let mut reader = Reader::new(ESC_HOLD_SLOW);
+    reader.expect_answers(true);
+    let mut question = Vec::new();
+    if known.pictures == Pictures::Asked {
+        reader.expect_pictures();
+        question.extend_from_slice(INLINE_PICTURE_QUESTION);
+    }
+    question.extend_from_slice(INLINE_QUESTION);
+    let mut rest = question.as_slice();
     while !rest.is_empty() {
         let count = rustix::io::write(stdout, rest).ok()?;
         rest = rest.get(count..)?;
     }
     let begun = Instant::now();
-    let mut reader = Reader::new(ESC_HOLD_SLOW);
-    reader.expect_answers(true);
     let mut buffer = [0; 256];
     loop {
         let left = WAIT.checked_sub(begun.elapsed())?;
@@ -96,13 +145,13 @@ fn answer() -> Option<u16> {
             return None;
         }
         let count = rustix::io::read(stdin, &mut buffer).ok().filter(|count| *count > 0)?;
-        let found = reader.feed(buffer.get(..count).unwrap_or_default(), begun.elapsed());
-        let column = found.iter().find_map(|input| match input {
-            Input::Position { column, .. } => Some(*column),
-            _ => None,
-        });
-        if column.is_some() {
-            return column;
+        for input in reader.feed(buffer.get(..count).unwrap_or_default(), begun.elapsed()) {
+            if let Input::Position { column, .. } = input {
+                // Wherever the line is.
+                *known = take(*known, &Input::Position { row: 2, column });
+                return Some(());
+            }
+            *known = take(*known, &input);
         }
     }
 }
@@ -138,10 +187,72 @@ mod tests {
     }
 
     #[test]
+    fn pictures_are_asked_about_only_where_there_may_be_some() {
+        let asked = Capabilities { pictures: Pictures::Asked, cell_px: Some((8, 16)), ..Capabilities::default() };
+        let has = |known: &Capabilities, what: &[u8]| {
+            question(known, "xterm").windows(what.len()).filter(|window| *window == what).count()
+        };
+        for what in [b"\x1b[>q".as_slice(), b"\x1b_G", b"\x1b[c", b"\x1b[16t", b"\x1b[6n"] {
+            assert_eq!(has(&asked, what), 1, "{what:?}");
+            assert_eq!(
+                has(&Capabilities { pictures: Pictures::None, ..asked }, what),
+                usize::from(what.ends_with(b"n"))
+            );
+        }
+        assert!(question(&asked, "xterm").ends_with(QUESTION), "the cursor's place is the last answer");
+        for question in [PICTURE_QUESTION, INLINE_PICTURE_QUESTION] {
+            let mut terminal = vt100::Parser::new(24.try_into().unwrap(), 80.try_into().unwrap(), 0);
+            // One that prints what it does not know.
+            terminal.process(&question.iter().filter(|byte| **byte != b'_').copied().collect::<Vec<_>>());
+            assert_eq!(terminal.screen().contents().trim(), "");
+        }
+    }
+
+    #[test]
+    fn the_best_answer_about_pictures_counts_whichever_comes_first() {
+        let asked = Capabilities { pictures: Pictures::Asked, ..Capabilities::default() };
+        let version = |name: &str| Input::Version(name.to_owned());
+        let (kitty, sixel) = (Input::Graphics { id: QUERY, ok: true }, Input::Attributes { sixel: true });
+        let place = Input::Position { row: 2, column: 2 };
+        for (answers, pictures) in [
+            (vec![], Pictures::Asked),
+            (vec![place.clone()], Pictures::None),
+            (vec![version("XTerm(379)"), Input::Attributes { sixel: false }, place.clone()], Pictures::None),
+            (vec![Input::Graphics { id: QUERY, ok: false }, place.clone()], Pictures::None),
+            (vec![Input::Graphics { id: 1, ok: true }, place.clone()], Pictures::None),
+            (vec![version("XTerm(379)"), sixel.clone(), place.clone()], Pictures::Sixel),
+            (vec![version("kitty(0.26.5)"), kitty.clone(), place.clone()], Pictures::Kitty),
+            (vec![sixel.clone(), kitty.clone()], Pictures::Kitty),
+            (vec![kitty.clone(), sixel.clone(), version("WezTerm 20240203")], Pictures::Iterm2),
+            (vec![version("iTerm2 3.5.0"), kitty.clone(), sixel.clone(), place.clone()], Pictures::Iterm2),
+            // Late.
+            (vec![place.clone(), kitty], Pictures::Kitty),
+            // In between.
+            (vec![version("tmux 3.5a"), sixel.clone(), place.clone()], Pictures::Barred),
+            (vec![sixel, version("Zellij(4010)"), place], Pictures::Barred),
+        ] {
+            let known = answers.iter().fold(asked, take);
+            assert_eq!(known.pictures, pictures, "{answers:?}");
+            assert_eq!(settle(known).pictures, if pictures == Pictures::Asked { Pictures::None } else { pictures });
+        }
+    }
+
+    #[test]
+    fn a_tmux_at_the_other_end_of_a_line_is_known_by_its_name_and_not_trusted() {
+        let asked = Capabilities { pictures: Pictures::Asked, ..Capabilities::default() };
+        let known = take(asked, &Input::Version("tmux 3.5a".to_owned()));
+        let known = take(known, &Input::Position { row: 2, column: 2 });
+        assert_eq!((known.multiplexer, known.block_is_two_columns), (Some(Multiplexer::Tmux), None));
+    }
+
+    #[test]
     fn only_the_second_rows_answer_counts() {
         let known = Capabilities::default();
         let two = |row, column| take(known, &Input::Position { row, column }).block_is_two_columns;
         assert_eq!((two(2, 2), two(2, 3), two(2, 5), two(1, 3)), (Some(false), Some(true), None, None));
         assert_eq!(take(known, &Input::CellSize { width: 9, height: 18 }).cell_px, Some((9, 18)));
+        for (width, height) in [(0, 18), (9, 0), (60_000, 18)] {
+            assert_eq!(take(known, &Input::CellSize { width, height }).cell_px, None);
+        }
     }
 }

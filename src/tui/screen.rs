@@ -8,15 +8,18 @@
 use std::io::{self, Write};
 
 use ratatui::buffer::{Buffer, Cell, CellWidth};
-use ratatui::layout::{Position, Size};
+use ratatui::layout::{Position, Rect, Size};
 
 use super::pen::{self, Pen};
+use crate::ui::Picture;
 
 /// Begin and end of a synchronised update (DEC 2026): terminals that know it show the frame as one, others ignore it.
 const BEGIN_FRAME: &[u8] = b"\x1b[?2026h";
 const END_FRAME: &[u8] = b"\x1b[?2026l";
 /// No colours, cursor to the corner, erase all.
 const CLEAR: &[u8] = b"\x1b[m\x1b[H\x1b[2J";
+/// What no cell holds: a place whose cell has to be written, whatever it is.
+const UNKNOWN: &str = "\0";
 /// No gap wider than this is ever cheaper to rewrite than to move over.
 const WIDEST_BRIDGE: u16 = 10;
 
@@ -27,6 +30,8 @@ pub struct Screen<W> {
     size: Size,
     /// What the terminal shows, row by row. The right half of a wide character is a cell without a symbol.
     shown: Vec<Cell>,
+    /// The picture that lies over the cells.
+    picture: Option<Picture>,
     /// Where the terminal's cursor is; `None` when that is not sure.
     at: Option<Position>,
     pen: Pen,
@@ -51,6 +56,7 @@ impl<W: Write> Screen<W> {
             writer,
             size,
             shown: vec![Cell::EMPTY; usize::from(size.width) * usize::from(size.height)],
+            picture: None,
             at: None,
             pen: Pen::default(),
             caret_shown: false,
@@ -72,6 +78,9 @@ impl<W: Write> Screen<W> {
 
     /// Nothing is known of the screen any more: the next frame clears it first.
     pub fn forget(&mut self) {
+        // Clearing takes what lies in the cells, and not everywhere what lies over them.
+        let over = self.picture.take().map(|picture| picture.protocol().removal());
+        self.aside.extend(over.into_iter().flatten());
         self.shown.clear();
         self.shown.resize(usize::from(self.size.width) * usize::from(self.size.height), Cell::EMPTY);
         // The clearing sequence brings both about.
@@ -145,15 +154,31 @@ impl<W: Write> Screen<W> {
         Ok(())
     }
 
-    /// Brings the screen to what `buffer` holds, with the text cursor at `caret` or hidden, in one write.
+    /// Brings the screen to what `buffer` holds, with the text cursor at `caret` or hidden, in one write; without a
+    /// picture.
     ///
     /// # Errors
     ///
     /// The terminal is gone.
     pub fn show(&mut self, buffer: &Buffer, caret: Option<Position>) -> io::Result<()> {
+        self.show_with(buffer, caret, None)
+    }
+
+    /// The same with a picture over its cells. It is sent once, and taken down when it is another one, when none is wished
+    /// for, or when anything else is drawn on its cells.
+    ///
+    /// # Errors
+    ///
+    /// The terminal is gone.
+    pub fn show_with(&mut self, buffer: &Buffer, caret: Option<Position>, picture: Option<Picture>) -> io::Result<()> {
         let width = usize::from(self.size.width);
         if width == 0 || buffer.area.width != self.size.width {
             return Ok(());
+        }
+        let picture = picture.filter(|picture| picture.has_its_cells(buffer));
+        let changed = picture != self.picture;
+        if changed {
+            self.take_down();
         }
         let mut shown = std::mem::take(&mut self.shown);
         let mut row = Vec::with_capacity(width);
@@ -169,6 +194,9 @@ impl<W: Write> Screen<W> {
             }
         }
         self.shown = shown;
+        if changed {
+            self.put_up(picture);
+        }
         self.set_caret(caret);
         if !self.frame.is_empty() || self.clear_first || !self.aside.is_empty() {
             self.out.extend_from_slice(BEGIN_FRAME);
@@ -181,6 +209,32 @@ impl<W: Write> Screen<W> {
             self.frames += 1;
         }
         self.push_out()
+    }
+
+    /// Takes the picture off the screen; where it lies in its cells, by writing all of them.
+    fn take_down(&mut self) {
+        let Some(old) = self.picture.take() else { return };
+        let removal = old.protocol().removal();
+        if removal.is_empty() {
+            for at in old.area().positions().filter(|at| at.x < self.size.width) {
+                let place = usize::from(at.y) * usize::from(self.size.width) + usize::from(at.x);
+                if let Some(cell) = self.shown.get_mut(place) {
+                    cell.set_symbol(UNKNOWN);
+                }
+            }
+        }
+        self.frame.extend(removal);
+    }
+
+    /// Shows a picture over its cells, which are there.
+    fn put_up(&mut self, picture: Option<Picture>) {
+        if let Some(bytes) = picture.as_ref().and_then(Picture::bytes) {
+            let corner = picture.as_ref().map_or(Position::ORIGIN, |picture| picture.area().as_position());
+            move_to(self.at, corner, &mut self.frame);
+            self.frame.extend(bytes);
+            self.at = None;
+            self.picture = picture;
+        }
     }
 
     fn set_caret(&mut self, caret: Option<Position>) {
@@ -273,6 +327,11 @@ impl<W: Write> Screen<W> {
     /// what the next cell's colours cost after them.
     fn bridge(&self, at: Position, to: Position, row: &[Cell], moving: usize) -> Option<(Vec<u8>, Pen)> {
         let target = row.get(usize::from(to.x))?;
+        let gap = Rect { x: at.x, y: at.y, width: to.x - at.x, height: 1 };
+        if self.picture.as_ref().is_some_and(|picture| picture.area().intersects(gap)) {
+            // Writing its cells would take it away.
+            return None;
+        }
         let limit = moving + self.pen.cost(self.pen.for_cell(target));
         let mut bytes = Vec::new();
         let mut pen = self.pen;
@@ -388,7 +447,6 @@ fn column(x: usize) -> u16 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use ratatui::layout::Rect;
     use ratatui::style::{Color, Modifier, Style};
 
     use super::*;
@@ -691,5 +749,139 @@ mod tests {
         assert!(first <= rows, "first {first}, whole rows {rows}");
         let (refresh, rows) = (draw(&mut screen, &two).len(), whole_rows(&two));
         assert!(refresh <= rows, "refresh {refresh}, whole rows {rows}");
+    }
+
+    // ───── pictures ─────
+
+    use std::sync::Arc;
+
+    use ratatui::widgets::Widget as _;
+
+    use crate::app::{Code, Palette, Protocol};
+    use crate::ui::place;
+
+    const TAKEN: &[u8] = b"\x1b_Ga=d,d=I,";
+
+    fn count(bytes: &[u8], what: &[u8]) -> usize {
+        bytes.windows(what.len()).filter(|window| *window == what).count()
+    }
+
+    fn begins(protocol: Protocol) -> &'static [u8] {
+        match protocol {
+            Protocol::Kitty => b"\x1b_Ga=T,",
+            Protocol::Iterm2 => b"\x1b]1337;File=",
+            Protocol::Sixel => b"\x1bP0;1;0q",
+        }
+    }
+
+    /// A screen of words with a picture at 40,2.
+    fn pictured(protocol: Protocol, salt: u16) -> (Buffer, Picture) {
+        let code = Arc::new(Code::from_fn(29, |x, y| (x * 7 + y * 3 + salt) % 5 < 2));
+        let place = place(29, 38, 20, (9, 18)).unwrap();
+        let picture = Picture::new(code, protocol, place, (40, 2), Palette::Indexed, false);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        for y in 0..24 {
+            buffer.set_string(0, y, format!("{y} words on both sides"), Style::new());
+            buffer.set_string(78, y, "ab", Style::new());
+        }
+        (&picture).render(buffer.area, &mut buffer);
+        (buffer, picture)
+    }
+
+    fn draw_with(screen: &mut Screen<Vec<u8>>, buffer: &Buffer, picture: Option<&Picture>) -> Vec<u8> {
+        screen.show_with(buffer, None, picture.cloned()).unwrap();
+        std::mem::take(&mut screen.writer)
+    }
+
+    const ALL: [Protocol; 3] = [Protocol::Kitty, Protocol::Iterm2, Protocol::Sixel];
+
+    #[test]
+    fn a_picture_is_sent_once_and_an_unchanged_frame_is_nothing() {
+        for protocol in ALL {
+            let mut screen = screen(80, 24);
+            let mut parser = parser(80, 24);
+            let (mut buffer, picture) = pictured(protocol, 0);
+            let bytes = draw_with(&mut screen, &buffer, Some(&picture));
+            assert_eq!(count(&bytes, begins(protocol)), 1);
+            // The cursor is at its corner.
+            let at = bytes.windows(begins(protocol).len()).position(|window| window == begins(protocol)).unwrap();
+            parser.process(&bytes[..at]);
+            assert_eq!(parser.screen().cursor_position(), (2, 40));
+            assert_eq!(draw_with(&mut screen, &buffer, Some(&picture)), b"");
+            // Words beside it come without it, and not over it.
+            buffer.set_string(36, 5, "xxxx", Style::new());
+            buffer.set_string(78, 5, "yz", Style::new());
+            let bytes = draw_with(&mut screen, &buffer, Some(&picture));
+            assert!(bytes.len() < 60 && count(&bytes, b"  ") == 0, "{:?}", String::from_utf8_lossy(&bytes));
+            // And the same picture under a small gap of its own.
+            assert_eq!(draw_with(&mut screen, &buffer, Some(&picture)), b"");
+        }
+    }
+
+    #[test]
+    fn a_picture_goes_with_the_frame_that_has_another_or_none_or_something_on_its_cells() {
+        for protocol in ALL {
+            let (with, picture) = pictured(protocol, 0);
+            let mut covered = with.clone();
+            covered.set_string(50, 9, "x", Style::new());
+            let mut without = with.clone();
+            for at in picture.area().positions() {
+                without[at].reset();
+            }
+            let (_, other) = pictured(protocol, 1);
+            for (buffer, wished, again) in [
+                (&with, None, 0),
+                (&without, None, 0),
+                (&covered, Some(&picture), 0),
+                (&without, Some(&picture), 0),
+                (&with, Some(&other), 1),
+            ] {
+                let mut screen = screen(80, 24);
+                let mut parser = parser(80, 24);
+                parser.process(&draw_with(&mut screen, &with, Some(&picture)));
+                assert_eq!(screen.at, None, "terminals differ in where the cursor is after a picture");
+                let bytes = draw_with(&mut screen, buffer, wished);
+                assert_eq!(count(&bytes, begins(protocol)), again);
+                assert_eq!(count(&bytes, TAKEN), usize::from(protocol == Protocol::Kitty));
+                if protocol != Protocol::Kitty {
+                    // All of its cells are written: where letters stand for the picture, none is left.
+                    parser.process(b"\x1b7\x1b[m");
+                    for at in picture.area().positions() {
+                        parser.process(format!("\x1b[{};{}H#", at.y + 1, at.x + 1).as_bytes());
+                    }
+                    parser.process(b"\x1b8");
+                }
+                parser.process(&bytes);
+                assert_shows(&parser, buffer);
+                let area = screen.picture.as_ref().map(Picture::area);
+                assert_eq!(area, (again == 1).then(|| other.area()));
+                assert_eq!(draw_with(&mut screen, buffer, wished), b"");
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_goes_with_a_cleared_screen_and_comes_again() {
+        for protocol in ALL {
+            let (buffer, picture) = pictured(protocol, 0);
+            let mut screen = screen(80, 24);
+            draw_with(&mut screen, &buffer, Some(&picture));
+            for step in 0..3 {
+                match step {
+                    0 => screen.forget(),
+                    1 => screen.resize(Size::new(80, 24)),
+                    _ => screen.entered(),
+                }
+                let bytes = draw_with(&mut screen, &buffer, Some(&picture));
+                let (taken, sent) = (count(&bytes, TAKEN), count(&bytes, begins(protocol)));
+                assert_eq!((taken, sent), (usize::from(protocol == Protocol::Kitty), 1), "{step}");
+                assert_eq!(draw_with(&mut screen, &buffer, Some(&picture)), b"");
+            }
+            // In a window that has become too small for it.
+            screen.resize(Size::new(30, 10));
+            let small = Buffer::empty(Rect::new(0, 0, 30, 10));
+            let bytes = draw_with(&mut screen, &small, Some(&picture));
+            assert_eq!((count(&bytes, begins(protocol)), count(&bytes, CLEAR)), (0, 1));
+        }
     }
 }

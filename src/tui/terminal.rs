@@ -14,6 +14,7 @@ use rustix::io::retry_on_intr;
 use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, ttyname};
 
 use super::Error;
+use crate::app::Protocol;
 
 /// Alternate screen, cursor hidden, pastes bracketed. No mouse, no keyboard protocol: what is not turned on need not be
 /// turned off, and the terminal keeps its own selection of text.
@@ -38,6 +39,8 @@ struct Shared {
 struct Saved {
     termios: Termios,
     entered: bool,
+    /// How pictures were shown, if any was.
+    pictures: Option<Protocol>,
 }
 
 /// The terminal of this process. Dropping it brings the terminal back.
@@ -71,7 +74,7 @@ impl Tty {
             input: own(stdin)?,
             output: own(stdout)?,
             wipe: may_lack_alternate_screen(std::env::var_os("TERM").as_deref()),
-            state: Mutex::new(Saved { termios, entered: false }),
+            state: Mutex::new(Saved { termios, entered: false, pictures: None }),
         });
         *lock(&ACTIVE) = Some(Arc::clone(&shared));
         let tty = Self(shared);
@@ -100,6 +103,11 @@ impl Tty {
             bytes.extend_from_slice(WIPE);
         }
         Ok(bytes)
+    }
+
+    /// A picture is about to be shown: to be taken away when the terminal is given back.
+    pub fn will_show(&self, protocol: Protocol) {
+        lock(&self.0.state).pictures = Some(protocol);
     }
 
     /// Brings the terminal back as it was found. A terminal that takes no bytes gets `patience`, then only its settings.
@@ -155,6 +163,11 @@ fn leave(shared: &Shared, patience: Duration) {
         return;
     }
     let mut bytes = LEAVE.to_vec();
+    if let Some(protocol) = saved.pictures {
+        // The end of a picture that was cut off, which not every terminal lets CAN be; the picture itself; its cells.
+        let gone = [b"\x18\x1b\\".as_slice(), &protocol.removal(), WIPE].concat();
+        bytes.splice(0..0, gone);
+    }
     if shared.wipe {
         let at = bytes.len() - b"\x1b[?1049l".len();
         bytes.splice(at..at, WIPE.iter().copied());

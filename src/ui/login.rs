@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::account::paragraph;
+use super::code::Form;
 use super::{Look, clock, code, conveyor, pen, rungs, spinner};
 use crate::app::drawing::Drawing;
 use crate::app::logins::{Login, RungState, Stage};
@@ -14,6 +15,7 @@ use crate::app::{Action, Code, State};
 use crate::i18n::{t, tf};
 use crate::model::Rung;
 use crate::model::text::{clean, width, wrap};
+use crate::qr::render::picture::Picture;
 use crate::qr::render::{Layout, Missing};
 
 /// Rows above the code at most: title, rungs, reason or next step.
@@ -41,8 +43,15 @@ fn time_left(look: &Look, login: &Login) -> Option<String> {
     login.deadline.and_then(|deadline| clock::left(deadline, look.now.wall))
 }
 
-/// Draws the login pane.
-pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, boxed: bool, login: &Login) {
+/// Draws the login pane. Gives the picture that belongs over it, if one does.
+pub(super) fn draw(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    boxed: bool,
+    login: &Login,
+) -> Option<Picture> {
     let theme = look.theme;
     let left = time_left(look, login).unwrap_or_default();
     let focused = state.focus == Pane::Login;
@@ -52,17 +61,17 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
     let room = usize::from(area.width.saturating_sub(pen::spans_width(&right) + if boxed { 7 } else { 4 }));
     let inner = pen::titled(buffer, area, theme, &whose(state, look, login, room), &right, focused, boxed);
     if let Some(shown) = login.code(look.now.wall) {
-        let Some(layout) = picture(state, look, buffer, inner, login, shown) else { return };
+        let form = form(state, look, buffer, inner, login, shown)?;
         // Title and rule are the first of the rows above; the others give way to a larger code. Where there is room,
         // each rung has a row and its reason.
         let rungs = rungs::count(login);
-        let roomy = code::fit_below(shown, inner, rungs + 1, layout).ok().filter(|(_, above)| *above == rungs + 1);
+        let roomy = code::fit_below(state, shown, inner, rungs + 1, form).ok().filter(|(_, above)| *above == rungs + 1);
         let fitted = match roomy {
             Some(fitted) if rungs > 0 => Ok(fitted),
-            _ => code::fit_below(shown, inner, ROWS_ABOVE - 1, layout),
+            _ => code::fit_below(state, shown, inner, ROWS_ABOVE - 1, form),
         };
-        match fitted {
-            Ok((placement, above)) => {
+        return match fitted {
+            Ok((place, above)) => {
                 if above > 2 {
                     rungs::rows(look, buffer, inner, 0, login);
                 } else if above == 2 {
@@ -79,11 +88,13 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
                     );
                 }
                 let rest = Rect::new(inner.x, inner.y + above, inner.width, inner.height - above);
-                code::draw(state, buffer, rest, shown, placement);
+                code::draw(state, buffer, rest, shown, place)
             }
-            Err(missing) => too_small(state, look, buffer, inner, shown, Drawing::Cells(layout), missing),
-        }
-        return;
+            Err(missing) => {
+                too_small(state, look, buffer, inner, shown, Some(form), missing);
+                None
+            }
+        };
     }
     let y = if rungs::count(login) > 0 && inner.height >= 9 {
         rungs::whole(look, buffer, inner, 0, login) + 1
@@ -94,6 +105,7 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, 
         y + u16::from(inner.height >= 6)
     };
     waiting(state, look, buffer, inner, y, login);
+    None
 }
 
 /// The one row between the rungs and the code: a broken line, else why the last rung failed, else what to do.
@@ -180,15 +192,8 @@ fn waiting(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, y: u16, 
     }
 }
 
-/// The layout to draw a code's cells in; where it is not to be drawn in cells, writes what there is instead.
-fn picture(
-    state: &State,
-    look: &Look,
-    buffer: &mut Buffer,
-    area: Rect,
-    login: &Login,
-    shown: &Arc<Code>,
-) -> Option<Layout> {
+/// The form to draw a code in; where it is not to be drawn, writes what there is instead.
+fn form(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login, shown: &Arc<Code>) -> Option<Form> {
     let theme = look.theme;
     if state.popup.is_some() {
         // What lies over the panes would cut it, and a piece of a code looks like one.
@@ -197,7 +202,8 @@ fn picture(
     }
     let key = || state.keymap.label(Action::NextLayout).unwrap_or_default();
     match state.drawing(login, shown, area.width, area.height) {
-        Drawing::Cells(layout) => return Some(layout),
+        Drawing::Cells(layout) => return Some(Form::Cells(layout)),
+        Drawing::Picture { protocol, cell } => return Some(Form::Picture(protocol, cell)),
         Drawing::Asks => {
             paragraph(buffer, area, 0, &tf(look.lang, "ui.login.text_asks", &[("key", &key())]), theme.text());
         }
@@ -213,34 +219,35 @@ fn picture(
             if code::text(buffer, below(rows), payload, theme.strong()).is_ok() {
                 paragraph(buffer, area, 0, &note, theme.doubt());
             } else if let Err(missing) = code::text(buffer, area, payload, theme.strong()) {
-                too_small(state, look, buffer, area, shown, Drawing::Text, missing);
+                too_small(state, look, buffer, area, shown, None, missing);
             }
         }
     }
     None
 }
 
-/// Says how much room is missing, and which key helps.
+/// Says how much room is missing for a code in this form, or as text, and which key helps.
 fn too_small(
     state: &State,
     look: &Look,
     buffer: &mut Buffer,
     area: Rect,
     shown: &Code,
-    drawing: Drawing,
+    form: Option<Form>,
     here: Missing,
 ) {
     let screen = Rect::new(0, 0, state.size.0, state.size.1);
-    let fits = |layout| code::fit(shown, screen, layout);
+    let fits = |form| code::fit(state, shown, screen, form);
     let mut helps = Vec::new();
     let mut missing = here;
-    if let Drawing::Cells(layout) = drawing {
-        let whole = fits(layout);
+    if let Some(form) = form {
+        let whole = fits(form);
         // What a larger window would have to bring: against the whole screen, which the code may take.
         missing = whole.err().unwrap_or(here);
+        let half = Form::Cells(Layout::Half);
         if whole.is_ok() && !state.shows_full_screen() {
             helps.push(("ui.login.full_screen_helps", Action::FullScreen));
-        } else if layout != Layout::Half && !state.terminal.lacks_block() && fits(Layout::Half).is_ok() {
+        } else if form != half && !state.terminal.lacks_block() && fits(half).is_ok() {
             helps.push(("ui.login.layout_helps", Action::NextLayout));
         }
     }
@@ -262,26 +269,30 @@ fn too_small(
     paragraph(buffer, area, y, &t(look.lang, "ui.login.window_helps"), look.theme.text());
 }
 
-/// Draws the code on the whole screen with one line, or with none where the code needs all rows.
-pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, login: &Login) {
+/// Draws the code on the whole screen with one line, or with none where the code needs all rows. Gives the picture that
+/// belongs over it, if one does.
+pub(super) fn full_screen(
+    state: &State,
+    look: &Look,
+    buffer: &mut Buffer,
+    area: Rect,
+    login: &Login,
+) -> Option<Picture> {
     let theme = look.theme;
     let Some(shown) = login.code(look.now.wall) else {
-        draw(state, look, buffer, area, false, login);
-        return;
+        return draw(state, look, buffer, area, false, login);
     };
+    let mut picture = None;
     let below = Rect::new(area.x, area.y + area.height.min(1), area.width, area.height.saturating_sub(1));
-    if let Some(layout) = picture(state, look, buffer, below, login, shown) {
-        match code::fit_below(shown, area, 1, layout) {
-            Ok((placement, 0)) => {
-                code::draw(state, buffer, area, shown, placement);
-                return;
+    if let Some(form) = form(state, look, buffer, below, login, shown) {
+        match code::fit_below(state, shown, area, 1, form) {
+            Ok((place, 0)) => return code::draw(state, buffer, area, shown, place),
+            Ok((place, _)) => {
+                let spare = below.height.saturating_sub(place.rows()) / 2;
+                let rest = Rect::new(below.x, below.y + spare, below.width, below.height - spare);
+                picture = code::draw(state, buffer, rest, shown, place);
             }
-            Ok((placement, _)) => {
-                let spare = below.height.saturating_sub(placement.rows) / 2;
-                let place = Rect::new(below.x, below.y + spare, below.width, below.height - spare);
-                code::draw(state, buffer, place, shown, placement);
-            }
-            Err(missing) => too_small(state, look, buffer, below, shown, Drawing::Cells(layout), missing),
+            Err(missing) => too_small(state, look, buffer, below, shown, Some(form), missing),
         }
     }
     let left = time_left(look, login).unwrap_or_default();
@@ -294,7 +305,7 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
         // The one line that is no code's: what has to be said goes before whose code it is.
         let message = crate::model::text::cut(&message, usize::from(x.saturating_sub(1))).into_owned();
         pen::write(buffer, area, 0, 0, &message, if error { theme.doubt() } else { theme.strong() });
-        return;
+        return picture;
     }
     let key = if state.full_screen { Action::FullScreen } else { Action::Close };
     let back = format!("{} {}", state.keymap.label(key).unwrap_or_default(), t(look.lang, &Action::Close.hint_key()));
@@ -306,4 +317,5 @@ pub(super) fn full_screen(state: &State, look: &Look, buffer: &mut Buffer, area:
     if usize::from(end) + 2 + width(&back) + 2 <= usize::from(x) {
         pen::write(buffer, area, end + 2, 0, &back, theme.dim());
     }
+    picture
 }

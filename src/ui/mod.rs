@@ -32,6 +32,8 @@ use crate::app::layout::Layout;
 use crate::config::theme::Theme;
 use crate::i18n::{Lang, t};
 use crate::model::{Now, Presence};
+/// What [`paint`] gives.
+pub use crate::qr::render::picture::{Picture, fit as place, is_ours};
 
 /// What every pane needs to know beside the state.
 struct Look {
@@ -72,25 +74,32 @@ fn spinner(now: Now) -> &'static str {
     }
 }
 
-/// Draws the whole screen.
+/// Draws the whole screen; for who has no use for a picture.
 pub fn view(state: &State, now: Now, frame: &mut Frame<'_>) {
+    let _picture = paint(state, now, frame);
+}
+
+/// Draws the whole screen. Gives the picture that belongs over its cells, if one does.
+pub fn paint(state: &State, now: Now, frame: &mut Frame<'_>) -> Option<Picture> {
     let look = Look { theme: Theme::new(state.colour), lang: state.lang, now };
     let screen = frame.area();
     let buffer = frame.buffer_mut();
-    if let Some(form) = &state.sign_in {
+    let picture = if let Some(form) = &state.sign_in {
         sign_in::draw(&look, buffer, screen, form);
+        None
     } else {
-        main_screen(state, &look, buffer, screen);
-    }
+        main_screen(state, &look, buffer, screen)
+    };
     if let Some(shown) = &state.popup {
         popups::draw(state, &look, buffer, screen, &shown.popup);
     }
     if state.terminal.lacks_block() {
         glyphs::narrow(buffer, state.terminal.utf8);
     }
+    picture
 }
 
-fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
+fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) -> Option<Picture> {
     let layout = Layout::of(screen.width, screen.height, state.focus);
     let login = state.login();
     let whole = state.shows_full_screen()
@@ -98,13 +107,13 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
             && layout.login != Rect::default()
             && login.is_some_and(|login| login.code(look.now.wall).is_some()));
     if whole && let Some(login) = login.filter(|_| !state.shows_conveyor()) {
-        login::full_screen(state, look, buffer, screen, login);
-        return;
+        return login::full_screen(state, look, buffer, screen, login);
     }
     if whole && state.shows_conveyor() {
         conveyor::pane(state, look, buffer, screen, false);
-        return;
+        return None;
     }
+    let mut picture = None;
     status::draw(state, look, buffer, layout.status);
     if layout.accounts.height > 0 {
         accounts::draw(state, look, buffer, layout.accounts, layout.boxed);
@@ -114,7 +123,7 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
     }
     if layout.login.height > 0 {
         match login.filter(|_| !state.shows_conveyor()) {
-            Some(login) => login::draw(state, look, buffer, layout.login, layout.boxed, login),
+            Some(login) => picture = login::draw(state, look, buffer, layout.login, layout.boxed, login),
             None if state.shows_conveyor() => conveyor::pane(state, look, buffer, layout.login, layout.boxed),
             None => account::draw(state, look, buffer, layout.login, layout.boxed),
         }
@@ -134,4 +143,5 @@ fn main_screen(state: &State, look: &Look, buffer: &mut Buffer, screen: Rect) {
         let above = Rect::new(x, top, right.saturating_sub(x), bottom.saturating_sub(top));
         hints::draw_message(look, buffer, above, &message, error);
     }
+    picture
 }

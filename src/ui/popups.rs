@@ -99,16 +99,18 @@ fn terminal(state: &State, look: &Look) -> String {
     let wished = state.qr_chosen.unwrap_or(state.qr_layout);
     let name = |layout: QrLayout| t(look.lang, &format!("ui.layout.{}", layout.name()));
     let (columns, rows) = state.code_area();
-    let in_use = match wished {
-        QrLayout::Auto | QrLayout::Image => {
-            match Layout::auto(able.lacks_block(), able.cell_px, USUAL, columns, rows) {
-                Layout::Half => format!("{} ({})", name(QrLayout::Half), name(QrLayout::Auto)),
-                Layout::Wide | Layout::Wide3 => format!("{} ({})", name(QrLayout::Wide), name(QrLayout::Auto)),
-            }
-        }
-        wished => name(wished).into_owned(),
+    let auto = || match Layout::auto(able.lacks_block(), able.cell_px, USUAL, columns, rows) {
+        Layout::Half => format!("{} ({})", name(QrLayout::Half), name(QrLayout::Auto)),
+        Layout::Wide | Layout::Wide3 => format!("{} ({})", name(QrLayout::Wide), name(QrLayout::Auto)),
     };
-    parts.push(in_use);
+    parts.push(match (wished, able.picture()) {
+        (QrLayout::Auto, _) | (QrLayout::Image, None) => auto(),
+        (wished, _) => name(wished).into_owned(),
+    });
+    parts.push(match able.picture() {
+        Some((protocol, _)) => tf(look.lang, "ui.terminal.pictures", &[("protocol", protocol.name())]),
+        None => word("no_pictures"),
+    });
     parts.join(" · ")
 }
 

@@ -391,14 +391,19 @@ impl vt100::Callbacks for Strange {
     }
 
     fn unhandled_escape(&mut self, _: &mut vt100::Screen, i1: Option<u8>, i2: Option<u8>, b: u8) {
-        self.0.push(format!("escape {i1:?} {i2:?} {b}"));
+        // ST, the end of a question in kitty's protocol, is told apart from what it ends.
+        if (i1, i2, b) != (None, None, b'\\') {
+            self.0.push(format!("escape {i1:?} {i2:?} {b}"));
+        }
     }
 
     fn unhandled_csi(&mut self, _: &mut vt100::Screen, i1: Option<u8>, i2: Option<u8>, params: &[&[u16]], c: char) {
-        // Synchronised output, and the two questions of the first frame: the width of a block, the size of a cell.
+        // Synchronised output, and the questions of the first frame: the width of a block, the size of a cell, what kind of
+        // terminal it is, its name.
         let synchronised = (i1, i2, params) == (Some(b'?'), None, &[&[2026]]);
-        let asks = (i1, i2) == (None, None) && matches!((params, c), ([[6]], 'n') | ([[16]], 't'));
-        if !synchronised && !asks {
+        let asks = (i1, i2) == (None, None) && matches!((params, c), ([[6]], 'n') | ([[16]], 't') | ([] | [[0]], 'c'));
+        let name = (i1, i2, c) == (Some(b'>'), None, 'q');
+        if !synchronised && !asks && !name {
             self.0.push(format!("csi {i1:?} {i2:?} {params:?} {c:?}"));
         }
     }

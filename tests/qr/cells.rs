@@ -15,7 +15,7 @@ use saoma::qr::{Code, Ec};
 /// The bytes that versions 1 to 10 hold at EC L (ISO/IEC 18004 table 7).
 const HOLDS: [usize; 10] = [17, 32, 53, 78, 106, 134, 154, 192, 230, 271];
 
-fn payload(version: usize) -> String {
+pub(crate) fn payload(version: usize) -> String {
     let mut text = String::from("http://x/SAOMA-");
     while text.len() < HOLDS[version - 1] {
         text.push(char::from(b'a' + (text.len() * 7 % 26) as u8));
@@ -24,14 +24,14 @@ fn payload(version: usize) -> String {
 }
 
 /// rxing through its front door, not the way the product uses it.
-fn rxing(picture: &GrayImage) -> Option<String> {
+pub(crate) fn rxing(picture: &GrayImage) -> Option<String> {
     let (width, height) = picture.dimensions();
     rxing::helpers::detect_in_luma(picture.as_raw().clone(), width, height, Some(rxing::BarcodeFormat::QR_CODE))
         .ok()
         .map(|result| result.getText().to_owned())
 }
 
-fn rqrr(picture: &GrayImage) -> Option<String> {
+pub(crate) fn rqrr(picture: &GrayImage) -> Option<String> {
     let (width, height) = picture.dimensions();
     rqrr::PreparedImage::prepare_from_greyscale(width as usize, height as usize, |x, y| {
         picture.get_pixel(x as u32, y as u32).0[0]

@@ -55,7 +55,7 @@ fn the_few_in_the_repository_all_read() {
 
 #[test]
 fn the_whole_set_reads_but_for_one_and_never_wrongly() {
-    let Some(samples) = all() else {
+    let Some(samples) = all().filter(|samples| !samples.is_empty()) else {
         assert!(std::env::var_os("CI").is_none(), "the QR samples are missing: set SAOMA_QR_SAMPLES");
         eprintln!("skipped: no QR samples; set SAOMA_QR_SAMPLES to their folder");
         return;

@@ -6,13 +6,14 @@ use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use ratatui::style::{Color, Modifier};
-use saoma::app::{Capabilities, Effect, Msg, Multiplexer, Palette, Start};
+use saoma::app::{Capabilities, Effect, Msg, Multiplexer, Palette, Pictures, Protocol, Start};
 use saoma::config::QrLayout;
 use saoma::engine::api::{LoginStep, Way};
 use saoma::i18n::Lang;
 use saoma::qr::Code;
 use saoma::qr::render::{Layout, Placement, cells};
 use saoma::tui::backend::Painter;
+use saoma::ui::Picture;
 use unicode_width::UnicodeWidthChar as _;
 
 use crate::kit::{Screen, some_code, start, started, usual};
@@ -121,6 +122,163 @@ fn at_every_size_a_code_is_whole_or_the_screen_says_what_is_missing() {
             whole_or_said(screen, code, &format!("{what} at {columns}x{rows}"));
         }
     }
+}
+
+/// The whole screen, and the picture that belongs over it.
+fn painted(screen: &mut Screen) -> (Buffer, Option<Picture>) {
+    let buffer = screen.buffer();
+    let mut picture = None;
+    let (state, now, area) = (&screen.state, screen.now, buffer.area);
+    let mut painter = Painter::new(Vec::new(), Size::new(area.width, area.height)).unwrap();
+    painter
+        .draw_with(|frame| {
+            picture = saoma::ui::paint(state, now, frame);
+            assert_eq!(*frame.buffer_mut(), buffer);
+            picture.clone()
+        })
+        .unwrap();
+    (buffer, picture)
+}
+
+fn with_pictures(pictures: Pictures) -> Capabilities {
+    Capabilities { pictures, cell_px: Some((9, 18)), ..Capabilities::default() }
+}
+
+#[test]
+fn at_every_size_a_picture_is_whole_or_the_screen_says_what_is_missing() {
+    let mut found = (0, 0);
+    for (version, pictures) in [(3, Pictures::Kitty), (3, Pictures::Sixel), (6, Pictures::Iterm2)] {
+        for full in [false, true] {
+            let start =
+                Start { qr_layout: QrLayout::Image, terminal: with_pictures(pictures), ..start((80, 24), Lang::En) };
+            let mut screen = Screen::new(start);
+            scan(&mut screen, 17 + 4 * version);
+            if full {
+                screen.keys(&["z"]);
+            }
+            for rows in 6..=60 {
+                for columns in (20..=200).filter(|columns| (columns * 3 + rows) % 53 == 0) {
+                    let what = format!("version {version}, {pictures:?} at {columns}x{rows}");
+                    screen.resize(columns, rows);
+                    for _ in 0..3 {
+                        if matches!(shows(&mut screen), Shows::Other) {
+                            screen.keys(&["tab"]);
+                        }
+                    }
+                    let (buffer, picture) = painted(&mut screen);
+                    let Some(picture) = picture else {
+                        found.1 += 1;
+                        assert_eq!(coloured(&buffer), None, "{what}");
+                        let text = crate::kit::screen_text(&buffer).replace('\n', " ");
+                        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+                        assert!(flat.contains("Missing"), "{what}: {flat}");
+                        assert!(flat.contains(" z gives") || flat.contains("L: "), "{what}: {flat}");
+                        continue;
+                    };
+                    found.0 += 1;
+                    let area = picture.area();
+                    assert!(picture.has_its_cells(&buffer), "{what}");
+                    let whole = (area.left(), area.top(), area.right() - 1, area.bottom() - 1);
+                    assert_eq!(coloured(&buffer), Some(whole), "{what}");
+                    let last = area.bottom() == rows;
+                    assert!(!last || pictures == Pictures::Kitty, "{what}: a picture in the last row scrolls");
+                }
+            }
+        }
+    }
+    assert!(found.0 > 700 && found.1 > 5, "{found:?}");
+}
+
+#[test]
+fn image_is_on_the_way_only_where_there_are_pictures_and_is_covered_like_any_code() {
+    let code = some_code(29);
+    let mut screen = with_code((80, 24), Lang::En, 29);
+    screen.send(Msg::Terminal(with_pictures(Pictures::Kitty)));
+    let auto = painted(&mut screen);
+    assert!(auto.1.is_none() && whole(&auto.0, &code).is_some(), "auto stays with half blocks");
+    screen.keys(&["L", "L"]);
+    assert!(screen.text().contains("Layout: image"), "{}", screen.text());
+    let (_, shown) = painted(&mut screen);
+    assert_eq!(shown.as_ref().map(Picture::protocol), Some(Protocol::Kitty));
+    // The same picture in every frame, whatever else changes.
+    screen.wait(1000);
+    assert_eq!(painted(&mut screen).1, shown);
+    screen.keys(&["i"]);
+    let (buffer, inverted) = painted(&mut screen);
+    assert!(inverted.is_some() && inverted != shown && coloured(&buffer).is_none());
+    screen.keys(&["i"]);
+    for key in ["?", "L"] {
+        screen.keys(&[key]);
+        let (buffer, picture) = painted(&mut screen);
+        assert!(picture.is_none() && coloured(&buffer).is_none(), "{key} lies over it");
+        screen.keys(&["esc"]);
+        screen.keys(if key == "L" { &["L", "L"] } else { &[] });
+        assert!(painted(&mut screen).1.is_some());
+    }
+    // Another row is selected; its time is over; it is used.
+    screen.keys(&["j"]);
+    assert!(painted(&mut screen).1.is_none());
+    screen.keys(&["k"]);
+    assert!(painted(&mut screen).1.is_some());
+    let now = screen.now;
+    screen.now.wall = screen.now.wall.plus_ms(200_000);
+    let (buffer, picture) = painted(&mut screen);
+    assert!(picture.is_none() && coloured(&buffer).is_none(), "its time is over");
+    screen.now = now;
+    screen.login("A1", Some("wxid_dan"), LoginStep::Scanned);
+    let (buffer, picture) = painted(&mut screen);
+    assert!(picture.is_none() && coloured(&buffer).is_none(), "it is used");
+    // Where there are none, the key does not lead there.
+    for able in [
+        Capabilities::default(),
+        Capabilities { cell_px: None, ..with_pictures(Pictures::Kitty) },
+        Capabilities { multiplexer: Some(Multiplexer::Screen), ..with_pictures(Pictures::Kitty) },
+        with_pictures(Pictures::Barred),
+        with_pictures(Pictures::Asked),
+    ] {
+        let mut screen = with_code((120, 40), Lang::En, 29);
+        screen.send(Msg::Terminal(able));
+        screen.keys(&["L", "L"]);
+        assert!(screen.text().contains("Show the code as text?"), "{able:?}");
+    }
+}
+
+#[test]
+fn that_image_is_not_there_is_said_once_it_is_known() {
+    let start = |pictures| {
+        let terminal = with_pictures(pictures);
+        Screen::new(Start { qr_layout: QrLayout::Image, terminal, ..start((80, 24), Lang::En) })
+    };
+    let said = |screen: &mut Screen| screen.text().contains("image is not available");
+    let mut screen = start(Pictures::Asked);
+    assert!(!said(&mut screen), "it is being asked");
+    screen.send(Msg::Terminal(with_pictures(Pictures::None)));
+    assert!(said(&mut screen));
+    // A key takes it away, and it is not said again.
+    screen.keys(&["j"]);
+    screen.send(Msg::Terminal(Capabilities { palette: Palette::Sixteen, ..with_pictures(Pictures::None) }));
+    assert!(!said(&mut screen));
+    // A late answer.
+    let mut screen = start(Pictures::None);
+    assert!(said(&mut screen));
+    screen.send(Msg::Terminal(with_pictures(Pictures::Sixel)));
+    assert!(!said(&mut screen));
+    scan(&mut screen, 29);
+    assert!(painted(&mut screen).1.is_some());
+    // It refuses a picture: half blocks, and a word.
+    screen.send(Msg::Terminal(with_pictures(Pictures::Barred)));
+    let (buffer, picture) = painted(&mut screen);
+    assert!(picture.is_none() && said(&mut screen));
+    assert_eq!(whole(&buffer, &some_code(29)).map(|(layout, _)| layout), Some(Layout::Half));
+}
+
+#[test]
+fn the_help_page_says_which_pictures_were_found() {
+    let mut screen = usual((120, 40), Lang::En);
+    screen.keys(&["?"]);
+    assert!(screen.text().contains("no pictures"), "{}", screen.text());
+    screen.send(Msg::Terminal(with_pictures(Pictures::Iterm2)));
+    assert!(screen.text().contains("pictures: iterm2"), "{}", screen.text());
 }
 
 enum Shows {

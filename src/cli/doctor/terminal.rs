@@ -8,6 +8,7 @@ use super::{Check, Mark, say};
 use crate::config::QrLayout;
 use crate::i18n::{Lang, t};
 use crate::qr::Layout;
+use crate::qr::render::picture;
 use crate::tui::{Capabilities, Multiplexer, Palette, capabilities, probe};
 
 /// What was found of the terminal.
@@ -18,7 +19,8 @@ pub(super) struct Seen {
     size: (u16, u16),
     able: Capabilities,
     layout: &'static str,
-    /// Why that layout: `setting`, `not_utf8`, `block_wide`, `tall_cells`, `tmux`, `no_answer`, `block_narrow`.
+    /// Why that layout: `setting`, `no_image`, `not_utf8`, `block_wide`, `tall_cells`, `tmux`, `no_answer`,
+    /// `block_narrow`.
     why: &'static str,
 }
 
@@ -28,7 +30,7 @@ const USUAL: u16 = 29;
 impl Seen {
     pub(super) fn look(wished: QrLayout) -> Self {
         let terminal = board::is_paper();
-        let able = if terminal { probe::ask() } else { capabilities::of_process() };
+        let able = if terminal { probe::ask(true) } else { capabilities::of_process() };
         let size = tcgetwinsize(rustix::stdio::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
         let (layout, why) = choice(wished, &able, size);
         let term = std::env::var("TERM").unwrap_or_default();
@@ -54,16 +56,21 @@ impl Seen {
             ("colours", colours(self.able.palette)),
             ("block", &block),
             ("between", &multiplexer(self.able.multiplexer).map_or_else(|| word("nothing"), str::to_owned)),
+            ("pictures", &self.protocol().map_or_else(|| word("none"), str::to_owned)),
             ("layout", self.layout),
             ("why", &word(&format!("why.{}", self.why))),
         ];
+        let (columns, rows) = self.size;
         let enough = self.layout == "text" || {
             let layout = match self.layout {
                 "half" => Layout::Half,
                 "wide3" => Layout::Wide3,
                 _ => Layout::Wide,
             };
-            crate::qr::render::fit(USUAL, self.size.0, self.size.1, layout).is_ok()
+            match self.able.picture() {
+                Some((_, cell)) if self.layout == "image" => picture::fit(USUAL, columns, rows, cell).is_ok(),
+                _ => crate::qr::render::fit(USUAL, columns, rows, layout).is_ok(),
+            }
         };
         let mut check = Check::new(
             "terminal",
@@ -87,9 +94,15 @@ impl Seen {
             "utf8": self.able.utf8,
             "multiplexer": multiplexer(self.able.multiplexer),
             "block_columns": self.able.block_is_two_columns.map(|two| if two { 2 } else { 1 }),
+            "pictures": self.protocol(),
             "layout": self.layout,
             "why": self.why,
         })
+    }
+
+    /// How the terminal shows pictures, if it does.
+    fn protocol(&self) -> Option<&'static str> {
+        self.able.picture().map(|(protocol, _)| protocol.name())
     }
 }
 
@@ -97,6 +110,9 @@ impl Seen {
 fn choice(wished: QrLayout, able: &Capabilities, (columns, rows): (u16, u16)) -> (&'static str, &'static str) {
     if wished == QrLayout::Text {
         return ("text", "setting");
+    }
+    if wished == QrLayout::Image && able.picture().is_some() {
+        return ("image", "setting");
     }
     let layout = board::layout(wished, able, USUAL, columns, rows);
     let name = match layout {
@@ -106,7 +122,8 @@ fn choice(wished: QrLayout, able: &Capabilities, (columns, rows): (u16, u16)) ->
     };
     let why = match wished {
         QrLayout::Half | QrLayout::Wide => "setting",
-        QrLayout::Auto | QrLayout::Image | QrLayout::Text => match (able.utf8, able.block_is_two_columns) {
+        QrLayout::Image => "no_image",
+        QrLayout::Auto | QrLayout::Text => match (able.utf8, able.block_is_two_columns) {
             (false, _) => "not_utf8",
             (true, Some(true)) => "block_wide",
             _ if layout == Layout::Wide3 => "tall_cells",
@@ -135,11 +152,14 @@ fn multiplexer(between: Option<Multiplexer>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tui::Pictures;
 
     #[test]
     fn every_choice_has_its_reason() {
         let able = Capabilities::default();
         let narrow = Capabilities { block_is_two_columns: Some(false), ..able };
+        let pictures = Capabilities { pictures: Pictures::Sixel, cell_px: Some((9, 18)), ..narrow };
+        let between = Capabilities { multiplexer: Some(Multiplexer::Screen), ..pictures };
         for (wished, able, told) in [
             (QrLayout::Auto, narrow, ("half", "block_narrow")),
             (QrLayout::Auto, able, ("half", "no_answer")),
@@ -150,6 +170,11 @@ mod tests {
             (QrLayout::Half, Capabilities { block_is_two_columns: Some(true), ..able }, ("half", "setting")),
             (QrLayout::Wide, narrow, ("wide", "setting")),
             (QrLayout::Text, narrow, ("text", "setting")),
+            (QrLayout::Image, narrow, ("half", "no_image")),
+            (QrLayout::Image, pictures, ("image", "setting")),
+            (QrLayout::Image, Capabilities { cell_px: None, ..pictures }, ("half", "no_image")),
+            (QrLayout::Image, between, ("half", "no_image")),
+            (QrLayout::Auto, pictures, ("half", "block_narrow")),
         ] {
             assert_eq!(choice(wished, &able, (200, 60)), told, "{wished:?} {able:?}");
             for lang in [Lang::En, Lang::Zh] {
