@@ -7,6 +7,7 @@
 use std::io::{Cursor, Write as _};
 use std::sync::Arc;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use ratatui::buffer::Buffer;
@@ -274,10 +275,10 @@ fn run(out: &mut Vec<u8>, sixel: u8, count: u32) {
 /// Shown at once, scaled to its cells (which is no change when they have the size that was told), the cursor left alone.
 /// The terminal says only what fails (`q=1`).
 fn kitty(place: Place, png: &[u8]) -> Vec<u8> {
-    let data = base64(png);
+    let data = BASE64_STANDARD.encode(png);
     let Place { columns, rows, .. } = place;
     let mut out = Vec::new();
-    let pieces = data.chunks(CHUNK);
+    let pieces = data.as_bytes().chunks(CHUNK);
     let last = pieces.len().saturating_sub(1);
     for (at, piece) in pieces.enumerate() {
         out.extend_from_slice(b"\x1b_G");
@@ -297,19 +298,5 @@ fn iterm2(place: Place, png: &[u8]) -> Vec<u8> {
         "\x1b]1337;File=inline=1;size={};width={columns};height={rows};preserveAspectRatio=1;doNotMoveCursor=1:",
         png.len()
     );
-    [head.as_bytes(), &base64(png), b"\x07"].concat()
-}
-
-/// RFC 4648 §4.
-fn base64(bytes: &[u8]) -> Vec<u8> {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let all = (0..3).fold(0_u32, |all, at| all << 8 | u32::from(three.get(at).copied().unwrap_or(0)));
-        for at in 0..4 {
-            let sign = SIGNS.get((all >> (18 - 6 * at) & 63) as usize).copied().unwrap_or(b'=');
-            out.push(if at <= three.len() { sign } else { b'=' });
-        }
-    }
-    out
+    [head.as_bytes(), BASE64_STANDARD.encode(png).as_bytes(), b"\x07"].concat()
 }
