@@ -228,7 +228,7 @@ impl Machine {
         self.tell(LoginStep::PollBroken { retry_at, detail: error.detail.clone() }, out);
     }
 
-    fn ask_for_code(&mut self, gateway_message: Box<str>, out: &mut Outputs) {
+    pub(super) fn ask_for_code(&mut self, gateway_message: Box<str>, out: &mut Outputs) {
         let Some(polling) = self.polling() else { return };
         polling.verify_code = None;
         polling.code_on_trial = false;
