@@ -905,6 +905,8 @@ fn the_old_code_of_a_renewed_one_is_listened_to_although_the_gateway_calls_it_ex
             (5_010, Then::Tick, &["poll w1 for 54 s"]),
         ];
         play(twin(), &[begin, &[(5_100, Then::In("wxid_a", "w1"), &["store wxid_a w1"])]].concat());
+        // Then it knows it no more.
+        play(twin(), &[begin, &[(5_100, Then::PollFails(Kind::Refused), &[end])]].concat());
         let over: &[(i64, Then, &[&str])] = &[
             (58_000, Then::Expired, &[]),
             (60_000, Then::Tick, &["poll w1 for 5 s"]),

@@ -203,6 +203,8 @@ impl Machine {
                 drop(error);
                 self.ask_at_the_end(out);
             }
+            // The gateway knows the old code no more: that is no failure of the login, which goes on with the new one.
+            Err(_) if is_twin => self.idle(out),
             Err(error) => self.fail_with(&error, out),
             // Taken above.
             Ok(PollReply::LoggedIn(record)) => self.success(record, out),
