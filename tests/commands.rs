@@ -530,6 +530,12 @@ fn v1_needs_the_password_for_its_list() {
     assert_eq!((code, &account["presence"], &account["w_id"]), (0, &"online".into(), &Value::Null));
     // On line, but V1's list never says under which wId.
     assert_eq!(run(&mut saoma(home.path()), &["wid", "wxid_a"]).0, 11);
+    // Nor whether an imported one lives: asking it is no advice.
+    let imported = saoma(home.path()).write_stdin("wc_id,w_id\nwxid_a,w-1\n").run(&["accounts", "import", "-"]);
+    assert_eq!(imported.0, 0, "{imported:?}");
+    let (code, out, err) = run(&mut saoma(home.path()), &["wid", "wxid_a", "--check"]);
+    assert_eq!((code, out.as_str()), (11, ""), "{err}");
+    assert!(err.contains("--ladder") && !err.contains("--check"), "{err}");
 }
 
 #[test]

@@ -60,7 +60,12 @@ struct Run {
 }
 
 impl Run {
-    fn start(world: &World, arguments: &[&str], (columns, rows): (u16, u16), column: u16) -> Self {
+    fn start(world: &World, arguments: &[&str], size: (u16, u16), column: u16) -> Self {
+        Self::answering(world, arguments, size, &format!("\x1b[1;{column}R"), Duration::ZERO)
+    }
+
+    /// In one that answers this, over a line that takes so long.
+    fn answering(world: &World, arguments: &[&str], (columns, rows): (u16, u16), answer: &str, line: Duration) -> Self {
         let mut command = CommandBuilder::new(PROGRAM);
         command.args(arguments);
         command.env_clear();
@@ -75,6 +80,7 @@ impl Run {
         let parser = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 0);
         let seen = Arc::new(Mutex::new((parser, Vec::new())));
         let into = Arc::clone(&seen);
+        let answer = answer.to_owned();
         std::thread::spawn(move || {
             let mut buffer = [0; 65536];
             while let Ok(count @ 1..) = reader.read(&mut buffer) {
@@ -84,7 +90,8 @@ impl Run {
                 seen.1.extend(bytes);
                 drop(seen);
                 if bytes.windows(4).any(|window| window == b"\x1b[6n") {
-                    let _gone = write!(writer, "\x1b[1;{column}R");
+                    std::thread::sleep(line);
+                    let _gone = writer.write_all(answer.as_bytes());
                 }
             }
         });
@@ -210,6 +217,12 @@ fn doctor_finds_the_terminal_and_the_gateway() {
     run.wait_for("the terminal's line", |run| run.text().contains("takes columns: 2"));
     let text = run.text();
     assert!(text.contains("cell 9×18 px") && text.contains("layout wide"), "{text}");
+    // Over a slow line too, and nothing of the answers is left for the shell.
+    let answer = "\x1bP>|kitty(0.40.0)\x1b\\\x1b_Gi=31;OK\x1b\\\x1b[?62;c\x1b[6;18;9t\x1b[1;2R";
+    let mut run = Run::answering(&world, &["doctor"], (120, 40), answer, Duration::from_millis(500));
+    assert_eq!(run.exit_code(), 0);
+    run.wait_for("the terminal's line", |run| run.text().contains("takes columns: 1"));
+    assert!(run.text().contains("pictures: kitty") && !run.text().contains("0.40"), "{}", run.text());
 
     let doctor = |token: &str, config: &str| {
         let folder = world.home.path().join("config/saoma");

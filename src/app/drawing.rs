@@ -62,7 +62,8 @@ impl State {
     }
 }
 
-/// The next layout: half, wide, image where the terminal has pictures, text after a yes, half. It stays for the session; text for this code only.
+/// The next layout: half, wide, image where the terminal has pictures, text after a yes, half. It stays for the session;
+/// text for this code only.
 pub(super) fn next(state: &mut State, now: Now) {
     let (columns, rows) = state.code_area();
     let shown = state.login().and_then(|login| {

@@ -268,8 +268,8 @@ fn login(state: &mut State, event: LoginEvent, now: Now, effects: &mut Vec<Effec
             let text = tf(state.lang, "ui.toast.adopted", &[("account", &clean(&came))]);
             state.say(text, now);
         }
-        // The next code comes by itself and takes the pane, so this says who it was.
-        Ending::Not(reason @ Reason::WrongAccount) if state.conveyor.active().is_some() => {
+        // The conveyor's next code comes by itself and takes the pane, so this says who it was.
+        Ending::Not(reason @ Reason::WrongAccount) if wc_id.as_ref().is_some_and(|wc_id| state.conveyor.has(wc_id)) => {
             effects.push(Effect::Bell);
             let said = stranger.map(Said::Gateway);
             let text = reason_text(state.lang, &name, reason, said.as_ref(), &said::next(state.lang, reason, true));

@@ -93,6 +93,8 @@ struct Line<'a> {
     left: Option<Exit>,
     /// The last thing that stood in the way of all.
     trouble: Option<Reason>,
+    /// Why no list comes, once that was told.
+    failing: Option<Reason>,
     questions: UnboundedSender<(Question, bool)>,
     over: bool,
 }
@@ -135,6 +137,7 @@ pub async fn drive(
         unverified: HashSet::new(),
         left: None,
         trouble: None,
+        failing: None,
         questions,
         over: false,
     };
@@ -204,7 +207,10 @@ impl Line<'_> {
                     *known = *account;
                 }
             }
+            // Each list may fail in another way; that it fails is told once.
+            Event::Fleet(Fleet::Failing { reason, .. }) if self.failing == Some(reason) => {}
             Event::Fleet(Fleet::Failing { reason, gateway_message, detail, .. }) => {
+                self.failing = Some(reason);
                 let gateway = gateway_message.as_deref();
                 let words = with_detail(reason_words(self.printer.lang, reason, gateway), reason, gateway, &detail);
                 self.above(&words);
@@ -218,6 +224,7 @@ impl Line<'_> {
                 self.above(&words);
             }
             Event::Fault { message } => self.above(&message),
+            Event::Fleet(Fleet::Ok { .. }) => self.failing = None,
             Event::Accounts(_)
             | Event::AccountRemoved(_)
             | Event::Busy { .. }
@@ -232,7 +239,7 @@ impl Line<'_> {
             | Event::OfflineReason { .. }
             | Event::History(_)
             | Event::Strips(_)
-            | Event::Fleet(Fleet::Asking | Fleet::Ok { .. } | Fleet::NeedsPassword)
+            | Event::Fleet(Fleet::Asking | Fleet::NeedsPassword)
             | Event::Token(_) => {}
         }
     }

@@ -26,8 +26,10 @@ pub async fn run(context: &Context, args: &WidArgs) -> Result<Exit, Failure> {
             // Asking again is no advice for whoever has just asked.
             let why = if matches!(asked, Some(Asked::Doubted(_))) && why == "stale" { "doubted" } else { why };
             let key = format!("cli.wid.{why}");
+            // Nor where no list has wIds to confirm one.
+            let next = if why == "unconfirmed" && !profile.dialect.value.lists_w_ids() { "login" } else { why };
             Failure::new(Exit::NotOnline, "not_online", context.tf(&key, &[("label", &resolve::label(&account))]))
-                .hint(context.t(&format!("cli.wid.{why}_hint")))
+                .hint(context.t(&format!("cli.wid.{next}_hint")))
         })?;
         if !context.json {
             return out::data(&format!("{w_id}\n"));

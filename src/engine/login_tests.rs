@@ -651,6 +651,14 @@ fn a_code_that_the_gateway_refuses_in_other_words_may_be_corrected_too() {
             (31_000, Then::In("wxid_a", "w1"), &["store wxid_a w1"]),
         ]),
     );
+    // In words that might be about the token: it is the code, and is not sent again as it is.
+    play(
+        qr(0),
+        &script(&[
+            (21_000, Then::PollFails(Kind::TokenSuspect), &["check token"]),
+            (21_100, Then::Token(false), &["tell verify_code_required"]),
+        ]),
+    );
     // Once it was taken, a refusal is the phone's.
     play(
         qr(0),
@@ -897,6 +905,8 @@ fn the_old_code_of_a_renewed_one_is_listened_to_although_the_gateway_calls_it_ex
             (5_010, Then::Tick, &["poll w1 for 54 s"]),
         ];
         play(twin(), &[begin, &[(5_100, Then::In("wxid_a", "w1"), &["store wxid_a w1"])]].concat());
+        // Then it knows it no more.
+        play(twin(), &[begin, &[(5_100, Then::PollFails(Kind::Refused), &[end])]].concat());
         let over: &[(i64, Then, &[&str])] = &[
             (58_000, Then::Expired, &[]),
             (60_000, Then::Tick, &["poll w1 for 5 s"]),

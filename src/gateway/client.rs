@@ -184,7 +184,15 @@ impl Gateway {
         limit: Duration,
     ) -> Result<PollReply, Error> {
         let body = dialect::get_i_pad_login_info(self.inner.dialect, w_id, verify_code);
-        self.ask(Call::GetIPadLoginInfo, &body, Some(limit), &[], |reply| reply.poll(w_id)).await
+        let code = verify_code.map(ExposeSecret::expose_secret);
+        let reply =
+            self.ask(Call::GetIPadLoginInfo, &body, Some(limit), code.as_slice(), |reply| reply.poll(w_id)).await?;
+        Ok(match (reply, code) {
+            (PollReply::VerifyCode { given, gateway_message }, Some(code)) => {
+                PollReply::VerifyCode { given, gateway_message: without(gateway_message, code) }
+            }
+            (reply, _) => reply,
+        })
     }
 
     /// `/secondLogin` (protocol.md §3.5): waits at most `limit` for the answer to begin. Sent once, never repeated. Of

@@ -105,7 +105,7 @@ pub struct Error {
     pub kind: Kind,
     /// The gateway's own words, uncleaned, if it had any.
     pub gateway_message: Option<Box<str>>,
-    /// What failed technically, in English, without secrets: for logs and `doctor`.
+    /// What failed technically, in English, without secrets.
     pub detail: Box<str>,
     /// Whether the request may have reached the gateway: not if no connection came about.
     pub sent: bool,

@@ -19,6 +19,10 @@ use crate::ui;
 /// An answer that comes later is no answer: ▄ is taken as narrow.
 pub const WAIT: Duration = Duration::from_millis(300);
 
+/// The same for who does nothing else: it reports what the terminal says, and what comes after its end is typed into the
+/// shell.
+const PATIENT: Duration = Duration::from_millis(1500);
+
 /// For a cleared screen with default colours: ▄ at the second row's beginning, where is the cursor, wipe, to the corner.
 const QUESTION: &[u8] = "\x1b[2H▄\x1b[6n\x1b[2H\x1b[K\x1b[H".as_bytes();
 /// How many pixels has a cell?
@@ -97,7 +101,7 @@ const fn width(column: u16) -> Option<bool> {
 }
 
 /// What is known of the terminal, with the width of ▄, and pictures if they are of interest, asked now, for a program
-/// without a screen: waits [`WAIT`] at most. Keys that are typed meanwhile are lost.
+/// without a screen: waits [`WAIT`] at most, longer for pictures. Keys that are typed meanwhile are lost.
 pub fn ask(pictures: bool) -> Capabilities {
     let known = of_process();
     let known = if pictures { known } else { settle(known) };
@@ -114,14 +118,14 @@ pub fn ask(pictures: bool) -> Capabilities {
     }
     let mut told = known;
     // Without the last answer what came before it holds.
-    let _late = answers(&mut told);
+    let _late = answers(&mut told, if pictures { PATIENT } else { WAIT });
     // The terminal was there a moment ago; if it is gone there is nothing to bring back.
     let _gone = tcsetattr(stdin, OptionalActions::Now, &before);
     settle(told)
 }
 
 /// Asks in raw mode and takes the answers, until the cursor's place has come.
-fn answers(known: &mut Capabilities) -> Option<()> {
+fn answers(known: &mut Capabilities, wait: Duration) -> Option<()> {
     let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
     let mut reader = Reader::new(ESC_HOLD_SLOW);
     reader.expect_answers(true);
@@ -139,7 +143,7 @@ fn answers(known: &mut Capabilities) -> Option<()> {
     let begun = Instant::now();
     let mut buffer = [0; 256];
     loop {
-        let left = WAIT.checked_sub(begun.elapsed())?;
+        let left = wait.checked_sub(begun.elapsed())?;
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
         if poll(&mut fds, Timespec::try_from(left).ok().as_ref()).ok()? == 0 {
             return None;

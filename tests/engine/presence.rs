@@ -627,8 +627,9 @@ async fn why_an_account_is_off_line_is_asked_once_in_twelve_hours() {
     let mut rig = Rig::with(setup, every(SHORT)).await;
     a_list(&mut rig.front).await;
     let ask = || Command::OfflineReason { wc_id: id(3) };
+    // Not asked, so nothing is put into the gateway's mouth.
     rig.front.engine.send(ask());
-    rig.front.until("the refusal", |event| matches!(event, Event::Rejected { .. }).then_some(())).await;
+    rig.front.until("the refusal", |event| matches!(event, Event::Fault { .. }).then_some(())).await;
     rig.sim.kick(&id(3)).unwrap();
     rig.front.until("the drop", dropped).await;
     rig.front.engine.send(ask());
@@ -642,7 +643,7 @@ async fn why_an_account_is_off_line_is_asked_once_in_twelve_hours() {
     assert!(words.is_some());
     assert_eq!(rig.front.account(&name(3)).await.gateway_message, words);
     rig.front.engine.send(ask());
-    rig.front.until("the refusal", |event| matches!(event, Event::Rejected { .. }).then_some(())).await;
+    rig.front.until("the refusal", |event| matches!(event, Event::Fault { .. }).then_some(())).await;
     assert_eq!(rig.calls("offlineReason").len(), 1);
 }
 

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Uri};
 use saoma::gateway::{self, Gateway};
 use saoma::gateway::{Kind, Limits, Options, PollReply};
 use saoma::model::{Device, Dialect, WId, WcId};
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
 use crate::server::{self, PATIENCE, Server, TOKEN};
@@ -188,6 +188,20 @@ async fn the_gateways_words_do_not_repeat_our_secrets() {
     let error = gateway.member_login("138", &"hunter2".into()).await.unwrap_err();
     assert_eq!(error.kind, Kind::Refused);
     assert_eq!(error.gateway_message.as_deref(), Some("token ••• or password ••• is wrong"));
+}
+
+#[tokio::test]
+async fn the_gateways_words_do_not_repeat_a_verification_code() {
+    let code = SecretString::from("582914");
+    let poll = async |message: &str| {
+        let server = Server::always(server::json(&format!(r#"{{"code":"1001","message":"{message}"}}"#))).await;
+        server.client().get_i_pad_login_info(&"w-1".into(), Some(&code), Duration::from_secs(5)).await
+    };
+    let error = poll("582914 不正确").await.unwrap_err();
+    assert_eq!((error.kind, error.gateway_message.as_deref()), (Kind::Refused, Some("••• 不正确")));
+    let asked = poll("请在ipad上输入验证码，582914 有误").await.unwrap();
+    let PollReply::VerifyCode { gateway_message, .. } = asked else { panic!("{asked:?}") };
+    assert_eq!(&*gateway_message, "请在ipad上输入验证码，••• 有误");
 }
 
 #[tokio::test]

@@ -527,4 +527,17 @@ fn who_scanned_a_code_of_the_conveyor_is_told_without_a_question() {
     assert!(text.contains("another account scanned") && text.contains("(“过路"), "{text}");
     assert!(text.contains("✓ 过路人 logged in") && text.contains('▄'), "{text}");
     assert!(!text.contains("y yes"), "{text}");
+    // Who is not on it has no next code: that stays until it was read.
+    let mut screen = with_code((80, 24), Lang::En);
+    screen.login("B1", Some("wxid_not_on_it"), started(Way::Qr));
+    let step = LoginStep::WrongAccount {
+        expected_wc_id: "wxid_not_on_it".into(),
+        wc_id: "wxid_other".into(),
+        w_id: "w".into(),
+        nick_name: "过路人".into(),
+    };
+    screen.login("B1", Some("wxid_not_on_it"), step);
+    screen.wait(60_000);
+    let text = screen.text();
+    assert!(text.contains("another account scanned"), "{text}");
 }

@@ -288,3 +288,18 @@ async fn a_dead_token_a_signal_and_the_timeout_stop_it() {
     assert_eq!((ran.exit, ran.sent.last().map(String::as_str)), (Exit::Expired, Some("Stop")));
     assert!(ran.out.iter().any(|line| line.starts_with("B: cancelled")), "{:?}", ran.out);
 }
+
+#[tokio::test]
+async fn that_no_list_comes_is_told_once_until_one_does() {
+    let failing = |detail: &str| {
+        let (reason, detail) = (Reason::GatewayDown, detail.into());
+        Event::Fleet(Fleet::Failing { since: Stamp(1), reason, gateway_message: None, detail })
+    };
+    let mut events = vec![view(Phase::Preview, [C, C, C])];
+    events.extend(["HTTP 502", "HTTP 503", "it took too long"].map(failing));
+    events.extend([Event::Fleet(Fleet::Ok { at: Stamp(2) }), failing("HTTP 504")]);
+    let ran = run(How::default(), vec![events, vec![Event::Conveyor(None)]]).await;
+    let told = |what: &str| ran.out.iter().filter(|line| line.contains(what)).count();
+    let all = ["HTTP 502", "HTTP 503", "took too long", "HTTP 504"].map(told);
+    assert_eq!(all, [1, 0, 0, 1], "{:?}", ran.out);
+}

@@ -16,11 +16,8 @@ impl Hub {
     /// V3: at most once in twelve hours and account, whoever asks (protocol.md §3.12).
     pub(super) async fn ask_offline_reason(&self, wc_id: WcId) {
         let lang = self.shared.options.lang;
-        let refuse = |key: &str| {
-            let gateway_message = Some(t(lang, key).into());
-            let (wc_id, detail) = (Some(wc_id.clone()), "".into());
-            self.tell(Event::Rejected { wc_id, reason: Reason::GatewaySaid, gateway_message, detail });
-        };
+        // The gateway was not asked: these are our words, not its.
+        let refuse = |key: &str| self.tell(Event::Fault { message: t(lang, key).into() });
         if self.shared.options.dialect != Dialect::V3 {
             return refuse("engine.offline_reason.dialect");
         }

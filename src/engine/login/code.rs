@@ -203,6 +203,8 @@ impl Machine {
                 drop(error);
                 self.ask_at_the_end(out);
             }
+            // The gateway knows the old code no more: that is no failure of the login, which goes on with the new one.
+            Err(_) if is_twin => self.idle(out),
             Err(error) => self.fail_with(&error, out),
             // Taken above.
             Ok(PollReply::LoggedIn(record)) => self.success(record, out),
@@ -228,7 +230,7 @@ impl Machine {
         self.tell(LoginStep::PollBroken { retry_at, detail: error.detail.clone() }, out);
     }
 
-    fn ask_for_code(&mut self, gateway_message: Box<str>, out: &mut Outputs) {
+    pub(super) fn ask_for_code(&mut self, gateway_message: Box<str>, out: &mut Outputs) {
         let Some(polling) = self.polling() else { return };
         polling.verify_code = None;
         polling.code_on_trial = false;

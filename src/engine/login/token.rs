@@ -38,6 +38,7 @@ impl Machine {
         }
         // The token is good: this one call was refused, for whatever reason.
         let error = Error { kind: Kind::Refused, ..error };
+        let abandoned = self.abandoned;
         match &mut self.state {
             State::Listing { until: None, .. } => {
                 self.step_down(StepDown::ListFailed, error.gateway_message, now, out);
@@ -52,6 +53,12 @@ impl Machine {
             State::Polling(polling) => match polling.phase {
                 Phase::CheckingToken(Doubted::LastPoll) => self.code_over(now, out),
                 Phase::CheckingToken(Doubted::LastList) => self.idle(out),
+                // It is the code that was typed: sent again as it is, it would be refused again.
+                Phase::CheckingToken(Doubted::Poll)
+                    if polling.code_on_trial && !abandoned && error.gateway_message.is_some() =>
+                {
+                    self.ask_for_code(error.gateway_message.unwrap_or_default(), out);
+                }
                 Phase::CheckingToken(Doubted::Poll) => {
                     polling.phase = Phase::Asking;
                     self.poll_broke(&error, now, out);
