@@ -18,14 +18,8 @@ impl Said {
     /// A gateway that is out of reach or talks nonsense says nothing that matters.
     pub fn of(reason: Reason, gateway_message: Option<Box<str>>, detail: Box<str>) -> Option<Self> {
         let words = gateway_message.filter(|words| !clean(words).trim().is_empty());
-        let cause = || (!detail.trim().is_empty()).then_some(Self::Cause(detail));
-        match reason {
-            Reason::GatewayDown => cause().or(words.map(Self::Gateway)),
-            Reason::GatewaySaid | Reason::TokenRejected | Reason::ImageFailed | Reason::Interrupted => {
-                words.map(Self::Gateway).or_else(cause)
-            }
-            _ => words.map(Self::Gateway),
-        }
+        let wants_cause = !detail.trim().is_empty() && reason.wants_cause(words.is_none());
+        if wants_cause { Some(Self::Cause(detail)) } else { words.map(Self::Gateway) }
     }
 
     /// The bare words, uncleaned.

@@ -172,16 +172,10 @@ pub fn next_words(lang: Lang, reason: Reason) -> Cow<'static, str> {
     }
 }
 
-/// Adds the technical cause where the words alone would not tell what went wrong: the gateway is out of reach or talks
-/// nonsense, or it failed without a word.
+/// Adds the technical cause where the words alone would not tell what went wrong.
 pub fn with_detail(words: String, reason: Reason, gateway_message: Option<&str>, detail: &str) -> String {
     let silent = gateway_message.is_none_or(|message| clean(message).trim().is_empty());
-    let tells = match reason {
-        Reason::GatewayDown => true,
-        Reason::GatewaySaid | Reason::TokenRejected | Reason::ImageFailed | Reason::Interrupted => silent,
-        _ => false,
-    };
-    if tells && !detail.trim().is_empty() { format!("{words} ({})", clean(detail)) } else { words }
+    if reason.wants_cause(silent) && !detail.trim().is_empty() { format!("{words} ({})", clean(detail)) } else { words }
 }
 
 #[cfg(test)]

@@ -29,6 +29,33 @@ macro_rules! reasons {
     };
 }
 
+impl Reason {
+    /// Whether what failed technically tells more than the reason: the gateway is out of reach or talks nonsense, or it
+    /// failed without a word (`silent`).
+    pub const fn wants_cause(self, silent: bool) -> bool {
+        match self {
+            Self::GatewayDown => true,
+            Self::GatewaySaid | Self::TokenRejected | Self::ImageFailed | Self::Interrupted => silent,
+            Self::NobodyScanned
+            | Self::Refused
+            | Self::Cancelled
+            | Self::VerificationNeeded
+            | Self::WrongAccount
+            | Self::PlatformFrozen
+            | Self::PlatformExpired
+            | Self::SlotsFull
+            | Self::ProxyFailed
+            | Self::Superseded
+            | Self::Abandoned
+            | Self::Resting
+            | Self::LoginInterrupted
+            | Self::NeedsPassword
+            | Self::Dropped
+            | Self::TakenOffline => false,
+        }
+    }
+}
+
 reasons! {
     /// The code or the dialog ran out and nobody acted: idle, not failed.
     NobodyScanned = "nobody_scanned",
