@@ -53,12 +53,14 @@ impl Machine {
         }
         let QrIssued { w_id, image_url } = match result {
             // Nobody has seen this code and nobody will: it cannot be scanned.
-            _ if self.abandoned => return self.idle(out),
+            Ok(_) if self.abandoned => return self.idle(out),
             Ok(issued) => issued,
-            Err(error) if error.kind == Kind::TokenSuspect => return self.suspect(error, now, out),
+            Err(error) if error.kind == Kind::TokenSuspect && !self.abandoned => {
+                return self.suspect(error, now, out);
+            }
             Err(error) => {
                 self.take_back(Cost::Code, &error, out);
-                return self.fail_with(&error, out);
+                return if self.abandoned { self.idle(out) } else { self.fail_with(&error, out) };
             }
         };
         let limit_ms = self.wish.dialect.login_limit_ms();

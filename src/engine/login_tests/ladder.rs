@@ -337,6 +337,12 @@ fn a_request_that_never_left_costs_nothing() {
         let answer = Input::Issued { generation: 1, result: Err(Error { sent, ..unsent() }) };
         assert_eq!(lines(&mut code, answer).contains(&"take back a code".to_owned()), taken_back);
     }
+    // Cancelled meanwhile, it still did not leave.
+    let mut cancelled = Machine::new(wish(Way::Qr, Dialect::V2, 0));
+    cancelled.on(Input::Start, at(0));
+    cancelled.on(Input::Cancel, at(0));
+    let outputs = lines(&mut cancelled, Input::Issued { generation: 1, result: Err(unsent()) });
+    assert_eq!(outputs.first().map(String::as_str), Some("take back a code"));
     // On the ladder as well, each for itself; a new account has no budget.
     let mut ladder = Machine::new(Wish { can_list: false, ..wish(Way::Ladder, Dialect::V1, 0) });
     ladder.on(Input::Start, at(0));
