@@ -74,6 +74,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 /// Reads the command line. The words for help and wrong uses take longer than the reading (perf.md G1), so they are
 /// fetched only for those, `-h` and `-V` among them: to the plain command line they are unknown.
 fn parse(arguments: Vec<OsString>, lang: Lang) -> Result<Cli, clap::Error> {
+    if let [_program] = arguments.as_slice() {
+        // The screen starts so. There is nothing to read, and getting ready to read takes a tenth of the start.
+        return Ok(Cli { global: args::Global::default(), qr_layout: None, command: None });
+    }
     Cli::try_parse_from(&arguments).or_else(|_plain| {
         help::command(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches))
     })
@@ -182,4 +186,16 @@ fn block_on<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, F
     let done = runtime.block_on(command);
     runtime.shutdown_background();
     done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_arguments_are_read_as_clap_reads_them() {
+        let read = Cli::try_parse_from(["saoma"]).unwrap();
+        let bare = parse(vec!["saoma".into()], Lang::En).unwrap();
+        assert_eq!(format!("{bare:?}"), format!("{read:?}"));
+    }
 }

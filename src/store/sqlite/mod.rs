@@ -59,9 +59,9 @@ impl Sqlite {
     /// See [`super::Store::open`].
     pub(super) async fn open(path: &Path, scope: Scope) -> Result<Self> {
         let place = place::prepare(path)?;
-        let mut connection = open::connect(&place).await?;
+        let (mut connection, version) = open::connect(&place).await?;
         let owners = Ownership::take(&place.path)?;
-        open::migrate(&mut connection, &place).await?;
+        open::migrate(&mut connection, &place, version).await?;
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
         Ok(Self { connection: Mutex::new(Some(connection)), place, scope, profile, owners, seen: AtomicI64::new(seen) })
     }
@@ -89,7 +89,7 @@ impl Sqlite {
             if connection.is_in_transaction() {
                 tracing::warn!("the store's connection is beyond use; opening another");
                 // The new one is there before the old one goes: a last connection would take the WAL with it.
-                let another = open::connect(&self.place).await?;
+                let (another, _version) = open::connect(&self.place).await?;
                 drop(std::mem::replace(&mut *connection, another));
             }
         }

@@ -25,8 +25,8 @@ const APPLICATION: i64 = 0x7361_6f6d;
 /// How long a transaction waits for another process's. Transactions take milliseconds; this is for a stalled disk.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Connects, and refuses a file that is not for this program before anything is changed.
-pub(super) async fn connect(place: &Place) -> Result<SqliteConnection> {
+/// Connects, and refuses a file that is not for this program before anything is changed. Also gives the schema's version.
+pub(super) async fn connect(place: &Place) -> Result<(SqliteConnection, usize)> {
     let options = SqliteConnectOptions::new()
         .filename(&place.path)
         .foreign_keys(true)
@@ -39,8 +39,8 @@ pub(super) async fn connect(place: &Place) -> Result<SqliteConnection> {
         .disable_statement_logging();
     let cannot = |error: sqlx::Error| cannot("open", place, &error);
     let mut connection = options.connect().await.map_err(cannot)?;
-    version(&mut connection, place).await?;
-    Ok(connection)
+    let version = version(&mut connection, place).await?;
+    Ok((connection, version))
 }
 
 fn cannot(what: &str, place: &Place, error: &sqlx::Error) -> Error {
@@ -67,10 +67,11 @@ async fn version(connection: &mut SqliteConnection, place: &Place) -> Result<usi
     }
 }
 
-/// Brings the schema up to date. An up-to-date file is only read: nothing is written, nothing synced. One process at a time: turning the WAL on needs the file for oneself and does not
-/// wait for others by itself, so a lock file keeps the line.
-pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place) -> Result<()> {
-    if version(connection, place).await? == MIGRATIONS.len() {
+/// Brings the schema up to date from the `found` version. An up-to-date file is only read: nothing is written, nothing
+/// synced. One process at a time: turning the WAL on needs the file for oneself and does not wait for others by itself,
+/// so a lock file keeps the line.
+pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place, found: usize) -> Result<()> {
+    if found == MIGRATIONS.len() {
         return Ok(());
     }
     let lock = place::with_suffix(&place.path, ".owners").join("migration");
