@@ -149,15 +149,12 @@ impl Failure {
     }
 }
 
-/// How many columns of the gateway's own words a message for people repeats. All of them are in the JSON.
-const MESSAGE_COLUMNS: usize = 200;
-
-/// The words for a reason, with the gateway's own, cleaned and cut.
+/// The words for a reason, with the gateway's own, cleaned and cut: all of them are in the JSON.
 pub fn reason_words(lang: Lang, reason: Reason, gateway_message: Option<&str>) -> String {
     let words = t(lang, &format!("reason.{}", reason.code()));
     match gateway_message.map(clean).filter(|message| !message.trim().is_empty()) {
         Some(message) => {
-            let message = cut(&message, MESSAGE_COLUMNS);
+            let message = cut(&message, gateway::WORDS_COLUMNS);
             tf(lang, "cli.error.with_gateway", &[("words", &words), ("gateway", &message)])
         }
         None => words.into_owned(),

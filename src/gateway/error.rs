@@ -111,8 +111,8 @@ pub struct Error {
     pub sent: bool,
 }
 
-/// How many columns of the gateway's own words [`Error::describe`] repeats.
-const WORDS_COLUMNS: usize = 200;
+/// How many columns of the gateway's own words a message for people repeats.
+pub const WORDS_COLUMNS: usize = 200;
 
 impl Error {
     /// The stable code of design.md §4 for this failure.

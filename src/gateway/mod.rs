@@ -22,6 +22,6 @@ mod wire;
 
 pub use base::{base_url, profile_id, sends_in_the_clear};
 pub use client::{Gateway, Image, Options, PollReply, QrIssued, SignIn};
-pub use error::{Call, Error, Kind};
+pub use error::{Call, Error, Kind, WORDS_COLUMNS};
 pub use notice::Notice;
 pub use transport::Limits;

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use saoma::model::{Attempt, AttemptState, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId};
+use saoma::model::{Attempt, AttemptId, AttemptState, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId};
 use saoma::store::{Begun, Edit, Error, LogEntry, Scope, Store, Verdict};
 use secrecy::ExposeSecret;
 use sqlx::Connection;
@@ -59,6 +59,17 @@ async fn a_login_is_stored_and_outlives_the_process() {
     assert_eq!(events(&store.recent(9).await.unwrap()), ["logged_in", "logged_in"]);
 }
 
+/// Codes of one account, w0, w1, …, each asked for at its time; nobody waits for them any more.
+async fn ask(store: &Store, requested: &[i64]) -> Vec<AttemptId> {
+    let mut attempts = Vec::new();
+    for (n, at) in requested.iter().enumerate() {
+        let id = begin(store, "wxid_a", &format!("w{n}"), *at).await;
+        store.abandon_attempt(&id).await.unwrap();
+        attempts.push(id);
+    }
+    attempts
+}
+
 /// Who becomes current: (requested, told at) of each login in the order in which they are told.
 #[tokio::test]
 async fn the_success_requested_last_becomes_current() {
@@ -71,12 +82,7 @@ async fn the_success_requested_last_becomes_current() {
     ];
     for (requested, winner) in cases {
         let (folder, store) = store().await;
-        let mut attempts = Vec::new();
-        for (n, at) in requested.iter().enumerate() {
-            let id = begin(&store, "wxid_a", &format!("w{n}"), *at).await;
-            store.abandon_attempt(&id).await.unwrap();
-            attempts.push(id);
-        }
+        let attempts = ask(&store, requested).await;
         for (n, id) in attempts.iter().enumerate() {
             let w_id = format!("w{n}");
             let stored = store.store_login(id, &record("wxid_a", &w_id), Stamp(1000 + n as i64)).await.unwrap();
@@ -101,12 +107,7 @@ async fn without_wids_in_the_list_an_earlier_wish_that_worked_too_leaves_doubt()
     {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("saoma.db"), Scope { lists_w_ids, ..scope() }).await.unwrap();
-        let mut attempts = Vec::new();
-        for (n, at) in requested.iter().enumerate() {
-            let id = begin(&store, "wxid_a", &format!("w{n}"), *at).await;
-            store.abandon_attempt(&id).await.unwrap();
-            attempts.push(id);
-        }
+        let attempts = ask(&store, &requested).await;
         for (n, id) in attempts.iter().enumerate() {
             let record = record("wxid_a", &format!("w{n}"));
             let stored = store.store_login(id, &record, Stamp(1000 + n as i64)).await.unwrap();

@@ -146,8 +146,8 @@ mod tests {
     use crate::model::{Edit, Rung, Stamp};
     use crate::store::Begun;
 
-    #[tokio::test]
-    async fn a_full_disk_is_over_when_there_is_room_again() {
+    /// A store in a folder that goes with the test.
+    async fn store() -> (tempfile::TempDir, Sqlite) {
         let folder = tempfile::tempdir().unwrap();
         let scope = Scope {
             profile: "138@h:1".into(),
@@ -157,6 +157,12 @@ mod tests {
             lists_w_ids: true,
         };
         let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        (folder, store)
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_over_when_there_is_room_again() {
+        let (_folder, store) = store().await;
         // No page more than there are: what a full disk says. It holds for this connection alone.
         let full = "PRAGMA max_page_count = 1";
         sqlx::raw_sql(full).execute(&mut *store.lock().await.unwrap()).await.unwrap();
@@ -177,15 +183,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_dropped_transaction_costs_no_connection() {
-        let folder = tempfile::tempdir().unwrap();
-        let scope = Scope {
-            profile: "138@h:1".into(),
-            name: "default".into(),
-            cause: "screen",
-            receivers: Vec::new(),
-            lists_w_ids: true,
-        };
-        let store = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        let (_folder, store) = store().await;
         let mark = "PRAGMA temp.user_version = 7";
         sqlx::raw_sql(mark).execute(&mut *store.lock().await.unwrap()).await.unwrap();
         for _ in 0..20 {
