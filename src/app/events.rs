@@ -45,6 +45,10 @@ pub enum Happening {
     Outage,
     /// The outage is over.
     OutageOver,
+    /// No process can list the accounts.
+    ObservationLost,
+    /// One can again.
+    ObservationBack,
     /// The token is refused.
     TokenRejected,
 }
@@ -72,6 +76,8 @@ impl Happening {
             Self::ListBack => "ui.event.list_back",
             Self::Outage => "ui.event.outage",
             Self::OutageOver => "ui.event.outage_over",
+            Self::ObservationLost => "ui.event.observation_lost",
+            Self::ObservationBack => "ui.event.observation_back",
             Self::TokenRejected => "ui.event.token_rejected",
         }
     }

@@ -92,11 +92,15 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::MassDrop { wc_ids, at } => state.mass_dropped(wc_ids.len(), at),
         Event::Outage { since, at } => state.outage_began(since, at),
         Event::OutageOver { since: _, at } => state.outage_ended(at),
+        Event::ObservationLost { since: _, reason, at } => {
+            state.note(at, Happening::ObservationLost, "", Some(reason));
+        }
+        Event::ObservationBack { since: _, at } => state.note(at, Happening::ObservationBack, "", None),
         Event::OfflineReason { wc_id, words, at } => state.told_why(wc_id, words, at, now),
         Event::History(history) => state.take_history(history),
         Event::Strips(strips) => state.strips.take(strips),
         // That a login is needed its row says, and the login's end was told.
-        Event::LoginNeeded { .. } | Event::Stopped => {}
+        Event::LoginNeeded { .. } | Event::GaveUp | Event::Stopped => {}
     }
     effects
 }
@@ -164,7 +168,15 @@ fn fleet(state: &mut State, fleet: Fleet, now: Now) {
 fn token(state: &mut State, token: Token, now: Now) {
     let before = state.token.replace(token);
     match token {
-        Token::Ok => state.sign_in_offered = false,
+        Token::Ok => {
+            // Whoever has signed in elsewhere has signed in here too: the form that came by itself goes by itself.
+            if std::mem::take(&mut state.sign_in_offered)
+                && state.sign_in.take_if(|form| form.waiting.is_none()).is_some()
+            {
+                let text = t(state.lang, "ui.toast.signed_in_elsewhere").into_owned();
+                state.say(text, now);
+            }
+        }
         Token::Missing | Token::Rejected => {
             if token == Token::Rejected && before != Some(token) {
                 state.note(now.wall, Happening::TokenRejected, "", None);
@@ -326,6 +338,7 @@ const fn happening(step: &LoginStep) -> Option<(Happening, Option<Reason>)> {
         LoginStep::Expired { renewing: false } => (Happening::Ended, Some(Reason::NobodyScanned)),
         LoginStep::Cancelled => (Happening::Ended, Some(Reason::Cancelled)),
         LoginStep::Superseded => (Happening::Ended, Some(Reason::Superseded)),
+        LoginStep::TakenOver { .. } => (Happening::Ended, Some(Reason::TakenOver)),
         LoginStep::Failed { reason, .. } => (Happening::Ended, Some(*reason)),
     })
 }

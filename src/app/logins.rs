@@ -229,7 +229,7 @@ impl Login {
     fn close_rung(&mut self, ending: &Ending) {
         let mut how = match ending {
             Ending::LoggedIn(_) | Ending::Adopted(_) => RungState::Done,
-            Ending::Not(Reason::Cancelled | Reason::Superseded) => RungState::Passed,
+            Ending::Not(Reason::Cancelled | Reason::Superseded | Reason::TakenOver) => RungState::Passed,
             Ending::Not(reason) => RungState::Failed(*reason),
         };
         for state in self.rungs.iter_mut().filter(|state| **state == RungState::Running) {
@@ -361,6 +361,7 @@ impl Login {
             LoginStep::Expired { renewing: false } => self.end(Ending::Not(Reason::NobodyScanned)),
             LoginStep::Cancelled => self.end(Ending::Not(Reason::Cancelled)),
             LoginStep::Superseded => self.end(Ending::Not(Reason::Superseded)),
+            LoginStep::TakenOver { .. } => self.end(Ending::Not(Reason::TakenOver)),
             LoginStep::Failed { reason, gateway_message, detail } => {
                 self.words = Said::of(reason, gateway_message, detail);
                 let running = self.rungs.iter().position(|state| *state == RungState::Running);

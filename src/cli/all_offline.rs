@@ -236,6 +236,9 @@ impl Line<'_> {
             | Event::MassDrop { .. }
             | Event::Outage { .. }
             | Event::OutageOver { .. }
+            | Event::ObservationLost { .. }
+            | Event::ObservationBack { .. }
+            | Event::GaveUp
             | Event::OfflineReason { .. }
             | Event::History(_)
             | Event::Strips(_)

@@ -108,7 +108,7 @@ async fn judge_list(
     let accounts: HashMap<WcId, Account> =
         store.accounts().await?.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
     // Who is being logged in right now is between two instances.
-    let open = |attempt: &Attempt| attempt.state == AttemptState::Open && store.is_alive(&attempt.owner);
+    let open = |attempt: &Attempt| attempt.state == AttemptState::Open && store.is_able(&attempt.owner);
     let busy: HashSet<WcId> =
         store.attempts().await?.into_iter().filter(open).filter_map(|attempt| attempt.wc_id).collect();
     let mut judgement = judge.list(*at, online, &accounts, &busy);

@@ -76,7 +76,7 @@ impl Exit {
             Reason::WrongAccount => Self::WrongAccount,
             Reason::TokenRejected => Self::Token,
             Reason::GatewayDown => Self::Unreachable,
-            Reason::Superseded => Self::Busy,
+            Reason::Superseded | Reason::TakenOver => Self::Busy,
             Reason::Resting => Self::Resting,
             Reason::GatewaySaid if phone => Self::Refused,
             Reason::GatewaySaid

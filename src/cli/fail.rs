@@ -105,7 +105,11 @@ impl Failure {
             _ if error.is_damaged() => failure.hint(t(lang, "cli.error.store_damaged")),
             store::Error::Sql(_) => failure.hint(t(lang, "cli.error.store_next")),
             // These say themselves what to do.
-            store::Error::Open(_) | store::Error::Watch(_) | store::Error::Damaged(_) => failure,
+            store::Error::Open(_)
+            | store::Error::Watch(_)
+            | store::Error::Damaged(_)
+            | store::Error::Replaced
+            | store::Error::ObservesNoLonger => failure,
         }
     }
 

@@ -365,6 +365,9 @@ impl Driver<'_> {
             | Event::MassDrop { .. }
             | Event::Outage { .. }
             | Event::OutageOver { .. }
+            | Event::ObservationLost { .. }
+            | Event::ObservationBack { .. }
+            | Event::GaveUp
             | Event::OfflineReason { .. }
             | Event::Conveyor(_)
             | Event::History(_)
@@ -500,6 +503,7 @@ impl Driver<'_> {
             | LoginStep::Expired { renewing: false }
             | LoginStep::Cancelled
             | LoginStep::Superseded
+            | LoginStep::TakenOver { .. }
             | LoginStep::Failed { .. } => {
                 draw(Draw::Leave);
                 false

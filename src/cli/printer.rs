@@ -106,6 +106,7 @@ impl Printer {
             LoginStep::Expired { renewing } => with(named("expired"), [("renewing", json!(renewing))]),
             LoginStep::Cancelled => named("cancelled"),
             LoginStep::Superseded => named("superseded"),
+            LoginStep::TakenOver { by } => with(named("taken_over"), [("by", json!(by))]),
             LoginStep::Failed { reason, gateway_message, detail } => {
                 let gateway = gateway_message.as_deref();
                 let words = with_detail(reason_words(self.lang, *reason, gateway), *reason, gateway, detail);
@@ -191,6 +192,10 @@ impl Printer {
             LoginStep::Expired { renewing: false } => Words::Note(say("expired", &[])),
             LoginStep::Cancelled => Words::Note(say("cancelled", &[])),
             LoginStep::Superseded => Words::Note(say("superseded", &[])),
+            LoginStep::TakenOver { by } => {
+                let by = t(self.lang, &format!("cli.login.by.{}", if by.is_empty() { "other" } else { by }));
+                Words::Note(say("taken_over", &[("by", &by)]))
+            }
             LoginStep::Failed { reason, gateway_message, detail } => {
                 tracing::info!(reason = reason.code(), %detail, "a login failed");
                 let gateway = gateway_message.as_deref();
@@ -225,7 +230,7 @@ pub const fn outcome(step: &LoginStep, phone: bool) -> Option<Exit> {
         LoginStep::WrongAccount { .. } => Exit::WrongAccount,
         LoginStep::Expired { renewing: false } => Exit::Expired,
         LoginStep::Cancelled => Exit::Other,
-        LoginStep::Superseded => Exit::Busy,
+        LoginStep::Superseded | LoginStep::TakenOver { .. } => Exit::Busy,
         LoginStep::Failed { reason, .. } => Exit::of_reason(*reason, phone),
         LoginStep::OverBudget { .. } => Exit::Resting,
         LoginStep::Started { .. }

@@ -12,7 +12,7 @@ use super::fail::Failure;
 use super::out;
 use crate::config::profile::{checked_dialect, checked_gateway};
 use crate::config::{Config, Credentials, Origin, Profile, Sourced, edit};
-use crate::engine::Renewer;
+use crate::engine::{self, Renewer, StoredToken};
 use crate::gateway::{Gateway, Options, SignIn};
 use crate::i18n::{Lang, t};
 use crate::model::{Dialect, base};
@@ -70,6 +70,22 @@ pub fn renewer(context: &Context, profile: &Profile) -> Option<Renewer> {
         let (config, profile) = (config.clone(), profile.clone());
         Box::pin(async move { renew(lang, config, profile).await.map_err(|failure| failure.words()) })
     })))
+}
+
+/// Where a sign-in of another process puts the token, and V1's password. `None` where the token comes from elsewhere:
+/// the environment, or a command.
+pub fn stored_token(context: &Context, profile: &Profile) -> Option<StoredToken> {
+    let config = context.config.clone();
+    if config.token_variable().is_some() || profile.token_command.is_some() {
+        return None;
+    }
+    let (file, id) = (config.paths.credentials(), profile.id());
+    let read = move || {
+        // What is wrong with the file is said when a command needs it.
+        let stored = Credentials::open(&config.paths).ok()?;
+        Some(engine::SignedIn { token: stored.token(&id)?, password: stored.password(&id) })
+    };
+    Some(StoredToken { file, read: Arc::new(read) })
 }
 
 async fn renew(lang: Lang, config: Config, profile: Profile) -> Result<SecretString, Failure> {

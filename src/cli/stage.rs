@@ -1,6 +1,6 @@
 //! What works behind the TUI: a thread with the tokio runtime, on which the engine runs and sign-ins are made.
 
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::fail::Failure;
 use super::pictures::Pictures;
 use super::sign_in::{self, sign_in};
 use crate::config::{Origin, Profile, Sourced};
-use crate::engine::api::Command;
+use crate::engine::api::{Command, Event};
 use crate::engine::{Engine, Listen, Options, Renewal, Secret, Sink, Webhook, WebhookKey};
 use crate::gateway::{self, Gateway};
 use crate::i18n::t;
@@ -27,6 +27,8 @@ pub const RENEWALS: u8 = 5;
 const SOMEBODY: Duration = Duration::from_secs(300);
 /// How long a program that was asked to quit waits for what is on its way into the store.
 const LAST_WAIT: Duration = Duration::from_secs(1);
+/// How long one that is about to be stopped waits for what it holds to be given up.
+const GIVE_UP: Duration = Duration::from_millis(500);
 /// How long one that was told to end by a signal does.
 const LAST_BLINK: Duration = Duration::from_millis(40);
 
@@ -57,6 +59,7 @@ pub struct Home {
 
 enum Job {
     Command(Command),
+    GiveUp(mpsc::Sender<()>),
     SignIn(SignInForm),
     Demo(DemoPhone),
 }
@@ -104,7 +107,7 @@ impl Stage {
         let context = &home.context;
         let pictures = Pictures::new(inbox.clone(), context.config.paths.state.clone(), context.lang);
         let work = move || {
-            let back = Back { inbox, home, phones, running: None };
+            let back = Back { inbox, home, phones, running: None, gave_up: Arc::default() };
             runtime.block_on(back.run(parts, inlet));
             runtime.shutdown_background();
             drop(ended);
@@ -134,6 +137,17 @@ impl Backstage for Stage {
         };
         let _ = self.jobs.send(job);
     }
+
+    fn give_up(&mut self) {
+        let (tell, told) = mpsc::channel();
+        let _ = self.jobs.send(Job::GiveUp(tell));
+        // An engine that does not answer is found out by the others, only later.
+        let _ = told.recv_timeout(GIVE_UP);
+    }
+
+    fn come_back(&mut self) {
+        let _ = self.jobs.send(Job::Command(Command::ComeBack));
+    }
 }
 
 /// An engine, its end, and the store that is closed after it.
@@ -148,6 +162,12 @@ struct Back {
     home: Home,
     phones: Option<Phones>,
     running: Option<Running>,
+    /// Who waits for the engine to have given up what it holds.
+    gave_up: Arc<Mutex<Option<mpsc::Sender<()>>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Back {
@@ -168,6 +188,7 @@ impl Back {
                         engine.send(command);
                     }
                 }
+                Job::GiveUp(tell) => self.give_up(tell),
                 Job::SignIn(form) => self.sign_in(form).await,
                 Job::Demo(phone) => {
                     if let Some(phones) = &self.phones {
@@ -177,6 +198,14 @@ impl Back {
             }
         }
         self.stop_engine().await;
+    }
+
+    /// Asks the engine to give up what it holds; `tell` hears when it has.
+    fn give_up(&self, tell: mpsc::Sender<()>) {
+        if let Some(Running { engine, .. }) = &self.running {
+            *lock(&self.gave_up) = Some(tell);
+            engine.send(Command::GiveUp);
+        }
     }
 
     async fn start_engine(&mut self, parts: Parts) {
@@ -189,7 +218,14 @@ impl Back {
             }
         };
         let inbox = self.inbox.clone();
-        let sink: Sink = Arc::new(move |event| inbox.send(Msg::Engine(event)));
+        let gave_up = Arc::clone(&self.gave_up);
+        let sink: Sink = Arc::new(move |event| {
+            if matches!(event, Event::GaveUp) {
+                let told = lock(&gave_up).take();
+                let _ = told.map(|told| told.send(()));
+            }
+            inbox.send(Msg::Engine(event));
+        });
         let store = parts.store.clone();
         let (engine, ended) = Engine::start(parts.options, gateway, parts.store, parts.accounts, sink);
         self.running = Some(Running { engine, ended, store });
@@ -233,7 +269,7 @@ impl Back {
                     token: Some(signed_in.reply.token),
                     http_proxy: profile.http_proxy.clone(),
                 };
-                self.inbox.send(Msg::Engine(crate::engine::api::Event::Accounts(accounts.clone())));
+                self.inbox.send(Msg::Engine(Event::Accounts(accounts.clone())));
                 self.start_engine(Parts { options, gateway, store, accounts: Some(accounts) }).await;
             }
         }
@@ -297,6 +333,7 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         listen: listen(context)?,
         device,
         renewer: sign_in::renewer(context, profile),
+        stored_token: sign_in::stored_token(context, profile),
         waits_for_token: true,
         renewal: Renewal::WhileSomebodyIsThere { times: RENEWALS, within: SOMEBODY },
         show_resumed: true,

@@ -5,9 +5,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
-use std::time::Duration;
 
-use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -21,7 +19,7 @@ use super::exit::Exit;
 use super::fail::Failure;
 use super::login::interrupts;
 use super::{out, stage};
-use crate::config::{Credentials, Profile};
+use crate::config::Profile;
 use crate::engine::api::{Command, Event};
 use crate::engine::notices::Ports;
 use crate::engine::{Engine, Renewal, Sink};
@@ -31,9 +29,6 @@ use crate::store::Store;
 mod lines;
 mod service;
 
-/// How often a stored token is looked for while the one in use is refused.
-const LOOK_FOR_TOKEN: Duration = Duration::from_secs(5);
-
 /// One profile that is watched.
 struct Watched {
     profile: Profile,
@@ -41,7 +36,6 @@ struct Watched {
     ended: JoinHandle<()>,
     store: Store,
     teller: Teller,
-    token: Option<SecretString>,
     over: bool,
 }
 
@@ -69,7 +63,6 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     let mut service = Service::new();
     let gone = reader_gone();
     tokio::pin!(gone);
-    let mut look = None;
     let exit = loop {
         let next_ping = service.next_ping();
         tokio::select! {
@@ -86,18 +79,9 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
                 if watched.iter().all(|one| one.over) {
                     break Exit::Other;
                 }
-                look = if watched.iter().any(waits) {
-                    look.or_else(|| Some(Instant::now() + LOOK_FOR_TOKEN))
-                } else {
-                    None
-                };
                 if watched.iter().all(|one| one.teller.is_ready()) {
                     service.ready();
                 }
-            }
-            () = sleep_until(look.unwrap_or_else(Instant::now)), if look.is_some() => {
-                watched.iter_mut().filter(|one| waits(one)).for_each(|one| one.look_for_token(context));
-                look = Some(Instant::now() + LOOK_FOR_TOKEN);
             }
             () = sleep_until(next_ping.unwrap_or_else(Instant::now)), if next_ping.is_some() => service.ping(),
         }
@@ -105,11 +89,6 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     service.stopping();
     stop(watched, &mut signals).await;
     Ok(exit)
-}
-
-/// Whether it waits for another token that may turn up in `credentials.toml`.
-fn waits(one: &Watched) -> bool {
-    one.teller.wants_token() && one.profile.token_command.is_none()
 }
 
 /// The profiles to be watched: the one in use, or all of the file, each platform account at one gateway once.
@@ -162,7 +141,7 @@ async fn start(
     let gateway = Gateway::new(gateway::Options {
         base: profile.gateway.value.clone(),
         dialect: profile.dialect.value,
-        token: token.clone(),
+        token,
         http_proxy: profile.http_proxy.clone(),
     })
     .map_err(|error| Failure::gateway(context.lang, &error))?;
@@ -175,19 +154,7 @@ async fn start(
         let _ = to.send((at, event));
     });
     let (engine, ended) = Engine::start(options, gateway, store.clone(), None, sink);
-    Ok(Watched { profile, engine, ended, store, teller, token, over: false })
-}
-
-impl Watched {
-    /// Uses a token that a sign-in has stored meanwhile.
-    fn look_for_token(&mut self, context: &Context) {
-        let found = Credentials::open(&context.config.paths).ok().and_then(|stored| stored.token(&self.profile.id()));
-        let known = self.token.as_ref().map(SecretString::expose_secret);
-        if let Some(token) = found.filter(|token| Some(token.expose_secret()) != known) {
-            self.token = Some(token.clone());
-            self.engine.send(Command::Token { token });
-        }
-    }
+    Ok(Watched { profile, engine, ended, store, teller, over: false })
 }
 
 /// Prints lines. False when nobody reads them any more.

@@ -9,8 +9,19 @@ use super::file::AlertsTable;
 use super::{Error, Origin, command, error::io};
 
 /// Every event that receivers can be told of (design.md §5).
-pub const EVENTS: [&str; 8] =
-    ["logged_in", "w_id_changed", "dropped", "recovered", "mass_drop", "outage", "outage_over", "login_needed"];
+pub const EVENTS: [&str; 11] = [
+    "logged_in",
+    "w_id_changed",
+    "dropped",
+    "recovered",
+    "mass_drop",
+    "outage",
+    "outage_over",
+    "login_needed",
+    "token_rejected",
+    "observation_lost",
+    "observation_back",
+];
 
 /// `[alerts]`, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -306,6 +306,11 @@ impl Config {
                 || self.env.get("SAOMA_PASSWORD").is_some())
     }
 
+    /// The environment variable that holds the token, if one does.
+    pub fn token_variable(&self) -> Option<&'static str> {
+        self.env.get("SAOMA_TOKEN").map(|_| "SAOMA_TOKEN")
+    }
+
     fn ad_hoc(&self) -> bool {
         self.env.get("SAOMA_GATEWAY").is_some() && self.env.get("SAOMA_ACCOUNT").is_some()
     }

@@ -98,6 +98,11 @@ pub enum Command {
         /// The `Authorization` value.
         token: SecretString,
     },
+    /// This process is about to be stopped (`Ctrl-Z`), for nobody knows how long: its place and its attempts are for
+    /// others to go on with. Answered by [`Event::GaveUp`].
+    GiveUp,
+    /// It goes on after a stop.
+    ComeBack,
     /// Ends the engine: requests in flight are dropped, rows stay for whoever resumes them.
     Stop,
 }
@@ -196,6 +201,24 @@ pub enum Event {
         /// When it ended.
         at: Stamp,
     },
+    /// No process can list the accounts, and it is neither an outage nor the token.
+    ObservationLost {
+        /// Since when no list has come.
+        since: Stamp,
+        /// Why, as far as known.
+        reason: Reason,
+        /// When that was found.
+        at: Stamp,
+    },
+    /// The first list after that.
+    ObservationBack {
+        /// Since when none had come.
+        since: Stamp,
+        /// When it came.
+        at: Stamp,
+    },
+    /// What this process held is for others to go on with: it can be stopped.
+    GaveUp,
     /// Why an account is off line, in the gateway's words.
     OfflineReason {
         /// The account.
@@ -409,6 +432,11 @@ pub enum LoginStep {
     Cancelled,
     /// A login of this account that was asked for later has succeeded.
     Superseded,
+    /// This process could not act for a while, and another one goes on with the attempt.
+    TakenOver {
+        /// What kind of process it is (`screen`, `command`, `watch`); empty where that is not known.
+        by: Box<str>,
+    },
     /// It did not work.
     Failed {
         /// Why.
@@ -455,6 +483,7 @@ impl LoginStep {
             | Self::Expired { renewing: false }
             | Self::Cancelled
             | Self::Superseded
+            | Self::TakenOver { .. }
             | Self::OverBudget { .. }
             | Self::Failed { .. } => true,
             Self::Started { .. }

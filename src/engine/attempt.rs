@@ -16,7 +16,7 @@ use crate::model::{
     Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
 };
 use crate::qr::{self, Code};
-use crate::store::{LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
+use crate::store::{self, LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
 
 /// How long an old code is listened to after it was renewed.
 const GRACE_MS: i64 = 60_000;
@@ -30,6 +30,8 @@ pub(super) enum FromLogin {
     Swapped(AttemptId, Box<Stored>),
     /// Nobody waits for it any more.
     Abandoned(AttemptId),
+    /// The store says that another process has taken it over.
+    Replaced(AttemptId),
     /// A renewed code's old wId goes on by itself.
     Twin(AttemptId, Remains, Option<WcId>),
     /// The gateway took, or refused, the token.
@@ -50,6 +52,8 @@ pub(super) struct Runner {
     pub(super) shared: Arc<Shared>,
     pub(super) hub: UnboundedSender<FromLogin>,
     pub(super) inbox: UnboundedReceiver<Input>,
+    /// Whether another process goes on with it.
+    pub(super) lost: bool,
 }
 
 type Pending = FuturesUnordered<BoxFuture<'static, Input>>;
@@ -62,13 +66,23 @@ impl Runner {
         let mut closing = false;
         loop {
             while let Some(input) = queue.pop_front() {
+                self.lost |= matches!(input, Input::TakenOver { .. });
                 self.machine.set_somebody(self.shared.is_somebody_there());
                 let outputs = self.machine.on(input, self.shared.now());
                 for output in outputs {
-                    if let Err(error) = self.perform(output, &mut pending, &mut queue).await {
-                        self.tell_hub(FromLogin::StoreFailed(error.to_string()));
-                        queue.push_front(Input::RowFailed { detail: error.to_string().into() });
-                        break;
+                    match self.do_output(output, &mut pending, &mut queue).await {
+                        Ok(()) => {}
+                        Err(store::Error::Replaced) => {
+                            // Who has it, the hub finds out; it answers with the word for the machine.
+                            self.lost = true;
+                            self.tell_hub(FromLogin::Replaced(self.id.clone()));
+                            break;
+                        }
+                        Err(error) => {
+                            self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                            queue.push_front(Input::RowFailed { detail: error.to_string().into() });
+                            break;
+                        }
                     }
                 }
             }
@@ -83,7 +97,10 @@ impl Runner {
                 }
                 continue;
             }
-            let wake = self.machine.next_wake().map(|at| self.shared.instant(at));
+            let wake = self.machine.next_wake().filter(|_| !self.lost).map(|at| self.shared.instant(at));
+            if self.lost && self.machine.is_abandoned() && pending.is_empty() {
+                break;
+            }
             tokio::select! {
                 biased;
                 input = self.inbox.recv() => match input {
@@ -97,6 +114,42 @@ impl Runner {
         self.tell_hub(FromLogin::Over(self.id.clone()));
     }
 
+    /// Does what the machine says, as long as the attempt is this process's. Of a lost one only a success still counts:
+    /// it is offered to the store, and told.
+    async fn do_output(
+        &mut self,
+        output: Output,
+        pending: &mut Pending,
+        queue: &mut VecDeque<Input>,
+    ) -> Result<(), store::Error> {
+        let asks = match &output {
+            Output::StoreLogin(_) | Output::Adopt { .. } | Output::Tell(_) => false,
+            Output::AskList { .. }
+            | Output::Probe { .. }
+            | Output::SecondLogin { .. }
+            | Output::IPadLogin { .. }
+            | Output::Fetch { .. }
+            | Output::Poll { .. }
+            | Output::CheckToken { .. }
+            | Output::NeedToken => {
+                // Whoever could not act for a while finds out what it has lost before it acts again.
+                if !self.lost && self.shared.store.has_lapsed() && !self.shared.store.still_mine(&self.id).await? {
+                    return Err(store::Error::Replaced);
+                }
+                true
+            }
+            Output::Issued { .. }
+            | Output::TakeBack(_)
+            | Output::SecondFailed { .. }
+            | Output::Abandon
+            | Output::End { .. } => true,
+        };
+        if asks && self.lost {
+            return Ok(());
+        }
+        self.perform(output, pending, queue).await
+    }
+
     fn tell_hub(&self, news: FromLogin) {
         // The hub is gone only when everything ends.
         let _ = self.hub.send(news);
@@ -108,7 +161,7 @@ impl Runner {
         output: Output,
         pending: &mut Pending,
         queue: &mut VecDeque<Input>,
-    ) -> Result<(), crate::store::Error> {
+    ) -> Result<(), store::Error> {
         let shared = Arc::clone(&self.shared);
         match output {
             Output::AskList { generation, pause } => {
@@ -192,18 +245,20 @@ impl Runner {
             Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
             Output::Abandon => {
                 // A row that cannot be marked is no reason to give up what a phone may still answer.
-                if let Err(error) = shared.store.abandon_attempt(&self.id).await {
-                    self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                match shared.store.abandon_attempt(&self.id).await {
+                    Ok(()) => {}
+                    Err(store::Error::Replaced) => return Err(store::Error::Replaced),
+                    Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
                 }
                 self.tell_hub(FromLogin::Abandoned(self.id.clone()));
             }
             Output::End { event, reason, gateway_message } => {
                 let at = shared.now().wall;
                 // A row that cannot be ended stays for the next start; the login is over for the person all the same.
-                if let Err(error) =
-                    shared.store.end_attempt(&self.id, event, reason, gateway_message.as_deref(), at).await
-                {
-                    self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                match shared.store.end_attempt(&self.id, event, reason, gateway_message.as_deref(), at).await {
+                    Ok(()) => {}
+                    Err(store::Error::Replaced) => return Err(store::Error::Replaced),
+                    Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
                 }
             }
             Output::Tell(step) => self.tell_hub(FromLogin::Told(self.id.clone(), step)),
@@ -212,7 +267,7 @@ impl Runner {
     }
 
     /// The wId of this attempt's row, for finding a login in the list whose account is not known.
-    async fn own_w_id(&self) -> Result<Option<WId>, crate::store::Error> {
+    async fn own_w_id(&self) -> Result<Option<WId>, store::Error> {
         if self.wc_id.is_some() {
             return Ok(None);
         }
@@ -244,7 +299,7 @@ impl Runner {
     }
 
     /// What V3 is told of the account's device and network.
-    async fn device(&self) -> Result<Device, crate::store::Error> {
+    async fn device(&self) -> Result<Device, store::Error> {
         let account = match &self.wc_id {
             Some(wc_id) => self.shared.store.account(wc_id).await?,
             None => None,
@@ -254,7 +309,7 @@ impl Runner {
     }
 
     /// The same, for a login that goes out with it: the row keeps it for whoever hears of the success.
-    async fn makes_with(&self) -> Result<Device, crate::store::Error> {
+    async fn makes_with(&self) -> Result<Device, store::Error> {
         let device = self.device().await?;
         if self.shared.options.dialect == Dialect::V3 {
             self.shared.store.attempt_made_with(&self.id, &device).await?;
@@ -291,7 +346,7 @@ impl Runner {
         &self,
         account: &Account,
         made_with: Option<Device>,
-    ) -> Result<Option<Account>, crate::store::Error> {
+    ) -> Result<Option<Account>, store::Error> {
         let own = account.device.as_deref();
         let made_with = match made_with {
             Some(device) => device,
@@ -306,7 +361,7 @@ impl Runner {
         self.shared.store.account(&account.wc_id).await
     }
 
-    async fn row_requesting(&self, rung: Rung) -> Result<(), crate::store::Error> {
+    async fn row_requesting(&self, rung: Rung) -> Result<(), store::Error> {
         let at = self.shared.now().wall;
         let before = self.shared.store.attempt(&self.id).await?;
         let twin = self.shared.store.attempt_requesting(&self.id, rung, at).await?;
@@ -343,13 +398,7 @@ impl Runner {
         }
     }
 
-    async fn adopt(
-        &self,
-        wc_id: WcId,
-        w_id: WId,
-        at: Stamp,
-        queue: &mut VecDeque<Input>,
-    ) -> Result<(), crate::store::Error> {
+    async fn adopt(&self, wc_id: WcId, w_id: WId, at: Stamp, queue: &mut VecDeque<Input>) -> Result<(), store::Error> {
         let store = &self.shared.store;
         let stored = match store.adopt(Some(&self.id), &wc_id, &w_id, at).await? {
             Some(stored) => stored,
@@ -358,10 +407,11 @@ impl Runner {
                 Some(account) if account.w_id.as_ref() == Some(&w_id) => {
                     store.end_attempt(&self.id, "adopted", None, None, self.shared.now().wall).await?;
                     // It lives: what was doubted of it is believed again.
-                    store.confirm_w_ids(&[(wc_id.clone(), w_id.clone())]).await?;
-                    let (presence, source) = (Presence::Online, Source::List);
-                    let verdict = Verdict { wc_id: wc_id.clone(), presence, source, at, reason: None };
-                    store.note(&[verdict], &[]).await?;
+                    match self.lives(&wc_id, &w_id, at).await {
+                        // What a login has seen counts whoever observes the fleet.
+                        Err(store::Error::ObservesNoLonger) => self.lives(&wc_id, &w_id, at).await?,
+                        noted => noted?,
+                    }
                     let account = store.account(&wc_id).await?.unwrap_or(account);
                     Stored { account, previous_w_id: Some(w_id.clone()), current: true, new_account: false }
                 }
@@ -381,6 +431,15 @@ impl Runner {
             avatar_url: account.avatar_url.clone(),
         };
         self.swapped(record, stored, true, queue);
+        Ok(())
+    }
+
+    /// The wId that is stored already was seen to live.
+    async fn lives(&self, wc_id: &WcId, w_id: &WId, at: Stamp) -> Result<(), store::Error> {
+        self.shared.store.confirm_w_ids(&[(wc_id.clone(), w_id.clone())]).await?;
+        let (presence, source) = (Presence::Online, Source::List);
+        let verdict = Verdict { wc_id: wc_id.clone(), presence, source, at, reason: None };
+        self.shared.store.note(&[verdict], &[]).await?;
         Ok(())
     }
 

@@ -338,6 +338,10 @@ impl Conveyor {
                 row.place = Place::WaitsForCode;
                 row.front = true;
             }
+            LoginStep::TakenOver { .. } => {
+                row.open = None;
+                row.place = Place::Left(Reason::TakenOver);
+            }
             LoginStep::Cancelled => {
                 row.open = None;
                 row.place = Place::Left(Reason::Cancelled);
@@ -410,6 +414,7 @@ impl Conveyor {
             | Reason::WrongAccount
             | Reason::ProxyFailed
             | Reason::Superseded
+            | Reason::TakenOver
             | Reason::Abandoned
             | Reason::Resting
             | Reason::GatewaySaid
@@ -634,6 +639,7 @@ const fn is_answer(step: &LoginStep) -> bool {
         | LoginStep::Waiting
         | LoginStep::PollBroken { .. }
         | LoginStep::Cancelled
+        | LoginStep::TakenOver { .. }
         | LoginStep::Superseded => false,
     }
 }

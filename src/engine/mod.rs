@@ -95,6 +95,30 @@ impl fmt::Debug for Renewer {
     }
 }
 
+/// What a sign-in has stored.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The token.
+    pub token: SecretString,
+    /// The platform password, where it is kept (V1).
+    pub password: Option<SecretString>,
+}
+
+/// Where a sign-in puts a token: a file, and the way to read it. What is in it is everybody's as soon as it is written.
+#[derive(Clone)]
+pub struct StoredToken {
+    /// The file.
+    pub file: std::path::PathBuf,
+    /// Reads the profile's entry.
+    pub read: Arc<dyn Fn() -> Option<SignedIn> + Send + Sync>,
+}
+
+impl fmt::Debug for StoredToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredToken").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 /// Where the gateway's offline notices are listened for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listen {
@@ -191,6 +215,8 @@ pub struct Options {
     pub device: Device,
     /// Gets another token when the gateway refuses this one; at most once in ten minutes.
     pub renewer: Option<Renewer>,
+    /// Where a sign-in in another process puts a token.
+    pub stored_token: Option<StoredToken>,
     /// Whether logins wait for a token when theirs is refused (somebody can sign in); else they end.
     pub waits_for_token: bool,
     /// Where notices are listened for, if this process observes.

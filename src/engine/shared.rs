@@ -1,9 +1,10 @@
 //! What every part of a running engine can reach.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::attempt::is_suspect;
@@ -22,13 +23,16 @@ pub(super) struct Shared {
     pub(super) gateway: Gateway,
     pub(super) store: Store,
     started: Instant,
+    /// V1's list needs the platform password; a sign-in may store one later.
+    password: RwLock<Option<SecretString>>,
     /// When somebody was last there, in milliseconds after `started`, plus one; 0: never.
     somebody: AtomicU64,
 }
 
 impl Shared {
     pub(super) fn new(options: Options, gateway: Gateway, store: Store) -> Self {
-        Self { options, gateway, store, started: Instant::now(), somebody: AtomicU64::new(0) }
+        let password = RwLock::new(options.password.clone());
+        Self { options, gateway, store, started: Instant::now(), password, somebody: AtomicU64::new(0) }
     }
 
     /// Both clocks.
@@ -64,14 +68,14 @@ impl Shared {
             let list = self.gateway.query_login_wx().await;
             return Some(list.map(|list| list.into_iter().map(|(wc_id, w_id)| (wc_id, Some(w_id))).collect()));
         }
-        let password = self.options.password.as_ref()?;
-        let list = self.gateway.get_login_wc_ids(&self.options.account, password).await;
+        let password = self.password()?;
+        let list = self.gateway.get_login_wc_ids(&self.options.account, &password).await;
         Some(list.map(|list| list.into_iter().map(|wc_id| (wc_id, None)).collect()))
     }
 
     /// The second, harmless call that confirms or clears the suspicion that the token is dead (design.md §4).
     pub(super) async fn is_token_rejected(&self) -> bool {
-        let error = match (self.options.dialect, self.options.password.as_ref()) {
+        let error = match (self.options.dialect, self.password()) {
             (Dialect::V2 | Dialect::V3, _) => self.gateway.query_login_wx().await.err(),
             (Dialect::V1, Some(_)) => self.list().await.and_then(Result::err),
             // The only question V1 answers without the password: about a wId that nobody has.
@@ -81,6 +85,19 @@ impl Shared {
             }
         };
         error.is_some_and(|error| is_suspect(&error))
+    }
+
+    /// The platform password, where it is known.
+    pub(super) fn password(&self) -> Option<SecretString> {
+        self.password.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Uses a platform password that was stored. True if it is another one.
+    pub(super) fn set_password(&self, password: SecretString) -> bool {
+        let mut known = self.password.write().unwrap_or_else(PoisonError::into_inner);
+        let same = known.as_ref().is_some_and(|known| known.expose_secret() == password.expose_secret());
+        *known = Some(password);
+        !same
     }
 
     /// Uses another token from now on.

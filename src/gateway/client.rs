@@ -124,6 +124,14 @@ impl fmt::Debug for Gateway {
     }
 }
 
+/// Tells a token from others without giving it away: a part of its hash. Tokens are long and random, so it cannot be
+/// guessed back.
+pub fn token_mark(token: &SecretString) -> String {
+    use sha2::{Digest as _, Sha256};
+    let hash = Sha256::digest(token.expose_secret().as_bytes());
+    hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 impl Gateway {
     /// Builds the client with the usual [`Limits`]; fails on a base or proxy URL that is none. Sends nothing.
     pub fn new(options: Options) -> Result<Self, Error> {
@@ -148,6 +156,16 @@ impl Gateway {
     /// Replaces the token in this client and all its clones.
     pub fn set_token(&self, token: SecretString) {
         *self.inner.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    }
+
+    /// Whether there is a token.
+    pub fn has_token(&self) -> bool {
+        self.inner.token.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Tells the token in use from others without giving it away; see [`token_mark`].
+    pub fn token_mark(&self) -> Option<String> {
+        self.inner.token.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(token_mark)
     }
 
     /// The dialect this client speaks.

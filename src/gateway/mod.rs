@@ -21,7 +21,7 @@ mod transport;
 mod wire;
 
 pub use base::{base_url, profile_id, sends_in_the_clear};
-pub use client::{Gateway, Image, Options, PollReply, QrIssued, SignIn};
+pub use client::{Gateway, Image, Options, PollReply, QrIssued, SignIn, token_mark};
 pub use error::{Call, Error, Kind, WORDS_COLUMNS};
 pub use notice::Notice;
 pub use transport::Limits;

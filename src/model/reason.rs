@@ -46,6 +46,7 @@ impl Reason {
             | Self::SlotsFull
             | Self::ProxyFailed
             | Self::Superseded
+            | Self::TakenOver
             | Self::Abandoned
             | Self::Resting
             | Self::LoginInterrupted
@@ -85,6 +86,8 @@ reasons! {
     Interrupted = "interrupted",
     /// A login of this account that was asked for later has succeeded already.
     Superseded = "superseded",
+    /// This process could not act for a while, and another one goes on with the attempt.
+    TakenOver = "taken_over",
     /// Hidden, and running on silently.
     Abandoned = "abandoned",
     /// The account rests after refusals.

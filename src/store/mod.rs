@@ -12,23 +12,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
 use crate::model::{Account, Attempt, AttemptId, Cost, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
 
+mod boot;
+mod lease;
 mod owner;
 mod place;
 mod sqlite;
 mod types;
 mod watch;
 
+pub use lease::RENEW_EVERY;
 use sqlite::Sqlite;
 pub use types::{
-    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, OutboxItem, PresenceChange, Result,
-    SECOND_LOGIN_FAILED, Scope, Stored, Verdict, WATCHED_GAP_MS, Watchers,
+    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, Moment, OutboxItem, Place, PresenceChange,
+    Result, SECOND_LOGIN_FAILED, Scope, Stored, Verdict, WATCHED_GAP_MS, Watchers,
 };
-pub use watch::Watch;
+pub use watch::{Changed, Watch};
 
 pub use crate::model::Edit;
 
@@ -86,7 +90,7 @@ impl Store {
     }
 
     /// Commits the row of an attempt before its first request leaves. Refused as [`Begun::Busy`] while a living owner
-    /// has an open attempt on the same account (never for `None`). An open attempt of a dead owner is no hindrance:
+    /// has an open attempt on the same account (never for `None`). An open attempt of an owner that is dead or not able is no hindrance:
     /// it becomes abandoned (somebody will resume it).
     pub async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
         self.inner.begin_attempt(wc_id, rung, at).await
@@ -184,9 +188,47 @@ impl Store {
         self.inner.owners().is_alive(owner)
     }
 
-    /// Makes this process the owner of an attempt whose owner is dead, as it is, open or abandoned, and gives it as the
-    /// dead one left it, which may be further on than when somebody last looked. `None` if another was quicker, the
-    /// owner lives (also if it is this process), or the attempt has ended.
+    /// Whether the owner's process lives and can act: one that holds attempts has to renew its lease, and one that is
+    /// stopped does not. Blocking, but quick.
+    pub fn is_able(&self, owner: &Owner) -> bool {
+        self.inner.owners().is_able(owner)
+    }
+
+    /// How long another process's lease lasts, unless it is renewed; `None`: as long as it lives.
+    pub fn able_for(&self, owner: &Owner) -> Option<Duration> {
+        self.inner.owners().leases().left(owner)
+    }
+
+    /// What kind of process an owner is (`screen`, `command`, `watch`), as far as it says so.
+    pub fn role_of(&self, owner: &Owner) -> Option<String> {
+        self.inner.owners().lease_of(owner).map(|lease| lease.role).filter(|role| !role.is_empty())
+    }
+
+    /// This process can act: what it holds is its own for a while. To be called every [`RENEW_EVERY`] while it holds an
+    /// attempt; beginning one and taking one over do it too.
+    pub fn renew_lease(&self) {
+        self.inner.owners().leases().renew();
+    }
+
+    /// Whether this process has not renewed its lease in time: others may have taken what it holds.
+    pub fn has_lapsed(&self) -> bool {
+        self.inner.owners().leases().has_lapsed()
+    }
+
+    /// This process is about to stop for an unknown time: it observes no longer, and its attempts are for others to go
+    /// on with at once.
+    pub async fn give_up(&self) -> Result<()> {
+        self.inner.give_up().await
+    }
+
+    /// Whether an attempt is still this process's own, as far as it ever was.
+    pub async fn still_mine(&self, id: &AttemptId) -> Result<bool> {
+        self.inner.still_mine(id).await
+    }
+
+    /// Makes this process the owner of an attempt whose owner is dead or not able, as it is, open or abandoned, with a new
+    /// epoch, and gives it as the former one left it, which may be further on than when somebody last looked. `None` if
+    /// another was quicker, the owner is able (also if it is this process), or the attempt has ended.
     pub async fn take_over(&self, id: &AttemptId) -> Result<Option<Attempt>> {
         self.inner.take_over(id).await
     }
@@ -215,10 +257,12 @@ impl Store {
         self.inner.note(verdicts, alerts).await
     }
 
-    /// Makes this process the profile's observer, if nobody living of the same or a higher rank is. True: it is now
-    /// (or was already). A living observer of a lower rank learns of it by the change feed (`fleet`) and stops.
-    pub async fn observe(&self, rank: u8) -> Result<bool> {
-        self.inner.observe(rank).await
+    /// Makes this process the profile's observer, with a new epoch, if nobody able of the same or a higher rank is.
+    /// `interval`: how often it will ask; `listed`: when its own last list came, if its last try brought one: then it may
+    /// take the place of one whose tries fail ([`Place::is_free_for`]). True: it is now (or was already). Whoever had the place
+    /// learns of it by the change feed (`fleet`), and with [`Error::ObservesNoLonger`] by whatever it writes as an observer.
+    pub async fn observe(&self, rank: u8, interval: Duration, listed: Option<Moment>) -> Result<bool> {
+        self.inner.observe(rank, interval, listed).await
     }
 
     /// This process observes no longer.
@@ -226,9 +270,32 @@ impl Store {
         self.inner.observe_no_longer().await
     }
 
-    /// Who observes, and whether there is an outage. Owners that are dead are left out.
+    /// A request for a list is about to leave, which may take so long. [`Error::ObservesNoLonger`]: not as the observer.
+    pub async fn try_begins(&self, limit: Duration) -> Result<()> {
+        self.inner.try_begins(limit).await
+    }
+
+    /// The observer's try has ended and brought no list that is believed; `failing`: why, where it failed. A list that
+    /// is believed is noted by [`Store::note_list`]. Nothing happens where this process does not observe.
+    pub async fn note_try(&self, failing: Option<Reason>) -> Result<()> {
+        self.inner.note_try(failing).await
+    }
+
+    /// Who observes, and what is amiss. Owners that are dead are left out.
     pub async fn watchers(&self) -> Result<Watchers> {
         self.inner.watchers().await
+    }
+
+    /// Nobody can see the fleet since then: told once, until a list comes again ([`Store::note_list`] tells that). True if
+    /// it was not told before.
+    pub async fn observation_lost(&self, since: Stamp, alert: &Alert) -> Result<bool> {
+        self.inner.observation_lost(since, alert).await
+    }
+
+    /// The gateway refuses a token for good: told once for each. `mark`: something that tells it from others without
+    /// giving it away. True if it was not told before.
+    pub async fn token_rejected(&self, mark: &str, alert: &Alert) -> Result<bool> {
+        self.inner.token_rejected(mark, alert).await
     }
 
     /// An outage began or ended; the alert is told in the same transaction. Nothing happens where the store has it so
@@ -318,8 +385,11 @@ impl Store {
     /// Linux only; elsewhere the death of a process is noticed with the next change). May wake up for nothing, also for
     /// this process's own writes; never misses a change that was committed after the watch was made, if
     /// [`Store::changes`] is asked each time.
-    pub fn watch(&self) -> Result<Watch> {
-        Watch::new(self.inner.path())
+    ///
+    /// `beside`: another file that is watched, for whatever its reader wants to know. Where the system has no watch left
+    /// ([`Watch::trouble`]), the files are looked at every second, and a watch is tried for again.
+    pub fn watch(&self, beside: Option<&Path>) -> Watch {
+        Watch::new(self.inner.path(), beside)
     }
 
     /// Takes the outbox rows that are due, for this owner, oldest first: of each receiver and account the oldest one

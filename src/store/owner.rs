@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use ulid::Ulid;
 
+use super::lease::{Lease, Leases};
 use super::place::with_suffix;
 use super::{Error, Result};
 use crate::model::Owner;
@@ -22,11 +23,13 @@ pub(super) struct Ownership {
     me: Owner,
     // Holds the lock; never read.
     _file: File,
+    leases: Leases,
 }
 
 impl Ownership {
     /// Makes and locks a new owner file next to the database, and clears away the files of dead owners.
-    pub(super) fn take(database: &Path) -> Result<Self> {
+    /// `role`: what kind of process this is.
+    pub(super) fn take(database: &Path, role: &str) -> Result<Self> {
         let folder = with_suffix(database, ".owners");
         let wrong =
             |error: std::io::Error| Error::Open(format!("cannot take the owner lock in {}: {error}", folder.display()));
@@ -36,7 +39,9 @@ impl Ownership {
             return Err(wrong(error));
         }
         let (name, file) = lock_new(&folder).map_err(wrong)?;
-        let taken = Self { folder, me: Owner(name.into()), _file: file };
+        let me = Owner(name.into());
+        let leases = Leases::new(&folder, &me, role);
+        let taken = Self { folder, me, _file: file, leases };
         taken.clear_dead();
         Ok(taken)
     }
@@ -58,6 +63,21 @@ impl Ownership {
             Ok(file) => matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)),
             Err(_) => false,
         }
+    }
+
+    /// Whether the owner's process lives and has said lately that it can act; this process always can.
+    pub(super) fn is_able(&self, owner: &Owner) -> bool {
+        *owner == self.me || (self.is_alive(owner) && self.leases.left(owner).is_none_or(|left| !left.is_zero()))
+    }
+
+    /// The leases, this process's own and the others'.
+    pub(super) const fn leases(&self) -> &Leases {
+        &self.leases
+    }
+
+    /// What another living process says of itself.
+    pub(super) fn lease_of(&self, owner: &Owner) -> Option<Lease> {
+        self.leases.of(owner)
     }
 
     /// How many other owners live.
@@ -82,6 +102,7 @@ impl Ownership {
             {
                 // Somebody else may have been quicker.
                 let _ = std::fs::remove_file(entry.path());
+                self.leases.clear(&Owner(name.to_string_lossy().into()));
             }
         }
     }

@@ -1,5 +1,8 @@
 //! What goes into the store and what comes out, besides the model's own types.
 
+use std::time::Duration;
+
+use super::boot::BootMs;
 use crate::model::{Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, WId, WcId};
 
 /// Whose rows: one profile of the config.
@@ -32,6 +35,13 @@ pub enum Error {
     /// The file is no database any more.
     #[error("{0}")]
     Damaged(String),
+    /// Another process has taken the attempt that this one wrote for: nothing was changed.
+    #[error("another saoma has taken this login over")]
+    Replaced,
+    /// Another process has taken the observer's place, for which this one wrote: nothing was changed, and from now on this one
+    /// writes as one that does not observe.
+    #[error("another saoma observes now")]
+    ObservesNoLonger,
 }
 
 impl Error {
@@ -40,7 +50,7 @@ impl Error {
         match self {
             Self::Damaged(_) => true,
             Self::Sql(error) => is_damaged(error),
-            Self::Open(_) | Self::Watch(_) => false,
+            Self::Open(_) | Self::Watch(_) | Self::Replaced | Self::ObservesNoLonger => false,
         }
     }
 }
@@ -138,13 +148,67 @@ pub struct Alert {
     pub fields: Vec<(&'static str, serde_json::Value)>,
 }
 
-/// Who observes the fleet of a profile, and whether the gateway has an outage.
+/// Who observes the fleet of a profile, and what is amiss.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Watchers {
-    /// The observer: a living owner, with its rank. `None`: nobody.
-    pub observer: Option<(Owner, u8)>,
+    /// The observer's place, where a living owner has it. `None`: nobody.
+    pub observer: Option<Place>,
     /// Since when the gateway has an outage, as the observer sees it.
     pub outage_since: Option<Stamp>,
+    /// Since when nobody can see the fleet, if that was told.
+    pub lost_since: Option<Stamp>,
+}
+
+/// A moment by the clock of this machine's start, which nobody sets. Only good for being compared with another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub(super) BootMs);
+
+impl Moment {
+    /// This moment.
+    pub fn now() -> Self {
+        Self(BootMs::now())
+    }
+}
+
+/// The observer's place, and how its holder fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Who has it.
+    pub owner: Owner,
+    /// Its rank.
+    pub rank: u8,
+    /// Raised each time that somebody takes it.
+    pub epoch: i64,
+    /// How often its holder asks for a list.
+    pub interval: Duration,
+    /// Why its holder's last try brought no list; `None`: it did, or there was none yet.
+    pub failing: Option<Reason>,
+    /// How long its holder may still be silent; zero: it is overdue, and its place is free.
+    pub able_for: Duration,
+    /// How long ago the last list came, whoever asked for it.
+    pub unlisted: Duration,
+    /// When its holder's last try ended.
+    pub tried: Moment,
+}
+
+impl Place {
+    /// Whether its holder is taken not to be able to act.
+    pub const fn is_overdue(&self) -> bool {
+        self.able_for.is_zero()
+    }
+
+    /// Whether no list has come for so long that what is believed is old: three intervals, and its holder's request, if
+    /// one is under way.
+    pub const fn is_blind(&self) -> bool {
+        self.unlisted.as_millis() > self.interval.as_millis() * 3 && (self.failing.is_some() || self.is_overdue())
+    }
+
+    /// Whether a process may take it although its holder's rank is not lower. `listed`: when its own last list came, if
+    /// its last try brought one. A holder whose tries fail gives way only to who has had a list since the holder's
+    /// failed before last: in an outage nobody plays ping-pong.
+    pub fn is_free_for(&self, listed: Option<Moment>) -> bool {
+        self.is_overdue() || (self.failing.is_some() && listed.is_some_and(|listed| listed < self.tried))
+    }
 }
 
 /// Lists that follow each other within this time, in milliseconds, are one unbroken look at the fleet; what was believed

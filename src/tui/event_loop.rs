@@ -324,6 +324,9 @@ impl<M: Mind> Loop<M> {
                 Told::Stop => {
                     self.away = true;
                     self.tty.leave(LEAVE_SIGNAL);
+                    if let Some(backstage) = &mut self.backstage {
+                        backstage.give_up();
+                    }
                     signals::stop()?;
                 }
                 Told::Continue => self.come_back()?,
@@ -336,6 +339,9 @@ impl<M: Mind> Loop<M> {
     /// Takes the terminal again after a stop, and draws all of it.
     fn come_back(&mut self) -> io::Result<()> {
         self.away = false;
+        if let Some(backstage) = &mut self.backstage {
+            backstage.come_back();
+        }
         let enter = self.tty.enter()?;
         let screen = self.painter.screen_mut();
         screen.entered();

@@ -35,6 +35,12 @@ use crate::i18n::{Lang, t, tf};
 pub trait Backstage {
     /// Starts the effect; must not block. Results come back through the [`Inbox`].
     fn perform(&mut self, effect: Effect);
+
+    /// The process is about to be stopped: what it holds is given up, so that others can go on with it. May take a moment.
+    fn give_up(&mut self) {}
+
+    /// It goes on after a stop.
+    fn come_back(&mut self) {}
 }
 
 /// Runs the TUI from `start` on; see [`run`].

@@ -27,12 +27,16 @@ fn draw_line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, line: 
     let theme = look.theme;
     let (glyph, style) = match line.what {
         Happening::LoggedIn | Happening::Adopted => ("✓", theme.good()),
-        Happening::Recovered | Happening::ListBack | Happening::OutageOver => ("●", theme.good()),
+        Happening::Recovered | Happening::ListBack | Happening::OutageOver | Happening::ObservationBack => {
+            ("●", theme.good())
+        }
         Happening::Dropped | Happening::MassDrop(_) => ("○", theme.bad()),
         Happening::FirstDrop => ("○", theme.dim()),
-        Happening::Outage | Happening::TokenRejected | Happening::ListFailing | Happening::SecondLoginFailed => {
-            ("!", theme.bad())
-        }
+        Happening::Outage
+        | Happening::ObservationLost
+        | Happening::TokenRejected
+        | Happening::ListFailing
+        | Happening::SecondLoginFailed => ("!", theme.bad()),
         Happening::Verification => ("!", theme.doubt()),
         Happening::Ended => ("–", theme.dim()),
         Happening::WIdChanged
@@ -52,6 +56,8 @@ fn draw_line(state: &State, look: &Look, buffer: &mut Buffer, area: Rect, line: 
             | Happening::TokenRejected
             | Happening::Outage
             | Happening::OutageOver
+            | Happening::ObservationLost
+            | Happening::ObservationBack
             | Happening::MassDrop(_)
     );
     let name = if line.account.is_empty() && !about_gateway {

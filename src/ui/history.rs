@@ -320,11 +320,17 @@ fn glyph(look: &Look, line: &HistoryLine) -> (&'static str, Style) {
     let theme = look.theme;
     match &*line.event {
         "logged_in" | "adopted" => ("✓", theme.good()),
-        "recovered" | "outage_over" => ("●", theme.good()),
+        "recovered" | "outage_over" | "observation_back" => ("●", theme.good()),
         "dropped" | "mass_drop" => ("○", theme.bad()),
-        "outage" | "failed" | "second_login_failed" | "wrong_account" | "refused" => ("!", theme.bad()),
+        "outage"
+        | "observation_lost"
+        | "token_rejected"
+        | "failed"
+        | "second_login_failed"
+        | "wrong_account"
+        | "refused" => ("!", theme.bad()),
         "verify_code_required" | "device_verification" | "login_needed" => ("!", theme.doubt()),
-        "expired" | "cancelled" | "superseded" | "abandoned" => ("–", theme.dim()),
+        "expired" | "cancelled" | "superseded" | "taken_over" | "abandoned" => ("–", theme.dim()),
         _ => ("·", theme.dim()),
     }
 }

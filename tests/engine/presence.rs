@@ -594,7 +594,7 @@ async fn two_processes_make_the_calls_of_one() {
 async fn watch_takes_the_role_and_a_screen_takes_it_back() {
     let mut rig = rig(10, every(SHORT)).await;
     a_list(&mut rig.front).await;
-    let observer = || async { rig.front.store.watchers().await.unwrap().observer.map(|(owner, _)| owner) };
+    let observer = || async { rig.front.store.watchers().await.unwrap().observer.map(|place| place.owner) };
     assert_eq!(observer().await.as_ref(), Some(rig.front.store.owner()));
     let mut watch = rig.another(How { role: Some(Role::Watch), ..every(SHORT) }).await;
     a_list(&mut watch).await;
@@ -614,7 +614,7 @@ async fn a_command_never_observes() {
     let rig = rig(3, How { role: Some(Role::Command), ..every(SHORT) }).await;
     let mut screen = rig.another(every(SHORT)).await;
     a_list(&mut screen).await;
-    let observer = rig.front.store.watchers().await.unwrap().observer.map(|(owner, _)| owner);
+    let observer = rig.front.store.watchers().await.unwrap().observer.map(|place| place.owner);
     assert_eq!(observer.as_ref(), Some(screen.store.owner()));
     screen.stop().await;
 }

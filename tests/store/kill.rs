@@ -97,7 +97,7 @@ async fn finish(store: &Store, id: &AttemptId, wc_id: &WcId, w_id: Option<WId>) 
 
 /// Says every change as it hears of it.
 async fn watch(store: &Store) {
-    let mut watch = store.watch().unwrap();
+    let mut watch = store.watch(None);
     let mut seq = store.seq();
     say("ready");
     loop {
@@ -110,7 +110,7 @@ async fn watch(store: &Store) {
 
 /// Observes, and then only lives.
 async fn observe(store: &Store) {
-    assert!(store.observe(2).await.unwrap());
+    assert!(store.observe(2, Duration::from_secs(30), None).await.unwrap());
     say("ready");
     std::future::pending::<()>().await;
 }
@@ -206,7 +206,7 @@ fn follow(file: PathBuf, replica: Replica) -> std::thread::JoinHandle<()> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let store = Store::open(&file, scope()).await.unwrap();
-            let mut watch = store.watch().unwrap();
+            let mut watch = store.watch(None);
             let mut seq = store.seq();
             ready.send(()).unwrap();
             loop {
@@ -381,9 +381,9 @@ fn a_watch_hears_of_an_owners_death_at_once() {
         let worker = Worker::start(&file, "observe");
         worker.wait_for("somebody observes", |line| line.ends_with("ready"));
         // It sleeps from here on: nothing is written any more, and its death writes nothing either.
-        let mut watch = store.watch().unwrap();
+        let mut watch = store.watch(None);
         runtime.block_on(async {
-            let (owner, rank) = store.watchers().await.unwrap().observer.unwrap();
+            let saoma::store::Place { owner, rank, .. } = store.watchers().await.unwrap().observer.unwrap();
             assert_eq!(rank, 2);
             let quiet = tokio::time::timeout(Duration::from_millis(20), watch.changed()).await;
             assert!(quiet.is_err(), "it woke up for nothing");
@@ -391,7 +391,7 @@ fn a_watch_hears_of_an_owners_death_at_once() {
             tokio::time::timeout(Duration::from_secs(20), watch.changed()).await.unwrap();
             // Awake, it finds the owner dead: it would not be woken once more.
             assert!(!store.is_alive(&owner));
-            assert_eq!(store.watchers().await.unwrap().observer, None);
+            assert_eq!(store.watchers().await.unwrap().observer.map(|place| place.owner), None);
         });
     }
 }
@@ -404,9 +404,9 @@ async fn a_watch_hears_when_a_store_is_dropped_or_closed() {
     let store = Store::open(&file, scope()).await.unwrap();
     for close in [false, true] {
         let other = Store::open(&file, scope()).await.unwrap();
-        assert!(other.observe(1).await.unwrap());
+        assert!(other.observe(1, Duration::from_secs(30), None).await.unwrap());
         let owner = other.owner().clone();
-        let mut watch = store.watch().unwrap();
+        let mut watch = store.watch(None);
         if close {
             other.close().await;
         } else {
@@ -418,7 +418,7 @@ async fn a_watch_hears_when_a_store_is_dropped_or_closed() {
             }
         };
         tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap();
-        assert_eq!(store.watchers().await.unwrap().observer, None);
+        assert_eq!(store.watchers().await.unwrap().observer.map(|place| place.owner), None);
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is kept beside the accounts: device, budget, presences, the log's causes, who observes, what is told.
 
+use std::time::Duration;
+
 use saoma::model::{
     Budget, Cost, Device, Edit, Limits, Over, OwnProxy, Presence, ProfileId, Reason, Rung, Source, Stamp, WcId,
 };
@@ -470,34 +472,41 @@ async fn every_receiver_gets_its_own_row() {
 async fn the_higher_rank_observes_and_the_dead_do_not() {
     let (folder, screen) = store().await;
     let second = beside(&folder).await;
-    assert_eq!(screen.watchers().await.unwrap().observer, None);
-    assert!(screen.observe(1).await.unwrap());
+    assert_eq!(screen.watchers().await.unwrap().observer.map(|place| place.owner), None);
+    assert!(screen.observe(1, Duration::from_secs(30), None).await.unwrap());
     let mut seq = second.changes(second.seq()).await.unwrap().seq;
-    assert!(screen.observe(1).await.unwrap(), "it is already");
+    assert!(screen.observe(1, Duration::from_secs(30), None).await.unwrap(), "it is already");
     assert!(!second.changes(seq).await.unwrap().fleet, "and nobody is bothered with that");
-    assert!(!second.observe(1).await.unwrap(), "the same rank does not take it");
+    assert!(!second.observe(1, Duration::from_secs(30), None).await.unwrap(), "the same rank does not take it");
     let watch = beside(&folder).await;
-    assert!(watch.observe(2).await.unwrap());
+    assert!(watch.observe(2, Duration::from_secs(30), None).await.unwrap());
     let changes = second.changes(seq).await.unwrap();
     seq = changes.seq;
     assert!(changes.fleet);
-    assert_eq!(second.watchers().await.unwrap().observer, Some((watch.owner().clone(), 2)));
-    assert!(!screen.observe(1).await.unwrap());
+    assert_eq!(
+        second.watchers().await.unwrap().observer.map(|place| (place.owner, place.rank)),
+        Some((watch.owner().clone(), 2))
+    );
+    assert!(!screen.observe(1, Duration::from_secs(30), None).await.unwrap());
     screen.observe_no_longer().await.unwrap();
-    assert_eq!(second.watchers().await.unwrap().observer, Some((watch.owner().clone(), 2)), "not its own to give up");
+    assert_eq!(
+        second.watchers().await.unwrap().observer.map(|place| (place.owner, place.rank)),
+        Some((watch.owner().clone(), 2)),
+        "not its own to give up"
+    );
     // It dies without a word.
     drop(watch);
-    assert_eq!(second.watchers().await.unwrap().observer, None);
-    assert!(second.observe(1).await.unwrap());
+    assert_eq!(second.watchers().await.unwrap().observer.map(|place| place.owner), None);
+    assert!(second.observe(1, Duration::from_secs(30), None).await.unwrap());
     second.observe_no_longer().await.unwrap();
-    assert_eq!(screen.watchers().await.unwrap().observer, None);
+    assert_eq!(screen.watchers().await.unwrap().observer.map(|place| place.owner), None);
     assert!(screen.changes(screen.seq()).await.unwrap().fleet);
-    assert!(screen.observe(1).await.unwrap());
+    assert!(screen.observe(1, Duration::from_secs(30), None).await.unwrap());
     assert!(second.changes(seq).await.unwrap().fleet);
     // Another profile has its own.
     let other = Scope { profile: ProfileId::from("other"), ..scope() };
     let other = Store::open(&folder.path().join("saoma.db"), other).await.unwrap();
-    assert!(other.observe(1).await.unwrap());
+    assert!(other.observe(1, Duration::from_secs(30), None).await.unwrap());
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use super::{Check, Mark, say};
 use crate::config::Profile;
 use crate::i18n::{Lang, t};
 use crate::model::{AttemptState, Owner, Stamp};
-use crate::store::{Health, Store};
+use crate::store::{Health, Place, Store};
 
 /// A file system with less free space than this is worth a word.
 const LITTLE_ROOM: u64 = 64 * 1024 * 1024;
@@ -32,11 +32,7 @@ async fn look(context: &Context, store: &Store) -> Result<Vec<Check>, crate::sto
     let mut checks = vec![soundness(context, &health, accounts)];
     let watchers = store.watchers().await?;
     checks.push(match &watchers.observer {
-        Some((owner, rank)) => {
-            let role = t(lang, if *rank >= 2 { "cli.doctor.by_watch" } else { "cli.doctor.by_screen" });
-            let since = started(owner).map(|at| local(at, "%Y-%m-%d %H:%M")).unwrap_or_default();
-            Check::new("observer", Mark::Ok, say(lang, "cli.doctor.observer", &[("who", &role), ("since", &since)]))
-        }
+        Some(place) => observer(lang, place),
         None => Check::new("observer", Mark::Warn, t(lang, "cli.doctor.no_observer"))
             .hint(t(lang, "cli.doctor.no_observer_hint")),
     });
@@ -47,6 +43,25 @@ async fn look(context: &Context, store: &Store) -> Result<Vec<Check>, crate::sto
     checks.push(logins(lang, store).await?);
     checks.extend(backlog(lang, &health));
     Ok(checks)
+}
+
+/// Who observes, and whether it is able to.
+fn observer(lang: Lang, place: &Place) -> Check {
+    let role = t(lang, if place.rank >= 2 { "cli.doctor.by_watch" } else { "cli.doctor.by_screen" });
+    let since = started(&place.owner).map(|at| local(at, "%Y-%m-%d %H:%M")).unwrap_or_default();
+    let seconds = place.unlisted.as_secs().to_string();
+    let mut values = vec![("who", &*role), ("since", &since), ("seconds", &seconds)];
+    if place.is_overdue() {
+        return Check::new("observer", Mark::Fail, say(lang, "cli.doctor.observer_silent", &values))
+            .hint(t(lang, "cli.doctor.observer_silent_hint"));
+    }
+    let Some(reason) = place.failing else {
+        return Check::new("observer", Mark::Ok, say(lang, "cli.doctor.observer", &values));
+    };
+    let why = t(lang, &format!("reason.{}", reason.code()));
+    values.push(("why", &why));
+    Check::new("observer", Mark::Warn, say(lang, "cli.doctor.observer_failing", &values))
+        .hint(t(lang, "cli.doctor.observer_failing_hint"))
 }
 
 fn soundness(context: &Context, health: &Health, accounts: usize) -> Check {
@@ -88,7 +103,7 @@ fn started(owner: &Owner) -> Option<Stamp> {
 async fn logins(lang: Lang, store: &Store) -> Result<Check, crate::store::Error> {
     let attempts = store.attempts().await?;
     let open = attempts.iter().filter(|attempt| attempt.state == AttemptState::Open).count();
-    let orphans = attempts.iter().filter(|attempt| !store.is_alive(&attempt.owner)).count();
+    let orphans = attempts.iter().filter(|attempt| !store.is_able(&attempt.owner)).count();
     let values = [("open", open.to_string()), ("orphans", orphans.to_string())];
     let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
     let words = say(lang, "cli.doctor.logins", &values);

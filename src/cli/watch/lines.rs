@@ -81,11 +81,6 @@ impl Teller {
         self.ready
     }
 
-    /// Whether there is no token that the gateway takes.
-    pub(super) const fn wants_token(&self) -> bool {
-        matches!(self.token, Some(Token::Missing | Token::Rejected))
-    }
-
     /// The lines for an event.
     pub(super) fn tell(&mut self, event: Event, now: Stamp) -> Vec<Line> {
         match event {
@@ -106,6 +101,14 @@ impl Teller {
             Event::MassDrop { wc_ids, at } => vec![self.mass_drop(&wc_ids, at)],
             Event::Outage { since, at } => vec![self.outage("outage", since, at)],
             Event::OutageOver { since, at } => vec![self.outage("outage_over", since, at)],
+            Event::ObservationLost { since, reason, at } => {
+                let mut line = self.outage("observation_lost", since, at);
+                if let Some(Value::Object(map)) = &mut line.object {
+                    map.insert("reason".into(), json!(reason.code()));
+                }
+                vec![line]
+            }
+            Event::ObservationBack { since, at } => vec![self.outage("observation_back", since, at)],
             Event::Fleet(fleet) => self.fleet(fleet, now),
             Event::Token(token) => self.token(token, now),
             Event::Fault { message } => {
@@ -126,6 +129,7 @@ impl Teller {
             | Event::Conveyor(_)
             | Event::History(_)
             | Event::Strips(_)
+            | Event::GaveUp
             | Event::Stopped => Vec::new(),
         }
     }
@@ -303,7 +307,10 @@ impl Teller {
             }
             Token::Rejected => {
                 let failure = Failure::of_reason(lang, Reason::TokenRejected, None, Exit::Token);
-                vec![self.error(&failure.hint(t(lang, "cli.watch.token_wait")), now)]
+                let mut map = objects::event("token_rejected", now, &self.printer.profile);
+                map.insert("reason".into(), json!(Reason::TokenRejected.code()));
+                let object = Line { words: None, ..result(now, map, String::new()) };
+                vec![object, self.error(&failure.hint(t(lang, "cli.watch.token_wait")), now)]
             }
         }
     }
@@ -443,11 +450,10 @@ mod tests {
         assert_eq!(events(&teller.tell(Event::Fleet(Fleet::Ok { at: Stamp(4) }), Stamp(4))), ["-"]);
         assert_eq!(teller.tell(Event::Fleet(Fleet::Ok { at: Stamp(5) }), Stamp(5)), []);
         let lines = teller.tell(Event::Token(Token::Rejected), Stamp(6));
-        assert_eq!(events(&lines), ["error"]);
-        assert!(teller.wants_token() && lines[0].note);
+        assert_eq!(events(&lines), ["token_rejected", "error"]);
+        assert!(!lines[0].note && lines[1].note);
         assert_eq!(teller.tell(Event::Token(Token::Rejected), Stamp(7)), []);
         assert_eq!(events(&teller.tell(Event::Token(Token::Ok), Stamp(8))), ["-"]);
-        assert!(!teller.wants_token());
     }
 
     #[test]

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::time::Instant;
 
 use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
 use crate::engine::attempt::Runner;
 use crate::engine::login::{Input, Machine, Wish};
 use crate::model::{Account, AttemptId, Dialect, Reason, WId, WcId};
-use crate::store::Begun;
+use crate::store::{Begun, RENEW_EVERY};
 
 impl Hub {
     pub(super) async fn command(&mut self, command: Command) {
@@ -27,6 +28,8 @@ impl Hub {
             Command::Offline { wc_ids } => self.take_offline(wc_ids),
             Command::AddAccount { wc_id } => self.add_account(wc_id).await,
             Command::Token { token } => self.token_given(token).await,
+            Command::GiveUp => self.give_up().await,
+            Command::ComeBack => self.come_back().await,
             // Taken by the loop.
             Command::Stop => {}
         }
@@ -97,7 +100,8 @@ impl Hub {
         let abandoned = machine.is_abandoned();
         self.logins.insert(id.clone(), Login { wc_id: wc_id.clone(), abandoned, to });
         let (shared, hub) = (Arc::clone(&self.shared), self.from_logins.0.clone());
-        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox }.run());
+        self.lease_due.get_or_insert_with(|| Instant::now() + RENEW_EVERY);
+        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox, lost: false }.run());
     }
 
     pub(super) fn take_offline(&self, wc_ids: Vec<WcId>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::observer::OwnTry;
 use super::{Hub, List, News};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::attempt::is_suspect;
@@ -13,11 +14,14 @@ use crate::engine::presence::{Again, Answer, Judgement, Turn, answer, outage_ale
 use crate::engine::shared::Shared;
 use crate::gateway::{Error, Kind};
 use crate::model::{Account, Attempt, AttemptState, Presence, Reason, Stamp, WId, WcId};
+use crate::store::{self, Moment};
 
 /// Between two lists that must agree.
 const SOON: Duration = Duration::from_secs(1);
 /// From a list that is not believed, or did not come, to the next.
 const SUSPECT: Duration = Duration::from_secs(5);
+/// The longest that the request for a list takes: what its connection, the first line of its answer and the rest may.
+const LIST_LIMIT: Duration = Duration::from_secs(45);
 /// The longest pause between lists while they fail.
 const LONGEST_PAUSE: Duration = Duration::from_secs(120);
 
@@ -36,6 +40,15 @@ impl Hub {
         }
         self.take_over_orphans().await;
         self.look_elsewhere().await;
+        if self.observing
+            && let Err(error) = self.shared.store.try_begins(LIST_LIMIT).await
+        {
+            self.store_error(&error).await;
+            // A person's wish is answered whoever observes.
+            if !self.observing && !wished {
+                return self.asked_enough().await;
+            }
+        }
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let at = shared.now().wall;
@@ -56,6 +69,14 @@ impl Hub {
             News::Checked { at, wc_id, w_id, answer } => self.checked(at, &wc_id, &w_id, answer).await,
             News::TakenOffline { at, wc_ids, result } => self.taken_offline(at, wc_ids, result).await,
             News::OfflineReason { at, wc_id, result } => self.offline_reason(at, wc_id, result).await,
+            News::TokenStored => self.token_stored().await,
+            News::TokenTried { rejected } => {
+                if rejected {
+                    self.token_rejected().await;
+                } else {
+                    self.set_token(Token::Ok);
+                }
+            }
             News::StoreChanged => {
                 self.store_changed().await;
                 // What a process that died has left in the outbox is told from here.
@@ -70,13 +91,15 @@ impl Hub {
         match result {
             None => {
                 self.set_fleet(Fleet::NeedsPassword);
+                self.own_try = OwnTry::Failed;
                 self.asked_enough().await;
+                self.try_token();
                 // Another process may know the password.
                 self.observe_no_longer(false).await;
-                self.next_list = None;
             }
             Some(Ok(entries)) => {
                 self.failures = 0;
+                self.own_try = OwnTry::Listed(Moment::now());
                 self.set_token(Token::Ok);
                 let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
                 if self.observing && !judgement.ask.is_empty() {
@@ -87,13 +110,16 @@ impl Hub {
             }
             Some(Err(error)) => {
                 self.failures = self.failures.saturating_add(1);
+                self.own_try = OwnTry::Failed;
                 if rejected {
-                    self.token_rejected();
+                    self.token_rejected().await;
                 }
                 let judgement = self.judge.list_failed(at, is_gone(&error));
+                self.note_try(Some(error.reason())).await;
                 self.list_failed(&error).await;
                 self.turned(judgement.turn, at).await;
-                self.schedule(judgement.again);
+                self.look_after_failing().await;
+                self.schedule(judgement.again).await;
                 self.asked_enough().await;
             }
         }
@@ -132,6 +158,7 @@ impl Hub {
             self.believe(at, judgement).await;
             self.set_fleet(Fleet::Ok { at });
         } else {
+            self.note_try(None).await;
             self.turned(judgement.turn, at).await;
             match self.outage {
                 Some(since) => {
@@ -141,13 +168,30 @@ impl Hub {
                 None => self.tell_fleet_again(),
             }
         }
-        self.schedule(again);
+        self.schedule(again).await;
         self.asked_enough().await;
+    }
+
+    /// A try of the observer's has ended without a list that is believed.
+    async fn note_try(&mut self, failing: Option<Reason>) {
+        if self.observing
+            && let Err(error) = self.shared.store.note_try(failing).await
+        {
+            self.store_error(&error).await;
+        }
+    }
+
+    /// Lists fail here: perhaps nobody sees the fleet any more.
+    async fn look_after_failing(&mut self) {
+        match self.shared.store.watchers().await {
+            Ok(watchers) => self.look_whether_anybody_sees(&watchers).await,
+            Err(error) => self.store_failed(&error.to_string()),
+        }
     }
 
     /// The next list: soon, or after the interval with ±10 % jitter, longer while lists fail. Where another process
     /// observes: when its list is overdue.
-    pub(super) fn schedule(&mut self, again: Option<Again>) {
+    pub(super) async fn schedule(&mut self, again: Option<Again>) {
         let now = Instant::now();
         self.following = again == Some(Again::Soon);
         let interval = self.shared.options.interval;
@@ -157,16 +201,17 @@ impl Hub {
             (Some(Again::Suspect), _) if self.observing => Some(soon(SUSPECT)),
             (Some(Again::Suspect) | None, Some(interval)) if self.observing => Some(self.next_pause(interval)),
             (Some(Again::Suspect) | None, _) => {
-                return self.wait_for_the_observer();
+                return self.wait_for_the_observer().await;
             }
         };
         self.next_list = pause.map(|pause| now + pause);
     }
 
     fn next_pause(&self, interval: Duration) -> Duration {
-        // An outage is found before lists are asked less often.
+        // An outage is found before lists are asked less often; never so seldom that others take this process for one
+        // that cannot act.
         let beyond = self.failures.saturating_sub(u32::from(self.shared.options.offline_after.max(1)) + 1);
-        let factor = 1_u32 << beyond.min(2);
+        let factor = 1_u32 << beyond.min(1);
         jittered(interval.saturating_mul(factor).min(LONGEST_PAUSE.max(interval)))
     }
 
@@ -176,8 +221,14 @@ impl Hub {
         let Judgement { verdicts, alerts, words, mass, unknown, confirm, adopt, .. } = judgement;
         match self.shared.store.note_list(at, &verdicts, &unknown, &alerts).await {
             Ok(changed) => self.presences_changed(changed, words, &mass, at).await,
-            Err(error) => self.store_failed(&error.to_string()),
+            Err(error) => {
+                self.store_error(&error).await;
+                if matches!(error, store::Error::ObservesNoLonger) {
+                    return;
+                }
+            }
         }
+        self.set_lost(None, None, at);
         if !alerts.is_empty() {
             self.kick.notify_one();
         }
@@ -188,7 +239,7 @@ impl Hub {
                         self.account_changed(account);
                     }
                 }
-                Err(error) => self.store_failed(&error.to_string()),
+                Err(error) => self.store_error(&error).await,
             }
         }
         for (wc_id, w_id, since) in adopt {
@@ -253,7 +304,10 @@ impl Hub {
             Turn::OutageOver(since) => (None, outage_over_alert(since, at)),
         };
         if let Err(error) = self.shared.store.set_outage(since, &alert).await {
-            self.store_failed(&error.to_string());
+            self.store_error(&error).await;
+            if !self.observing {
+                return;
+            }
         }
         self.kick.notify_one();
         self.set_outage(since, at);
@@ -292,7 +346,7 @@ impl Hub {
                 });
             }
             Ok(None) => self.read_one(wc_id).await,
-            Err(error) => self.store_failed(&error.to_string()),
+            Err(error) => self.store_error(&error).await,
         }
     }
 
@@ -316,7 +370,7 @@ impl Hub {
     pub(super) async fn taken_offline(&mut self, at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error>) {
         if let Err(error) = result {
             if is_suspect(&error) && self.shared.is_token_rejected().await {
-                self.token_rejected();
+                self.token_rejected().await;
             }
             let wc_id = wc_ids.first().cloned();
             let (reason, gateway_message, detail) = (error.reason(), error.gateway_message, error.detail);
@@ -350,7 +404,7 @@ impl Hub {
                 let theirs = |attempt: &Attempt| {
                     attempt.state == AttemptState::Open
                         && attempt.owner != *store.owner()
-                        && store.is_alive(&attempt.owner)
+                        && store.is_able(&attempt.owner)
                 };
                 self.busy_elsewhere = attempts.into_iter().filter(theirs).filter_map(|attempt| attempt.wc_id).collect();
             }

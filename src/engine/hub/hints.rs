@@ -112,7 +112,7 @@ impl Hub {
         if !judgement.verdicts.is_empty() {
             match self.shared.store.note(&judgement.verdicts, &judgement.alerts).await {
                 Ok(changed) => self.presences_changed(changed, judgement.words, &[], at).await,
-                Err(error) => self.store_failed(&error.to_string()),
+                Err(error) => self.store_error(&error).await,
             }
             self.kick.notify_one();
         }

@@ -69,14 +69,13 @@ impl Hub {
 async fn register(shared: &Shared, listen: &Listen) -> Result<(), String> {
     let lang = shared.options.lang;
     let url = notices::callback_url(listen).ok_or_else(|| t(lang, "engine.register.no_public_url").into_owned())?;
-    let password =
-        shared.options.password.as_ref().ok_or_else(|| t(lang, "engine.register.no_password").into_owned())?;
+    let password = shared.password().ok_or_else(|| t(lang, "engine.register.no_password").into_owned())?;
     let failed = |error: crate::gateway::Error| {
         let error = error.describe(|key, values| tf(lang, key, values));
         tf(lang, "engine.register.failed", &[("error", &error)])
     };
     // The only call that tells the callback (protocol.md §3.11).
-    let signed_in = shared.gateway.member_login(&shared.options.account, password).await.map_err(failed)?;
+    let signed_in = shared.gateway.member_login(&shared.options.account, &password).await.map_err(failed)?;
     // Others work with the token that is stored: it is used on, unless this call has made it invalid.
     if shared.is_token_rejected().await {
         shared.set_token(signed_in.token);

@@ -4,14 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{Hub, News};
 use crate::engine::Role;
 use crate::engine::api::{Event, LoginEvent, LoginStep, Token, Way};
 use crate::engine::attempt::FromLogin;
 use crate::engine::login::{Input, Machine, Remains, Wish};
-use crate::model::{Account, Attempt, AttemptId, AttemptState, WcId};
-use crate::store::Stored;
+use crate::model::{Account, Attempt, AttemptId, AttemptState, Owner, WcId};
+use crate::store::{RENEW_EVERY, Stored};
 
+/// Behind the end of a lease: who renews it may be doing so just now.
+const LEASE_GRACE: Duration = Duration::from_millis(200);
 /// When to look once more whether a process has died.
 const DEATHS: [Duration; 3] = [Duration::from_millis(50), Duration::from_millis(300), Duration::from_secs(2)];
 
@@ -30,7 +34,8 @@ impl Hub {
                 self.spawn(twin, wc_id, machine);
             }
             FromLogin::Token(true) => self.set_token(Token::Ok),
-            FromLogin::Token(false) => self.token_rejected(),
+            FromLogin::Token(false) => self.token_rejected().await,
+            FromLogin::Replaced(attempt) => self.login_lost(&attempt).await,
             FromLogin::NeedsToken(attempt) => self.needs_token(&attempt),
             FromLogin::StoreFailed(error) => self.store_failed(&error),
             FromLogin::Over(attempt) => {
@@ -47,7 +52,7 @@ impl Hub {
     pub(super) fn wish_of(&self, wc_id: Option<WcId>) -> Wish {
         let options = &self.shared.options;
         Wish {
-            can_list: options.dialect.lists_w_ids() || options.password.is_some(),
+            can_list: options.dialect.lists_w_ids() || self.shared.password().is_some(),
             limits: options.limits,
             waits_for_token: options.waits_for_token || options.renewer.is_some(),
             ..Wish::new(wc_id, Way::Qr, options.dialect, options.renewal.times())
@@ -97,11 +102,18 @@ impl Hub {
             Err(error) => return self.store_failed(&error.to_string()),
         };
         let mut others = HashSet::new();
+        let mut next: Option<Duration> = None;
         for attempt in attempts {
             if attempt.owner == *self.shared.store.owner() {
                 continue;
             }
-            if self.shared.store.is_alive(&attempt.owner) {
+            if self.shared.store.is_able(&attempt.owner) {
+                if let Some(left) = self.shared.store.able_for(&attempt.owner) {
+                    next = Some(next.map_or(left, |next| next.min(left)));
+                }
+                if self.logins.contains_key(&attempt.id) && !self.is_revived(&attempt.id) {
+                    self.taken_over(&attempt.id, &attempt.owner);
+                }
                 others.insert(attempt.owner);
                 continue;
             }
@@ -112,6 +124,47 @@ impl Hub {
             }
         }
         self.others = others;
+        // Whoever renews its lease does so without a word.
+        self.others_due = next.map(|left| Instant::now() + left + LEASE_GRACE);
+    }
+
+    fn is_revived(&self, id: &AttemptId) -> bool {
+        self.shared.options.revive.as_ref() == Some(id)
+    }
+
+    /// A login of this process found out by what it wrote that another process has taken it over.
+    async fn login_lost(&mut self, id: &AttemptId) {
+        match self.shared.store.attempt(id).await {
+            Ok(Some(attempt)) => self.taken_over(id, &attempt.owner),
+            Ok(None) => {}
+            Err(error) => self.store_failed(&error.to_string()),
+        }
+    }
+
+    fn taken_over(&self, id: &AttemptId, owner: &Owner) {
+        let by = self.shared.store.role_of(owner).unwrap_or_default();
+        tracing::warn!(attempt = %id, by, "taken over");
+        self.to_login(id, Input::TakenOver { by: by.into() });
+    }
+
+    /// Says that this process can act, as long as it holds attempts. If it could not for a while, it finds out first
+    /// what it has lost.
+    pub(super) async fn look_after_lease(&mut self) {
+        if self.logins.is_empty() {
+            self.lease_due = None;
+            return;
+        }
+        if self.shared.store.has_lapsed() {
+            for id in self.logins.keys().cloned().collect::<Vec<_>>() {
+                match self.shared.store.still_mine(&id).await {
+                    Ok(false) => self.login_lost(&id).await,
+                    Ok(true) => {}
+                    Err(error) => self.store_failed(&error.to_string()),
+                }
+            }
+        }
+        self.shared.store.renew_lease();
+        self.lease_due = Some(Instant::now() + RENEW_EVERY);
     }
 
     /// Something was written, or somebody died: takes orphans over where there may be any. Costs nothing as long as no
@@ -131,7 +184,7 @@ impl Hub {
             for pause in DEATHS {
                 tokio::time::sleep(pause).await;
                 let Some(shared) = shared.upgrade() else { return };
-                if others.iter().any(|owner| !shared.store.is_alive(owner)) {
+                if others.iter().any(|owner| !shared.store.is_able(owner)) {
                     let _ = news.send(News::StoreChanged);
                     return;
                 }
@@ -215,6 +268,7 @@ const fn step_name(step: &LoginStep) -> &'static str {
         LoginStep::Expired { .. } => "expired",
         LoginStep::Cancelled => "cancelled",
         LoginStep::Superseded => "superseded",
+        LoginStep::TakenOver { .. } => "taken_over",
         LoginStep::Failed { .. } => "failed",
     }
 }

@@ -21,6 +21,7 @@ use super::{Sink, alerts};
 use crate::gateway::Error;
 use crate::i18n::tf;
 use crate::model::{Account, AttemptId, Owner, Stamp, WId, WcId};
+use crate::store::Changed;
 
 mod commands;
 mod conveyor;
@@ -61,6 +62,10 @@ enum News {
     OfflineReason { at: Stamp, wc_id: WcId, result: reasons::Words },
     /// Another process may have written.
     StoreChanged,
+    /// The file with the tokens was written.
+    TokenStored,
+    /// A token of whom nothing is known yet was tried with a harmless call.
+    TokenTried { rejected: bool },
     /// The renewer was asked for another token.
     Renewed(Result<SecretString, String>),
     /// A part without a channel of its own failed.
@@ -103,6 +108,16 @@ pub(super) struct Hub {
     /// The same, due now.
     next_wish: Option<bool>,
     next_list: Option<Instant>,
+    /// Since when nobody sees the fleet, if that was told.
+    lost: Option<Stamp>,
+    /// Whether no list has come for so long that what is believed is old news.
+    blind: bool,
+    /// What this process's own last try for a list came to.
+    own_try: observer::OwnTry,
+    /// When this process says again that it can act, while it holds attempts.
+    lease_due: Option<Instant>,
+    /// When a process that has attempts may have stopped being able.
+    others_due: Option<Instant>,
     /// Whether this process asks the lists.
     observing: bool,
     can_observe: bool,
@@ -149,6 +164,11 @@ impl Hub {
             fleet: None,
             fleet_told: true,
             outage: None,
+            lost: None,
+            blind: false,
+            own_try: observer::OwnTry::default(),
+            lease_due: None,
+            others_due: None,
             asking: false,
             ask_again: None,
             next_wish: None,
@@ -193,6 +213,7 @@ impl Hub {
             let hints_due = self.hints.due;
             let listen_due = self.listen_due;
             let conveyor = self.conveyor_wake();
+            let (lease_due, others_due) = (self.lease_due, self.others_due);
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
@@ -204,6 +225,8 @@ impl Hub {
                 Some(heard) = self.hints.heard() => self.heard(heard),
                 () = sleep_until(hints_due), if hints_due.is_some() => self.follow_hints().await,
                 () = sleep_until(listen_due), if listen_due.is_some() => self.start_listening(),
+                () = sleep_until(lease_due), if lease_due.is_some() => self.look_after_lease().await,
+                () = sleep_until(others_due), if others_due.is_some() => self.take_over_orphans().await,
                 () = sleep_until(next_list), if next_list.is_some() => self.list_is_due().await,
                 () = sleep_until(conveyor), if conveyor.is_some() => self.conveyor.tick(),
             }
@@ -224,6 +247,7 @@ impl Hub {
             match news {
                 FromLogin::Told(..) | FromLogin::Swapped(..) => self.login_told(news).await,
                 FromLogin::Abandoned(_)
+                | FromLogin::Replaced(_)
                 | FromLogin::Twin(..)
                 | FromLogin::Token(_)
                 | FromLogin::NeedsToken(_)
@@ -241,17 +265,18 @@ impl Hub {
     fn watch_store(&self) -> tokio::task::JoinHandle<()> {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
-            let mut watch = match shared.store.watch() {
-                Ok(watch) => watch,
-                Err(error) => {
-                    let words = tf(shared.options.lang, "engine.watch_failed", &[("error", &error.to_string())]);
-                    let _ = news.send(News::Fault(words));
-                    return;
-                }
-            };
+            let beside = shared.options.stored_token.as_ref().map(|stored| stored.file.clone());
+            let mut watch = shared.store.watch(beside.as_deref());
+            if let Some(error) = watch.trouble() {
+                let words = tf(shared.options.lang, "engine.watch_failed", &[("error", error)]);
+                let _ = news.send(News::Fault(words));
+            }
             loop {
-                watch.changed().await;
-                if news.send(News::StoreChanged).is_err() {
+                let changed = match watch.changed().await {
+                    Changed::Store => News::StoreChanged,
+                    Changed::File => News::TokenStored,
+                };
+                if news.send(changed).is_err() {
                     return;
                 }
             }

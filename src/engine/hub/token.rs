@@ -1,5 +1,6 @@
 //! Another token: got by itself where that is set up, given by a person, handed to every login that waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -7,6 +8,8 @@ use secrecy::SecretString;
 use super::{Hub, News};
 use crate::engine::api::Token;
 use crate::engine::login::Input;
+use crate::engine::presence::token_rejected_alert;
+use crate::gateway::token_mark;
 use crate::i18n::tf;
 use crate::model::AttemptId;
 
@@ -34,13 +37,13 @@ impl Renewals {
 
 impl Hub {
     /// The gateway refuses the token, confirmed. One renewal serves every login that needs it.
-    pub(super) fn token_rejected(&mut self) {
+    pub(super) async fn token_rejected(&mut self) {
         if self.renewals.under_way {
             return;
         }
         let now = self.shared.now().mono;
         let renewer = self.shared.options.renewer.clone();
-        let Some(renewer) = renewer.filter(|_| self.renewals.take(now)) else { return self.no_token() };
+        let Some(renewer) = renewer.filter(|_| self.renewals.take(now)) else { return self.no_token().await };
         let news = self.news.0.clone();
         tokio::spawn(async move {
             let _ = news.send(News::Renewed((renewer.0)().await));
@@ -55,14 +58,25 @@ impl Hub {
             Ok(token) => self.use_token(token, true).await,
             Err(error) => {
                 self.fault(tf(self.shared.options.lang, "engine.renewer_failed", &[("error", &error)]));
-                self.no_token();
+                self.no_token().await;
             }
         }
     }
 
     /// Nothing but a person can get another token now: says so, and ends what no person is there for.
-    fn no_token(&mut self) {
+    async fn no_token(&mut self) {
+        // Another process may have got one, and this one not have heard of it yet.
+        if self.take_stored_token().await {
+            return;
+        }
         self.set_token(Token::Rejected);
+        if let Some(mark) = self.shared.gateway.token_mark() {
+            let alert = token_rejected_alert(self.shared.now().wall);
+            match self.shared.store.token_rejected(&mark, &alert).await {
+                Ok(_) => self.kick.notify_one(),
+                Err(error) => self.store_failed(&error.to_string()),
+            }
+        }
         if !self.shared.options.waits_for_token {
             for login in self.logins.values() {
                 let _ = login.to.send(Input::NoToken);
@@ -82,6 +96,46 @@ impl Hub {
     pub(super) async fn token_given(&mut self, token: SecretString) {
         let was_dead = self.renewals.under_way || self.token == Some(Token::Rejected);
         self.use_token(token, was_dead).await;
+    }
+
+    /// The file with the tokens was written: a token that another process has put there is everybody's.
+    pub(super) async fn token_stored(&mut self) {
+        self.take_stored_token().await;
+    }
+
+    /// Takes the token, and V1's password, that another process has stored. True if it is another one than that in use.
+    async fn take_stored_token(&mut self) -> bool {
+        let Some(source) = self.shared.options.stored_token.clone() else { return false };
+        let Some(stored) = (source.read)() else { return false };
+        let mut news = false;
+        if let Some(password) = stored.password {
+            news = self.shared.set_password(password) && !self.shared.options.dialect.lists_w_ids();
+        }
+        let another = self.shared.gateway.token_mark() != Some(token_mark(&stored.token));
+        if another {
+            let was_dead = self.renewals.under_way || self.token == Some(Token::Rejected);
+            self.use_token(stored.token, was_dead).await;
+        } else if news {
+            self.ask_list(false).await;
+        }
+        if news {
+            // Who could ask no list for want of it can now.
+            self.can_observe = true;
+            self.try_to_observe().await;
+        }
+        another
+    }
+
+    /// A token that no list has tried (V1 without the password) is tried with a harmless call.
+    pub(super) fn try_token(&self) {
+        if self.token.is_some() || !self.shared.gateway.has_token() {
+            return;
+        }
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let rejected = shared.is_token_rejected().await;
+            let _ = news.send(News::TokenTried { rejected });
+        });
     }
 
     /// Uses another token from now on; whatever waits for one goes on. `was_dead`: the one before is refused.

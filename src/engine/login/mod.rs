@@ -257,6 +257,7 @@ impl Machine {
             Input::VerifyCode(code) => self.verify_code(code, now, &mut out),
             Input::Cancel => self.leave(LoginStep::Cancelled, Reason::Cancelled, "cancelled", &mut out),
             Input::Supersede => self.leave(LoginStep::Superseded, Reason::Superseded, "superseded", &mut out),
+            Input::TakenOver { by } => self.taken_over(by, &mut out),
             Input::Stored { record, adopted, swapped } => self.stored(record, adopted, swapped, &mut out),
             Input::NotAdopted => self.not_adopted(now, &mut out),
             Input::RowFailed { detail } => match self.state {
@@ -419,6 +420,24 @@ impl Machine {
             // The wId is on its way into the store: that is what will be told.
             State::Adopting | State::Storing | State::Over => {}
         }
+    }
+
+    /// Another process goes on with it: here it is over, but for the answer to a request that is under way, which may
+    /// carry a wId. Nothing more is asked, and the row is the other's.
+    fn taken_over(&mut self, by: Box<str>, out: &mut Outputs) {
+        match &self.state {
+            // The wId is on its way into the store: that is what will be told.
+            State::Adopting | State::Storing | State::Over => return,
+            State::Second | State::Requesting => {}
+            State::Polling(polling) if matches!(polling.phase, Phase::Asking | Phase::Last) => {}
+            State::Polling(_)
+            | State::New
+            | State::Listing { .. }
+            | State::Probing { .. }
+            | State::AwaitingToken { .. } => self.state = State::Over,
+        }
+        self.tell(LoginStep::TakenOver { by }, out);
+        self.abandoned = true;
     }
 
     /// An abandoned attempt ends without a word.

@@ -451,6 +451,7 @@ fn step_line(step: &LoginStep) -> String {
         LoginStep::Expired { renewing } => format!("expired renewing={renewing}"),
         LoginStep::Cancelled => "cancelled".into(),
         LoginStep::Superseded => "superseded".into(),
+        LoginStep::TakenOver { .. } => "taken_over".into(),
         LoginStep::Failed { reason, .. } => format!("failed {}", reason.code()),
     }
 }

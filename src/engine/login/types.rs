@@ -177,6 +177,11 @@ pub enum Input {
     Cancel,
     /// Another attempt on the same account succeeded.
     Supersede,
+    /// Another process goes on with this attempt, since this one could not act for a while.
+    TakenOver {
+        /// What kind of process it is.
+        by: Box<str>,
+    },
     /// The store took a success.
     Stored {
         /// Whose and which.

@@ -148,6 +148,17 @@ pub fn outage_over_alert(since: Stamp, at: Stamp) -> Alert {
     fleet_alert("outage_over", at, vec![("since", since.rfc3339().into())])
 }
 
+/// The alert that nobody can see the fleet.
+pub fn observation_lost_alert(since: Stamp, reason: Reason, at: Stamp) -> Alert {
+    let alert = fleet_alert("observation_lost", at, vec![("since", since.rfc3339().into())]);
+    Alert { reason: Some(reason), ..alert }
+}
+
+/// The alert of a token that the gateway takes no more.
+pub fn token_rejected_alert(at: Stamp) -> Alert {
+    Alert { reason: Some(Reason::TokenRejected), ..fleet_alert("token_rejected", at, Vec::new()) }
+}
+
 /// The alert of a login that nobody waited for and that led to nothing.
 pub fn login_needed(account: &Account, reason: Reason, at: Stamp) -> (Verdict, Alert) {
     let verdict = Verdict {

@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{Begun, LogEntry, Result, SECOND_LOGIN_FAILED};
+use super::super::types::{Begun, Error, LogEntry, Result, SECOND_LOGIN_FAILED};
 use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
 use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Device, Presence, Reason, Rung, Stamp, WId, WcId};
 
@@ -13,11 +13,13 @@ const KEPT_MS: i64 = 30 * 24 * 3_600_000;
 impl Sqlite {
     /// See [`super::super::Store::begin_attempt`].
     pub(in super::super) async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
+        // From here on others believe that this process can act.
+        self.owners.leases().renew();
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         if let Some(wc_id) = wc_id {
             for open in self.open_attempts(&mut tx, wc_id).await? {
-                if self.owners.is_alive(&open.owner) {
+                if self.owners.is_able(&open.owner) {
                     return Ok(Begun::Busy(open));
                 }
                 self.abandon(&mut tx, &open.id).await?;
@@ -39,7 +41,43 @@ impl Sqlite {
         prune.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Attempts).await?;
         tx.commit().await?;
+        self.held().insert(attempt.id.clone(), 0);
         Ok(Begun::Started(attempt.id))
+    }
+
+    /// Whether this process may still write for an attempt: always where it never held it (a person has come back to
+    /// one that another process holds), and else as long as nobody has taken it over.
+    async fn still_holding(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<()> {
+        let Some(epoch) = self.held().get(id).copied() else { return Ok(()) };
+        let query = sqlx::query_as(sql!("attempt_holder")).bind(self.profile).bind(id.as_str());
+        let holder: Option<(String, i64)> = query.fetch_optional(tx).await?;
+        match holder {
+            Some((owner, held)) if owner != *self.owners.me().0 || held != epoch => Err(Error::Replaced),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// See [`super::super::Store::still_mine`].
+    pub(in super::super) async fn still_mine(&self, id: &AttemptId) -> Result<bool> {
+        let mut connection = self.lock().await?;
+        match self.still_holding(&mut connection, id).await {
+            Ok(()) => Ok(true),
+            Err(Error::Replaced) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// See [`super::super::Store::give_up`].
+    pub(in super::super) async fn give_up(&self) -> Result<()> {
+        self.observe_no_longer().await?;
+        self.owners.leases().give_up();
+        if self.held().is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        self.changed(&mut tx, Subject::Attempts).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Open attempts on an account, whoever runs them.
@@ -77,6 +115,7 @@ impl Sqlite {
 
     /// Ends an attempt and erases its image URL. True if it had not ended before.
     pub(super) async fn end(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<bool> {
+        self.held().remove(id);
         let query = sqlx::query(sql!("attempt_end")).bind(self.profile).bind(id.as_str());
         Ok(query.execute(tx).await?.rows_affected() > 0)
     }
@@ -90,6 +129,7 @@ impl Sqlite {
     ) -> Result<Option<AttemptId>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        self.still_holding(&mut tx, id).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
             return Ok(None);
@@ -118,6 +158,9 @@ impl Sqlite {
         }
         self.changed(&mut tx, Subject::Attempts).await?;
         tx.commit().await?;
+        if let Some(twin) = &twin {
+            self.held().insert(twin.clone(), 0);
+        }
         Ok(twin)
     }
 
@@ -131,6 +174,7 @@ impl Sqlite {
     ) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        self.still_holding(&mut tx, id).await?;
         sqlx::query(sql!("attempt_issued"))
             .bind(self.profile)
             .bind(id.as_str())
@@ -146,6 +190,7 @@ impl Sqlite {
     /// See [`super::super::Store::attempt_made_with`].
     pub(in super::super) async fn attempt_made_with(&self, id: &AttemptId, made_with: &Device) -> Result<()> {
         let mut connection = self.lock().await?;
+        self.still_holding(&mut connection, id).await?;
         let put = sqlx::query(sql!("attempt_device_put")).bind(self.profile).bind(id.as_str());
         put.bind(device::json(made_with)).execute(&mut *connection).await?;
         Ok(())
@@ -163,6 +208,7 @@ impl Sqlite {
     pub(in super::super) async fn abandon_attempt(&self, id: &AttemptId) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        self.still_holding(&mut tx, id).await?;
         if self.abandon(&mut tx, id).await? {
             self.changed(&mut tx, Subject::Attempts).await?;
         }
@@ -180,6 +226,7 @@ impl Sqlite {
     ) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        self.still_holding(&mut tx, id).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
             return Ok(());
@@ -263,19 +310,22 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
-        let Some(attempt) = attempt.filter(|attempt| !self.owners.is_alive(&attempt.owner)) else {
+        let Some(attempt) = attempt.filter(|attempt| !self.owners.is_able(&attempt.owner)) else {
             return Ok(None);
         };
-        let query = sqlx::query(sql!("attempt_take_over"))
+        self.owners.leases().renew();
+        let query = sqlx::query_scalar(sql!("attempt_take_over"))
             .bind(self.profile)
             .bind(id.as_str())
             .bind(&*attempt.owner.0)
             .bind(&*self.owners.me().0);
-        let taken = query.execute(&mut *tx).await?.rows_affected() > 0;
-        if taken {
+        let epoch: Option<i64> = query.fetch_optional(&mut *tx).await?;
+        if epoch.is_some() {
             self.changed(&mut tx, Subject::Attempts).await?;
         }
         tx.commit().await?;
-        Ok(taken.then(|| Attempt { owner: self.owners.me().clone(), ..attempt }))
+        let Some(epoch) = epoch else { return Ok(None) };
+        self.held().insert(id.clone(), epoch);
+        Ok(Some(Attempt { owner: self.owners.me().clone(), ..attempt }))
     }
 }

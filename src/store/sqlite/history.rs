@@ -33,7 +33,7 @@ impl Sqlite {
 
     /// Notes that the fleet was looked at.
     pub(super) async fn watched_on(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
-        let (_, outage_since) = self.watchers_of(tx).await?;
+        let outage_since = self.watchers_of(tx).await?.outage_since;
         if outage_since.is_some() {
             return self.watched_anew(tx, at).await;
         }
@@ -186,7 +186,7 @@ impl Sqlite {
         let rows: Vec<(i64, i64)> = query.fetch_all(&mut *connection).await?;
         let mut spans: Vec<(Stamp, Stamp)> =
             rows.into_iter().map(|(since, until)| (Stamp(since), Stamp(until).min(now))).collect();
-        let (_, outage_since) = self.watchers_of(&mut connection).await?;
+        let outage_since = self.watchers_of(&mut connection).await?.outage_since;
         let last = spans.last_mut().filter(|(_, until)| outage_since.is_none() && *until >= vouches_from);
         if let Some((_, until)) = last {
             *until = now;

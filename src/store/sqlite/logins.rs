@@ -169,6 +169,9 @@ impl Sqlite {
     ) -> Result<Option<Stored>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        if attempt.is_none() {
+            self.still_observing(&mut tx).await?;
+        }
         let before = rows::load(&mut tx, self.profile, wc_id).await?;
         let new_account = before.is_none();
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
@@ -177,7 +180,7 @@ impl Sqlite {
         }
         let open = self.open_attempts(&mut tx, wc_id).await?;
         // What a dead process left open asks nothing of the phone any more; its late success is stored all the same.
-        if open.iter().any(|open| Some(&open.id) != attempt && self.owners.is_alive(&open.owner)) {
+        if open.iter().any(|open| Some(&open.id) != attempt && self.owners.is_able(&open.owner)) {
             return Ok(None);
         }
         if let Some(attempt) = attempt
@@ -221,6 +224,7 @@ impl Sqlite {
     pub(in super::super) async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        self.still_observing(&mut tx).await?;
         let mut confirmed = Vec::new();
         for (wc_id, w_id) in listed {
             let Some(mut row) = rows::load(&mut tx, self.profile, wc_id).await? else { continue };

@@ -1,6 +1,8 @@
 //! The store in SQLite: one connection, one transaction per change, the statements in `sql/`.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use sqlx::sqlite::SqliteConnection;
@@ -45,6 +47,10 @@ pub(super) struct Sqlite {
     owners: Ownership,
     /// Up to where this process knows the change feed; see [`Sqlite::changes`].
     seen: AtomicI64,
+    /// The epoch in which this process took the observer's place, as long as it believes that it has it.
+    epoch: std::sync::Mutex<Option<i64>>,
+    /// The attempts that this process holds, each with the epoch it took it in.
+    held: std::sync::Mutex<HashMap<AttemptId, i64>>,
 }
 
 /// What a row of the change feed is about.
@@ -60,10 +66,20 @@ impl Sqlite {
     pub(super) async fn open(path: &Path, scope: Scope) -> Result<Self> {
         let place = place::prepare(path)?;
         let (mut connection, version) = open::connect(&place).await?;
-        let owners = Ownership::take(&place.path)?;
+        let owners = Ownership::take(&place.path, scope.cause)?;
         open::migrate(&mut connection, &place, version).await?;
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
-        Ok(Self { connection: Mutex::new(Some(connection)), place, scope, profile, owners, seen: AtomicI64::new(seen) })
+        let (epoch, held) = (std::sync::Mutex::default(), std::sync::Mutex::default());
+        let (connection, seen) = (Mutex::new(Some(connection)), AtomicI64::new(seen));
+        Ok(Self { connection, place, scope, profile, owners, seen, epoch, held })
+    }
+
+    fn epoch(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
+        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<AttemptId, i64>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who this process is, and who else lives.

@@ -62,6 +62,8 @@ impl Sqlite {
     ) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        self.still_observing(&mut tx).await?;
+        self.list_came(&mut tx, at).await?;
         sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         self.watched_on(&mut tx, at).await?;
@@ -79,6 +81,10 @@ impl Sqlite {
     pub(in super::super) async fn note(&self, verdicts: &[Verdict], alerts: &[Alert]) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
+        // What this process asked or did for a person counts whoever observes.
+        if verdicts.iter().any(|verdict| matches!(verdict.source, Source::List | Source::Check | Source::Notice)) {
+            self.still_observing(&mut tx).await?;
+        }
         let judged = self.judge(&mut tx, verdicts).await?;
         self.tell_alerts(&mut tx, alerts, &judged).await?;
         tx.commit().await?;

@@ -1,36 +1,100 @@
 //! Who observes, and what the observer found of the gateway.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{Alert, LogEntry, Result, Watchers};
+use super::super::boot::{BootMs, boot_id};
+use super::super::types::{Alert, Error, LogEntry, Moment, Place, Result, Watchers};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Owner, Stamp, json};
+use crate::model::{Account, Owner, Reason, Stamp, json};
 
-/// `observer, observer_rank, outage_since`.
-type Row = (Option<String>, Option<u8>, Option<i64>);
+/// So many intervals without a sign of life, and the place is free for others.
+const OVERDUE: i64 = 3;
+/// The interval of a place that an older saoma holds, which wrote none down.
+const USUAL_INTERVAL_MS: i64 = 30_000;
+
+/// The columns of `watchers.sql`, in their order.
+type Columns = (
+    Option<String>,
+    Option<u8>,
+    i64,
+    Option<i64>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+    Option<String>,
+    Option<i64>,
+    Option<i64>,
+);
+
+/// The same, named.
+#[derive(Debug)]
+struct Row {
+    observer: Option<Owner>,
+    rank: Option<u8>,
+    epoch: i64,
+    interval: Option<i64>,
+    boot: Option<String>,
+    tried: Option<i64>,
+    listed: Option<i64>,
+    failing: Option<Reason>,
+    outage_since: Option<Stamp>,
+    lost_since: Option<Stamp>,
+}
+
+impl From<Columns> for Row {
+    fn from(columns: Columns) -> Self {
+        let (observer, rank, epoch, interval, boot, tried, listed, failing, outage_since, lost_since) = columns;
+        Self {
+            observer: observer.map(|owner| Owner(owner.into())),
+            rank,
+            epoch,
+            interval,
+            boot,
+            tried,
+            listed,
+            failing: failing.and_then(|code| Reason::from_code(&code)),
+            outage_since: outage_since.map(Stamp),
+            lost_since: lost_since.map(Stamp),
+        }
+    }
+}
 
 impl Sqlite {
     /// See [`super::super::Store::observe`].
-    pub(in super::super) async fn observe(&self, rank: u8) -> Result<bool> {
+    pub(in super::super) async fn observe(&self, rank: u8, interval: Duration, listed: Option<Moment>) -> Result<bool> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let me = self.owners.me();
-        let (observer, _) = self.watchers_of(&mut tx).await?;
-        match observer {
-            Some((owner, held)) if owner == *me && held == rank => return Ok(true),
-            Some((owner, held)) if owner != *me && held >= rank => return Ok(false),
+        match self.watchers_of(&mut tx).await?.observer {
+            Some(place) if place.owner == *me && place.rank == rank && *self.epoch() == Some(place.epoch) => {
+                return Ok(true);
+            }
+            Some(place) if place.owner != *me && place.rank >= rank && !place.is_free_for(listed) => return Ok(false),
             Some(_) | None => {}
         }
-        let query = sqlx::query(sql!("observer_set")).bind(self.profile).bind(&*me.0).bind(rank);
-        query.execute(&mut *tx).await?;
+        // A try may be long in coming; the place must not look overdue until then.
+        self.owners.leases().try_begins(Duration::ZERO);
+        let epoch: i64 = sqlx::query_scalar(sql!("observer_set"))
+            .bind(self.profile)
+            .bind(&*me.0)
+            .bind(rank)
+            .bind(i64::try_from(interval.as_millis()).unwrap_or(i64::MAX))
+            .bind(boot_id())
+            .bind(BootMs::now().0)
+            .fetch_one(&mut *tx)
+            .await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         tx.commit().await?;
+        *self.epoch() = Some(epoch);
         Ok(true)
     }
 
     /// See [`super::super::Store::observe_no_longer`].
     pub(in super::super) async fn observe_no_longer(&self) -> Result<()> {
+        *self.epoch() = None;
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let query = sqlx::query(sql!("observer_clear")).bind(self.profile).bind(&*self.owners.me().0);
@@ -40,28 +104,126 @@ impl Sqlite {
         Ok(tx.commit().await?)
     }
 
+    /// Whether this process may still write what an observer writes: always where it does not observe (a list that a
+    /// person wished for is as good as any), and else as long as nobody has taken its place.
+    pub(super) async fn still_observing(&self, tx: &mut SqliteConnection) -> Result<()> {
+        let Some(epoch) = *self.epoch() else { return Ok(()) };
+        let row = self.row(tx).await?;
+        if row.epoch == epoch && row.observer.as_ref() == Some(self.owners.me()) {
+            return Ok(());
+        }
+        *self.epoch() = None;
+        Err(Error::ObservesNoLonger)
+    }
+
+    /// See [`super::super::Store::try_begins`].
+    pub(in super::super) async fn try_begins(&self, limit: Duration) -> Result<()> {
+        let mut connection = self.lock().await?;
+        self.still_observing(&mut connection).await?;
+        if self.epoch().is_some() {
+            self.owners.leases().try_begins(limit);
+        }
+        Ok(())
+    }
+
+    /// See [`super::super::Store::note_try`].
+    pub(in super::super) async fn note_try(&self, failing: Option<Reason>) -> Result<()> {
+        if self.epoch().is_none() {
+            return Ok(());
+        }
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        self.still_observing(&mut tx).await?;
+        self.put_try(&mut tx, failing, false).await?;
+        if failing.is_some() {
+            self.changed(&mut tx, Subject::Fleet).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    async fn put_try(&self, tx: &mut SqliteConnection, failing: Option<Reason>, listed: bool) -> Result<()> {
+        sqlx::query(sql!("observer_tried"))
+            .bind(self.profile)
+            .bind(boot_id())
+            .bind(BootMs::now().0)
+            .bind(failing.map(Reason::code))
+            .bind(listed)
+            .execute(tx)
+            .await?;
+        Ok(())
+    }
+
+    /// A list came and is believed, whoever asked for it: if it was told that nobody could see the fleet, that is over.
+    pub(super) async fn list_came(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
+        if self.epoch().is_some() {
+            self.put_try(tx, None, true).await?;
+        } else {
+            let listed = sqlx::query(sql!("observer_listed")).bind(self.profile).bind(boot_id());
+            listed.bind(BootMs::now().0).execute(&mut *tx).await?;
+        }
+        let Some(since) = self.watchers_of(tx).await?.lost_since else { return Ok(()) };
+        sqlx::query(sql!("lost_set")).bind(self.profile).bind(None::<i64>).execute(&mut *tx).await?;
+        let fields = vec![("since", since.rfc3339().into())];
+        let alert = Alert { event: "observation_back", wc_id: None, at, reason: None, fields };
+        self.tell_alert(tx, &alert, None).await?;
+        self.log_alert(tx, &alert, None).await
+    }
+
     /// See [`super::super::Store::watchers`].
     pub(in super::super) async fn watchers(&self) -> Result<Watchers> {
         let mut connection = self.lock().await?;
-        let (observer, outage_since) = self.watchers_of(&mut connection).await?;
-        Ok(Watchers { observer, outage_since })
+        self.watchers_of(&mut connection).await
     }
 
-    /// The observer, if it lives, and the outage.
-    pub(super) async fn watchers_of(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<(Option<(Owner, u8)>, Option<Stamp>)> {
-        let row: Row = sqlx::query_as(sql!("watchers")).bind(self.profile).fetch_one(connection).await?;
-        let observer = row.0.map(|owner| Owner(owner.into())).zip(row.1);
-        Ok((observer.filter(|(owner, _)| self.owners.is_alive(owner)), row.2.map(Stamp)))
+    /// The observer, if it lives, and what is amiss.
+    pub(super) async fn watchers_of(&self, connection: &mut SqliteConnection) -> Result<Watchers> {
+        let row = self.row(connection).await?;
+        let (outage_since, lost_since) = (row.outage_since, row.lost_since);
+        Ok(Watchers { observer: self.place_of(row), outage_since, lost_since })
+    }
+
+    async fn row(&self, connection: &mut SqliteConnection) -> Result<Row> {
+        let columns: Columns = sqlx::query_as(sql!("watchers")).bind(self.profile).fetch_one(connection).await?;
+        Ok(columns.into())
+    }
+
+    /// The place of a living observer.
+    fn place_of(&self, row: Row) -> Option<Place> {
+        let owner = row.observer?;
+        if !self.owners.is_alive(&owner) {
+            return None;
+        }
+        let interval = row.interval.unwrap_or(USUAL_INTERVAL_MS).max(1);
+        let now = BootMs::now();
+        // Times of another start of the machine, or none at all (an older saoma that knows no epochs): its lock is
+        // all that speaks for it.
+        let dated = row.boot.as_deref() == Some(boot_id());
+        let tried = row.tried.filter(|_| dated);
+        let trying = self.owners.lease_of(&owner).and_then(|lease| lease.trying);
+        let signs = [tried, trying.map(|(began, _)| began.0)].into_iter().flatten().max();
+        let quiet_until = signs.map_or(i64::MAX, |sign| sign.saturating_add(interval.saturating_mul(OVERDUE)));
+        // A request that is still under way has its own limit.
+        let busy_until = trying.filter(|(began, _)| tried.is_none_or(|tried| tried < began.0));
+        let busy_until = busy_until.map_or(0, |(began, limit)| began.0.saturating_add(limit));
+        let listed = row.listed.filter(|_| dated);
+        Some(Place {
+            rank: row.rank?,
+            epoch: row.epoch,
+            interval: millis(interval),
+            failing: row.failing,
+            able_for: millis(quiet_until.max(busy_until).saturating_sub(now.0)),
+            unlisted: listed.map_or(Duration::ZERO, |listed| millis(now.since(BootMs(listed)))),
+            tried: Moment(BootMs(tried.unwrap_or(0))),
+            owner,
+        })
     }
 
     /// See [`super::super::Store::set_outage`].
     pub(in super::super) async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        let (_, known) = self.watchers_of(&mut tx).await?;
+        self.still_observing(&mut tx).await?;
+        let known = self.watchers_of(&mut tx).await?.outage_since;
         if known.is_some() == since.is_some() {
             return Ok(());
         }
@@ -75,6 +237,35 @@ impl Sqlite {
         self.tell_alert(&mut tx, alert, None).await?;
         self.log_alert(&mut tx, alert, None).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// See [`super::super::Store::observation_lost`].
+    pub(in super::super) async fn observation_lost(&self, since: Stamp, alert: &Alert) -> Result<bool> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        if self.watchers_of(&mut tx).await?.lost_since.is_some() {
+            return Ok(false);
+        }
+        sqlx::query(sql!("lost_set")).bind(self.profile).bind(since.0).execute(&mut *tx).await?;
+        self.changed(&mut tx, Subject::Fleet).await?;
+        self.tell_alert(&mut tx, alert, None).await?;
+        self.log_alert(&mut tx, alert, None).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// See [`super::super::Store::token_rejected`].
+    pub(in super::super) async fn token_rejected(&self, mark: &str, alert: &Alert) -> Result<bool> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        let set = sqlx::query(sql!("dead_token_set")).bind(self.profile).bind(mark).execute(&mut *tx).await?;
+        if set.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.tell_alert(&mut tx, alert, None).await?;
+        self.log_alert(&mut tx, alert, None).await?;
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// An outbox row for each receiver.
@@ -113,4 +304,8 @@ impl Sqlite {
         };
         self.add_log(tx, &line).await
     }
+}
+
+fn millis(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

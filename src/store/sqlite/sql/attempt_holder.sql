@@ -1,0 +1,1 @@
+SELECT owner, epoch FROM attempts WHERE profile = ?1 AND id = ?2

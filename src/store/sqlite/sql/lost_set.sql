@@ -1,0 +1,1 @@
+UPDATE profiles SET lost_since = ?2 WHERE n = ?1
