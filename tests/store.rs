@@ -11,6 +11,8 @@ mod kill;
 mod migration;
 #[path = "store/past.rs"]
 mod past;
+#[path = "store/places.rs"]
+mod places;
 #[path = "store/random.rs"]
 mod random;
 #[path = "store/rules.rs"]

@@ -92,6 +92,11 @@ impl Shared {
         self.password.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether the fleet list can be asked: V1's needs the platform password.
+    pub(super) fn can_list(&self) -> bool {
+        self.options.dialect.lists_w_ids() || self.password().is_some()
+    }
+
     /// Uses a platform password that was stored. True if it is another one.
     pub(super) fn set_password(&self, password: SecretString) -> bool {
         let mut known = self.password.write().unwrap_or_else(PoisonError::into_inner);

@@ -158,11 +158,6 @@ impl Gateway {
         *self.inner.token.write().unwrap_or_else(PoisonError::into_inner) = Some(token);
     }
 
-    /// Whether there is a token.
-    pub fn has_token(&self) -> bool {
-        self.inner.token.read().unwrap_or_else(PoisonError::into_inner).is_some()
-    }
-
     /// Tells the token in use from others without giving it away; see [`token_mark`].
     pub fn token_mark(&self) -> Option<String> {
         self.inner.token.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(token_mark)

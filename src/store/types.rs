@@ -183,11 +183,13 @@ pub struct Place {
     pub interval: Duration,
     /// Why its holder's last try brought no list; `None`: it did, or there was none yet.
     pub failing: Option<Reason>,
+    /// When the first of its holder's tries that failed in a row ended.
+    pub failing_since: Option<Moment>,
     /// How long its holder may still be silent; zero: it is overdue, and its place is free.
     pub able_for: Duration,
     /// How long ago the last list came, whoever asked for it.
     pub unlisted: Duration,
-    /// When its holder's last try ended.
+    /// When its holder's last try that has ended began.
     pub tried: Moment,
 }
 
@@ -204,10 +206,11 @@ impl Place {
     }
 
     /// Whether a process may take it although its holder's rank is not lower. `listed`: when its own last list came, if
-    /// its last try brought one. A holder whose tries fail gives way only to who has had a list since the holder's
-    /// failed before last: in an outage nobody plays ping-pong.
+    /// its last try brought one. A holder whose tries fail gives way only to who has had a list
+    /// since, and then only if it tried again after that, and failed: in an outage nobody plays ping-pong.
     pub fn is_free_for(&self, listed: Option<Moment>) -> bool {
-        self.is_overdue() || (self.failing.is_some() && listed.is_some_and(|listed| listed < self.tried))
+        let listed_meanwhile = |since| listed.is_some_and(|listed| since < listed && listed < self.tried);
+        self.is_overdue() || self.failing_since.is_some_and(listed_meanwhile)
     }
 }
 

@@ -13,32 +13,32 @@ use saoma::simulator::{Act, Knobs, Setup, SimAccount, Simulator};
 
 use super::rig::{Front, How, Rig};
 
-const SHORT: Duration = Duration::from_millis(120);
+pub(crate) const SHORT: Duration = Duration::from_millis(120);
 const LONG: Duration = Duration::from_secs(3_600);
 
 /// So many accounts that are online.
-fn online(count: usize) -> Vec<SimAccount> {
+pub(crate) fn online(count: usize) -> Vec<SimAccount> {
     (0..count).map(|number| SimAccount::new(name(number), format!("No {number}")).online()).collect()
 }
 
-fn name(number: usize) -> String {
+pub(crate) fn name(number: usize) -> String {
     format!("wxid_on{number:04}")
 }
 
-fn id(number: usize) -> WcId {
+pub(crate) fn id(number: usize) -> WcId {
     WcId::new(name(number))
 }
 
-async fn rig(count: usize, how: How) -> Rig {
+pub(crate) async fn rig(count: usize, how: How) -> Rig {
     Rig::with(Setup { accounts: online(count), ..Setup::default() }, how).await
 }
 
-fn every(interval: Duration) -> How {
+pub(crate) fn every(interval: Duration) -> How {
     How { interval: Some(interval), ..How::default() }
 }
 
 /// A hook that keeps what it is told, a line each.
-fn kept() -> (tempfile::TempDir, PathBuf, String) {
+pub(crate) fn kept() -> (tempfile::TempDir, PathBuf, String) {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("told");
     let hook = format!("cat >> '{}'", file.display());
@@ -46,7 +46,7 @@ fn kept() -> (tempfile::TempDir, PathBuf, String) {
 }
 
 /// The events in the file, in order.
-fn told(file: &Path) -> Vec<String> {
+pub(crate) fn told(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     text.lines()
         .map(|line| {
@@ -56,7 +56,7 @@ fn told(file: &Path) -> Vec<String> {
         .collect()
 }
 
-async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
     while !holds() {
         assert!(tokio::time::Instant::now() < deadline, "{what} never came");
@@ -65,7 +65,7 @@ async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// Waits until a list was believed.
-async fn a_list(front: &mut Front) -> Stamp {
+pub(crate) async fn a_list(front: &mut Front) -> Stamp {
     front
         .until("a list", |event| match event {
             Event::Fleet(Fleet::Ok { at }) => Some(*at),
@@ -85,7 +85,7 @@ fn checks(sim: &Simulator) -> usize {
     sim.requests().iter().filter(|request| request.endpoint == "isOnline").count()
 }
 
-fn dropped(event: &Event) -> Option<WcId> {
+pub(crate) fn dropped(event: &Event) -> Option<WcId> {
     match event {
         Event::Dropped { wc_id, .. } => Some(wc_id.clone()),
         _ => None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
 use saoma::engine::notices::Ports;
-use saoma::engine::{Engine, Listen, Options, Renewal, Renewer, Role};
+use saoma::engine::{Engine, Listen, Options, Renewal, Renewer, Role, StoredToken};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
 use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
@@ -61,6 +61,10 @@ pub(crate) struct How {
     pub(crate) revive: Option<AttemptId>,
     /// V3's defaults for device and network.
     pub(crate) device: saoma::model::Device,
+    /// Another token than the gateway's.
+    pub(crate) token: Option<&'static str>,
+    /// Where other processes put tokens.
+    pub(crate) stored_token: Option<StoredToken>,
 }
 
 impl Default for How {
@@ -81,6 +85,8 @@ impl Default for How {
             ring_at_once: 0,
             revive: None,
             device: saoma::model::Device::default(),
+            token: None,
+            stored_token: None,
         }
     }
 }
@@ -156,7 +162,7 @@ impl Rig {
 
 impl Front {
     pub(crate) async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
-        let token = SecretString::from(sim.token());
+        let token = how.token.map_or_else(|| SecretString::from(sim.token()), SecretString::from);
         let gateway = Gateway::new(gateway::Options {
             base: sim.url().to_owned(),
             dialect,
@@ -192,6 +198,7 @@ impl Front {
             show_resumed: how.show_resumed,
             waits_for_token: how.waits,
             renewer: how.renewer,
+            stored_token: how.stored_token,
             ring_at_once: how.ring_at_once,
             revive: how.revive,
             device: how.device,

@@ -22,7 +22,7 @@ fn verdict(wc_id: &str, presence: Presence, source: Source, at: i64) -> Verdict 
     Verdict { wc_id: wc_id.into(), presence, source, at: Stamp(at), reason }
 }
 
-fn alert(event: &'static str, wc_id: Option<&str>, at: i64) -> Alert {
+pub(crate) fn alert(event: &'static str, wc_id: Option<&str>, at: i64) -> Alert {
     Alert { event, wc_id: wc_id.map(Into::into), at: Stamp(at), reason: None, fields: Vec::new() }
 }
 

@@ -93,9 +93,8 @@ impl Hub {
                 self.set_fleet(Fleet::NeedsPassword);
                 self.own_try = OwnTry::Failed;
                 self.asked_enough().await;
-                self.try_token();
                 // Another process may know the password.
-                self.observe_no_longer(false).await;
+                self.observe_no_longer().await;
             }
             Some(Ok(entries)) => {
                 self.failures = 0;
@@ -157,6 +156,8 @@ impl Hub {
         if judgement.plausible {
             self.believe(at, judgement).await;
             self.set_fleet(Fleet::Ok { at });
+            // Who can list now may take the place that it could not keep, or that its holder cannot.
+            self.try_to_observe().await;
         } else {
             self.note_try(None).await;
             self.turned(judgement.turn, at).await;

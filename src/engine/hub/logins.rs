@@ -52,7 +52,7 @@ impl Hub {
     pub(super) fn wish_of(&self, wc_id: Option<WcId>) -> Wish {
         let options = &self.shared.options;
         Wish {
-            can_list: options.dialect.lists_w_ids() || self.shared.password().is_some(),
+            can_list: self.shared.can_list(),
             limits: options.limits,
             waits_for_token: options.waits_for_token || options.renewer.is_some(),
             ..Wish::new(wc_id, Way::Qr, options.dialect, options.renewal.times())
@@ -142,7 +142,9 @@ impl Hub {
     }
 
     fn taken_over(&self, id: &AttemptId, owner: &Owner) {
-        let by = self.shared.store.role_of(owner).unwrap_or_default();
+        // Where a new login has displaced it, nobody has taken it yet.
+        let other = Some(owner).filter(|owner| *owner != self.shared.store.owner());
+        let by = other.and_then(|owner| self.shared.store.role_of(owner)).unwrap_or_default();
         tracing::warn!(attempt = %id, by, "taken over");
         self.to_login(id, Input::TakenOver { by: by.into() });
     }

@@ -120,7 +120,6 @@ pub(super) struct Hub {
     others_due: Option<Instant>,
     /// Whether this process asks the lists.
     observing: bool,
-    can_observe: bool,
     /// Whether the next list follows one that a person wished for.
     following: bool,
     /// Whom other processes are logging in, as of the last list's request.
@@ -174,7 +173,6 @@ impl Hub {
             next_wish: None,
             next_list: None,
             observing: false,
-            can_observe: true,
             following: false,
             busy_elsewhere: HashSet::new(),
             hints: hints::Hints::default(),
@@ -238,7 +236,7 @@ impl Hub {
 
     async fn stop(mut self, watch: tokio::task::JoinHandle<()>, alerts: Option<tokio::task::JoinHandle<()>>) {
         watch.abort();
-        self.observe_no_longer(false).await;
+        self.observe_no_longer().await;
         // The logins leave their rows to whoever resumes them; a success that is on its way into the store gets there.
         self.logins.clear();
         self.runners.close();

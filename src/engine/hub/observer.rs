@@ -59,10 +59,12 @@ impl Hub {
     /// Begins: as the observer with a list at once, else with what the observer has found.
     pub(super) async fn begin_observing(&mut self) {
         let Some(rank) = self.rank() else { return };
-        match self.shared.store.observe(rank, self.interval(), None).await {
-            Ok(true) => self.observe(true).await,
-            Ok(false) => {}
-            Err(error) => self.store_error(&error).await,
+        if self.shared.can_list() {
+            match self.shared.store.observe(rank, self.interval(), None).await {
+                Ok(true) => self.observe(true).await,
+                Ok(false) => {}
+                Err(error) => self.store_error(&error).await,
+            }
         }
         self.fleet_changed().await;
         if !self.observing {
@@ -72,7 +74,7 @@ impl Hub {
 
     /// Takes the observer's place if it may.
     pub(super) async fn try_to_observe(&mut self) {
-        let Some(rank) = self.rank().filter(|_| !self.observing && self.can_observe) else { return };
+        let Some(rank) = self.rank().filter(|_| !self.observing && self.shared.can_list()) else { return };
         // Looked at before, since every write of anybody leads here, and taking the place is a write.
         match self.shared.store.watchers().await {
             Ok(Watchers { observer: Some(place), .. }) if !self.may_take(&place, rank) => return,
@@ -111,9 +113,8 @@ impl Hub {
         self.next_list = Some(now + rest.map_or_else(Default::default, |age| jittered(interval).saturating_sub(age)));
     }
 
-    /// Leaves the role; `again`: it may come back.
-    pub(super) async fn observe_no_longer(&mut self, again: bool) {
-        self.can_observe = again;
+    /// Leaves the role.
+    pub(super) async fn observe_no_longer(&mut self) {
         if !self.observing {
             return;
         }
@@ -150,10 +151,17 @@ impl Hub {
             return;
         };
         let place = self.shared.store.watchers().await.ok().and_then(|watchers| watchers.observer);
+        self.next_list = Some(Instant::now() + self.pause_before_looking(place.as_ref(), interval));
+    }
+
+    /// How long who does not observe waits before it looks after who does.
+    fn pause_before_looking(&self, place: Option<&Place>, interval: Duration) -> Duration {
         let seldom = || jittered(interval.saturating_mul(SELDOM));
         let lost = interval.saturating_mul(LOST);
-        let pause = match place {
-            Some(place) if place.failing.is_some() || self.is_outranked_unable(&place) => match self.own_try {
+        match place {
+            // A word of its next try comes from the observer.
+            Some(place) if self.lists_where_it_fails(place) => seldom(),
+            Some(place) if place.failing.is_some() || self.is_outranked_unable(place) => match self.own_try {
                 OwnTry::None | OwnTry::Listed(_) => jittered(interval),
                 OwnTry::Failed => seldom(),
             },
@@ -161,8 +169,13 @@ impl Hub {
             // Overdue, and this process cannot take its place: it tells that nobody sees the fleet, when that is due.
             Some(place) if place.unlisted < lost => lost.saturating_sub(place.unlisted) + GRACE,
             Some(_) | None => seldom(),
-        };
-        self.next_list = Some(Instant::now() + pause);
+        }
+    }
+
+    /// Whether this process has had a list since the observer's tries began to fail: if its next one fails too, this
+    /// process takes its place.
+    fn lists_where_it_fails(&self, place: &Place) -> bool {
+        place.failing_since.is_some_and(|since| self.own_try.listed().is_some_and(|listed| listed > since))
     }
 
     /// Whether the place is held by somebody of a lower rank only because this process could not list.
@@ -184,8 +197,11 @@ impl Hub {
         self.fleet_changed().await;
         let place = self.shared.store.watchers().await.ok().and_then(|watchers| watchers.observer);
         // Whoever observes fails; whether it is the gateway or only that process, a list of one's own tells.
-        let tries = place.is_some_and(|place| place.failing.is_some() || self.is_outranked_unable(&place));
-        if tries && self.can_observe && !self.observing {
+        let tries = place.is_some_and(|place| {
+            let fails = place.failing.is_some() && !self.lists_where_it_fails(&place);
+            fails || self.is_outranked_unable(&place)
+        });
+        if tries && self.shared.can_list() && !self.observing {
             return self.ask_list(false).await;
         }
         self.wait_for_the_observer().await;
@@ -216,6 +232,8 @@ impl Hub {
                 let reason = place.failing.unwrap_or(Reason::Interrupted);
                 self.set_fleet(Fleet::Failing { since, reason, gateway_message: None, detail });
             }
+            // The list needs the password, and nobody is there who knows it.
+            None if !self.shared.can_list() => self.set_fleet(Fleet::NeedsPassword),
             Some(_) | None => {
                 if let Some(at) = last {
                     self.list_of_another(at).await;
@@ -224,11 +242,13 @@ impl Hub {
         }
         self.set_blind(watchers.observer.as_ref().is_some_and(Place::is_blind));
         self.look_whether_anybody_sees(&watchers).await;
-        if let Some(place) = &watchers.observer
-            && place.failing.is_some()
-            && self.can_observe
-        {
+        if let Some(place) = watchers.observer.as_ref().filter(|place| place.failing.is_some()) {
             self.try_to_observe().await;
+            if let Some(due) = self.next_list.filter(|_| !self.observing) {
+                // Sooner than a silent one is looked after.
+                let pause = self.pause_before_looking(Some(place), self.interval());
+                self.next_list = Some(due.min(Instant::now() + pause));
+            }
         }
     }
 

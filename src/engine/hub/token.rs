@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::observer::OwnTry;
 use super::{Hub, News};
 use crate::engine::api::Token;
 use crate::engine::login::Input;
@@ -120,17 +121,14 @@ impl Hub {
         }
         if news {
             // Who could ask no list for want of it can now.
-            self.can_observe = true;
+            self.own_try = OwnTry::None;
             self.try_to_observe().await;
         }
         another
     }
 
     /// A token that no list has tried (V1 without the password) is tried with a harmless call.
-    pub(super) fn try_token(&self) {
-        if self.token.is_some() || !self.shared.gateway.has_token() {
-            return;
-        }
+    fn try_token(&self) {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let rejected = shared.is_token_rejected().await;
@@ -144,6 +142,9 @@ impl Hub {
         self.token = None;
         for login in self.logins.values() {
             let _ = login.to.send(Input::NewToken { was_dead });
+        }
+        if !self.shared.can_list() {
+            return self.try_token();
         }
         self.ask_list(false).await;
     }

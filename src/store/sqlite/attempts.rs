@@ -22,7 +22,9 @@ impl Sqlite {
                 if self.owners.is_able(&open.owner) {
                     return Ok(Begun::Busy(open));
                 }
-                self.abandon(&mut tx, &open.id).await?;
+                // If its owner only sleeps, it finds out when it wakes.
+                let displaced = sqlx::query(sql!("attempt_displace")).bind(self.profile).bind(open.id.as_str());
+                displaced.execute(&mut *tx).await?;
             }
         }
         let attempt = Attempt {

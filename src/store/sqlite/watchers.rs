@@ -27,6 +27,7 @@ type Columns = (
     Option<String>,
     Option<i64>,
     Option<i64>,
+    Option<i64>,
 );
 
 /// The same, named.
@@ -40,13 +41,14 @@ struct Row {
     tried: Option<i64>,
     listed: Option<i64>,
     failing: Option<Reason>,
+    failing_since: Option<i64>,
     outage_since: Option<Stamp>,
     lost_since: Option<Stamp>,
 }
 
 impl From<Columns> for Row {
     fn from(columns: Columns) -> Self {
-        let (observer, rank, epoch, interval, boot, tried, listed, failing, outage_since, lost_since) = columns;
+        let (observer, rank, epoch, interval, boot, tried, listed, failing, since, outage_since, lost_since) = columns;
         Self {
             observer: observer.map(|owner| Owner(owner.into())),
             rank,
@@ -56,6 +58,7 @@ impl From<Columns> for Row {
             tried,
             listed,
             failing: failing.and_then(|code| Reason::from_code(&code)),
+            failing_since: since,
             outage_since: outage_since.map(Stamp),
             lost_since: lost_since.map(Stamp),
         }
@@ -118,11 +121,12 @@ impl Sqlite {
 
     /// See [`super::super::Store::try_begins`].
     pub(in super::super) async fn try_begins(&self, limit: Duration) -> Result<()> {
+        if self.epoch().is_none() {
+            return Err(Error::ObservesNoLonger);
+        }
         let mut connection = self.lock().await?;
         self.still_observing(&mut connection).await?;
-        if self.epoch().is_some() {
-            self.owners.leases().try_begins(limit);
-        }
+        self.owners.leases().try_begins(limit);
         Ok(())
     }
 
@@ -205,15 +209,18 @@ impl Sqlite {
         // A request that is still under way has its own limit.
         let busy_until = trying.filter(|(began, _)| tried.is_none_or(|tried| tried < began.0));
         let busy_until = busy_until.map_or(0, |(began, limit)| began.0.saturating_add(limit));
+        // The last try that has ended: its end is noted, its beginning is in the lease, as long as no other has begun.
+        let began = trying.map(|(began, _)| began.0).filter(|began| tried.is_some_and(|tried| *began <= tried));
         let listed = row.listed.filter(|_| dated);
         Some(Place {
             rank: row.rank?,
             epoch: row.epoch,
             interval: millis(interval),
             failing: row.failing,
+            failing_since: row.failing_since.map(|since| Moment(BootMs(since))),
             able_for: millis(quiet_until.max(busy_until).saturating_sub(now.0)),
             unlisted: listed.map_or(Duration::ZERO, |listed| millis(now.since(BootMs(listed)))),
-            tried: Moment(BootMs(tried.unwrap_or(0))),
+            tried: Moment(BootMs(began.or(tried).unwrap_or(0))),
             owner,
         })
     }

@@ -1,0 +1,210 @@
+//! Places and attempts of processes that live and yet cannot act: who takes them, and how their holders find out.
+
+use std::time::Duration;
+
+use saoma::model::{AttemptState, Presence, Reason, Rung, Source, Stamp, WcId};
+use saoma::store::{Begun, Error, Moment, Place, Store, Verdict};
+
+use super::past::alert;
+use super::support::{account, begin, beside, login, raw, record, store, told};
+
+/// So short that a test can wait until its holder is overdue.
+const BRIEF: Duration = Duration::from_millis(20);
+const LONG: Duration = Duration::from_secs(3_600);
+
+async fn place(store: &Store) -> Place {
+    store.watchers().await.unwrap().observer.unwrap()
+}
+
+async fn overdue(store: &Store) {
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !place(store).await.is_overdue() {
+        assert!(std::time::Instant::now() < deadline, "it is never overdue");
+        tokio::time::sleep(BRIEF).await;
+    }
+}
+
+fn observes_no_longer<T: std::fmt::Debug>(written: Result<T, Error>) -> bool {
+    matches!(written, Err(Error::ObservesNoLonger))
+}
+
+#[tokio::test]
+async fn a_silent_observer_loses_its_place_and_what_it_writes_changes_nothing() {
+    let (folder, watch) = store().await;
+    let screen = beside(&folder).await;
+    login(&watch, "wxid_a", "w1", 100, 200).await;
+    let offline = |at: i64| Verdict {
+        wc_id: "wxid_a".into(),
+        presence: Presence::Offline,
+        source: Source::List,
+        at: Stamp(at),
+        reason: Some(Reason::Dropped),
+    };
+    // Whatever the sleeper would write first is where it finds out.
+    for what in 0..7 {
+        assert!(watch.observe(2, BRIEF, None).await.unwrap());
+        assert!(watch.try_begins(Duration::ZERO).await.is_ok());
+        overdue(&screen).await;
+        assert!(screen.observe(1, LONG, None).await.unwrap());
+        let taken = place(&screen).await;
+        assert_eq!((&taken.owner, taken.is_overdue()), (screen.owner(), false));
+        let verdict = [offline(10_000_000_000_000)];
+        let listed = [(WcId::from("wxid_a"), "w9".into())];
+        assert!(
+            match what {
+                0 => observes_no_longer(watch.try_begins(Duration::ZERO).await),
+                1 =>
+                    observes_no_longer(watch.note_list(Stamp(9_000), &verdict, &[], &[alert("dropped", None, 9)]).await),
+                2 => observes_no_longer(watch.note(&verdict, &[alert("dropped", None, 9)]).await),
+                3 => observes_no_longer(watch.set_outage(Some(Stamp(1)), &alert("outage", None, 9)).await),
+                4 => observes_no_longer(watch.adopt(None, &"wxid_a".into(), &"w9".into(), Stamp(9_000)).await),
+                5 => observes_no_longer(watch.confirm_w_ids(&listed).await),
+                _ => observes_no_longer(watch.note_try(Some(Reason::GatewayDown)).await),
+            },
+            "{what}"
+        );
+        // From then on it writes as one that does not observe: a list that a person wished for counts.
+        assert!(watch.note_list(Stamp(300), &[], &[], &[]).await.is_ok());
+        assert_eq!(place(&watch).await.owner, *screen.owner());
+        screen.observe_no_longer().await.unwrap();
+    }
+    let found = account(&screen, "wxid_a").await;
+    assert_eq!((found.presence, found.w_id.unwrap().as_str()), (Presence::Online, "w1"));
+    assert_eq!(screen.watchers().await.unwrap().outage_since, None);
+    let events: Vec<String> =
+        told(&folder.path().join("saoma.db")).await.into_iter().map(|(event, ..)| event).collect();
+    assert_eq!(events, ["logged_in"]);
+}
+
+#[tokio::test]
+async fn a_request_that_is_under_way_has_its_own_limit() {
+    let (folder, watch) = store().await;
+    let screen = beside(&folder).await;
+    assert!(watch.observe(1, BRIEF, None).await.unwrap());
+    watch.try_begins(Duration::from_secs(600)).await.unwrap();
+    tokio::time::sleep(BRIEF * 5).await;
+    assert!(place(&screen).await.able_for > Duration::from_secs(60));
+    assert!(!screen.observe(1, LONG, None).await.unwrap());
+    // Once it has ended, the intervals count again.
+    watch.note_try(Some(Reason::GatewayDown)).await.unwrap();
+    overdue(&screen).await;
+    assert!(screen.observe(1, LONG, None).await.unwrap());
+}
+
+#[tokio::test]
+async fn who_fails_gives_way_only_to_who_has_listed_since() {
+    let (folder, watch) = store().await;
+    let screen = beside(&folder).await;
+    assert!(watch.observe(2, LONG, None).await.unwrap());
+    let later = async || {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        Moment::now()
+    };
+    let fails = async || {
+        watch.try_begins(Duration::ZERO).await.unwrap();
+        watch.note_try(Some(Reason::TokenRejected)).await.unwrap();
+    };
+    let before = later().await;
+    assert!(!screen.observe(1, LONG, Some(before)).await.unwrap(), "it does not fail");
+    later().await;
+    fails().await;
+    assert_eq!(place(&screen).await.failing, Some(Reason::TokenRejected));
+    assert!(!screen.observe(1, LONG, None).await.unwrap(), "who has listed nothing is no better");
+    assert!(!screen.observe(1, LONG, Some(before)).await.unwrap(), "nor who did before it failed");
+    let since = later().await;
+    assert!(!screen.observe(1, LONG, Some(since)).await.unwrap(), "the holder has not tried since");
+    later().await;
+    fails().await;
+    assert!(!screen.observe(1, LONG, Some(before)).await.unwrap());
+    assert!(screen.observe(1, LONG, Some(since)).await.unwrap());
+    // A list that comes is the end of failing.
+    screen.note_list(Stamp(5), &[], &[], &[]).await.unwrap();
+    assert_eq!(place(&watch).await.failing, None);
+}
+
+#[tokio::test]
+async fn that_nobody_sees_the_fleet_is_told_once_and_so_is_its_end() {
+    let (folder, watch) = store().await;
+    let screen = beside(&folder).await;
+    assert!(watch.observe(2, LONG, None).await.unwrap());
+    let lost = alert("observation_lost", None, 9);
+    assert!(screen.observation_lost(Stamp(5), &lost).await.unwrap());
+    assert!(!watch.observation_lost(Stamp(6), &lost).await.unwrap());
+    assert_eq!(watch.watchers().await.unwrap().lost_since, Some(Stamp(5)));
+    screen.note_list(Stamp(20), &[], &[], &[]).await.unwrap();
+    watch.note_list(Stamp(30), &[], &[], &[]).await.unwrap();
+    assert_eq!(watch.watchers().await.unwrap().lost_since, None);
+    let dead = alert("token_rejected", None, 40);
+    for (mark, news) in [("a", true), ("a", false), ("b", true), ("b", false)] {
+        assert_eq!(watch.token_rejected(mark, &dead).await.unwrap(), news, "{mark}");
+        assert!(!screen.token_rejected(mark, &dead).await.unwrap());
+    }
+    let log: Vec<String> = screen.recent(9).await.unwrap().into_iter().map(|line| line.event.into()).collect();
+    assert_eq!(log, ["token_rejected", "token_rejected", "observation_back", "observation_lost"]);
+    let events: Vec<(String,)> = sqlx::query_as("SELECT json_extract(json, '$.event') FROM outbox ORDER BY id")
+        .fetch_all(&mut raw(&folder.path().join("saoma.db")).await)
+        .await
+        .unwrap();
+    let events: Vec<&str> = events.iter().map(|(event,)| event.as_str()).collect();
+    assert_eq!(events, ["observation_lost", "observation_back", "token_rejected", "token_rejected"]);
+}
+
+// ── Attempts ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+#[tokio::test]
+async fn what_a_process_gives_up_is_taken_over_and_only_its_success_still_counts() {
+    let (folder, sleeper) = store().await;
+    let other = beside(&folder).await;
+    let id = begin(&sleeper, "wxid_a", "w1", 100).await;
+    assert!(sleeper.still_mine(&id).await.unwrap() && other.is_able(sleeper.owner()));
+    assert!(other.take_over(&id).await.unwrap().is_none(), "its owner is able");
+    sleeper.give_up().await.unwrap();
+    assert!(other.is_alive(sleeper.owner()) && !other.is_able(sleeper.owner()));
+    assert!(other.changes(other.seq()).await.unwrap().attempts, "others hear of it");
+    let taken = other.take_over(&id).await.unwrap().unwrap();
+    assert_eq!(taken.w_id, Some("w1".into()));
+    assert!(sleeper.take_over(&id).await.unwrap().is_none(), "its new owner is able");
+    // Awake again: nothing that it writes for the attempt counts.
+    sleeper.renew_lease();
+    assert!(!sleeper.still_mine(&id).await.unwrap() && other.still_mine(&id).await.unwrap());
+    let replaced = |written: Result<(), Error>| matches!(written, Err(Error::Replaced));
+    assert!(matches!(sleeper.attempt_requesting(&id, Rung::QrLogin, Stamp(300)).await, Err(Error::Replaced)));
+    assert!(replaced(sleeper.attempt_issued(&id, Some(&"w2".into()), None, Stamp(400)).await));
+    assert!(replaced(sleeper.abandon_attempt(&id).await));
+    assert!(replaced(sleeper.end_attempt(&id, "expired", Some(Reason::NobodyScanned), None, Stamp(400)).await));
+    let row = other.attempt(&id).await.unwrap().unwrap();
+    assert_eq!((row.w_id.unwrap().as_str(), row.state), ("w1", AttemptState::Open));
+    // But the wId that it brings does, whoever brings it, and is told once.
+    let record = record("wxid_a", "w1");
+    assert!(sleeper.store_login(&id, &record, Stamp(500)).await.unwrap().current);
+    assert!(other.store_login(&id, &record, Stamp(501)).await.unwrap().current);
+    assert_eq!(told(&folder.path().join("saoma.db")).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_login_that_a_new_one_displaced_is_told_so() {
+    let (folder, sleeper) = store().await;
+    let other = beside(&folder).await;
+    let id = begin(&sleeper, "wxid_a", "w1", 100).await;
+    sleeper.give_up().await.unwrap();
+    let begun = other.begin_attempt(Some(&"wxid_a".into()), Rung::QrLogin, Stamp(200)).await.unwrap();
+    assert!(matches!(begun, Begun::Started(_)));
+    sleeper.renew_lease();
+    assert!(!sleeper.still_mine(&id).await.unwrap());
+    let asked = sleeper.attempt_requesting(&id, Rung::QrLogin, Stamp(300)).await;
+    assert!(matches!(asked, Err(Error::Replaced)), "it asks for no further code: {asked:?}");
+}
+
+#[tokio::test]
+async fn a_process_that_says_nothing_of_itself_is_able_as_long_as_it_lives() {
+    // As an older saoma, or one whose folder takes no file.
+    let (folder, old) = store().await;
+    let id = begin(&old, "wxid_a", "w1", 100).await;
+    std::fs::remove_file(folder.path().join("saoma.db.owners/leases").join(&*old.owner().0)).unwrap();
+    let other = beside(&folder).await;
+    assert!(other.is_able(old.owner()));
+    assert!(other.take_over(&id).await.unwrap().is_none());
+    drop(old);
+    assert!(other.take_over(&id).await.unwrap().is_some());
+    assert_eq!(std::fs::read_dir(folder.path().join("saoma.db.owners/leases")).unwrap().count(), 1);
+}
