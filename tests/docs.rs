@@ -168,6 +168,7 @@ fn steps() -> Vec<LoginStep> {
         LoginStep::Expired { renewing: false },
         LoginStep::Cancelled,
         LoginStep::Superseded,
+        LoginStep::TakenOver { by: "watch".into() },
         LoginStep::Failed { reason: Reason::GatewaySaid, gateway_message: None, detail: "d".into() },
     ]
 }

@@ -125,13 +125,17 @@ impl Context {
         objects::event(event, now(), &profile.name)
     }
 
-    /// All accounts, each with its staleness; in an outage of the gateway, what was believed before it is stale.
+    /// All accounts, each with its staleness; in an outage of the gateway, what was believed before it is stale, and so is
+    /// everything while whoever observes brings no lists.
     pub async fn accounts(&self, store: &Store) -> Result<Vec<Account>, Failure> {
         let failed = |error| Failure::store(self.lang, &error);
         let accounts = store.accounts().await.map_err(failed)?;
-        let outage = store.watchers().await.map_err(failed)?.outage_since;
-        let aged =
-            |account: Account| Account { stale: account.stale || is_stale_in_outage(&account, outage), ..account };
+        let watchers = store.watchers().await.map_err(failed)?;
+        let blind = watchers.observer.and_then(|place| place.blind_since(now()));
+        let aged = |account: Account| {
+            let stale = [watchers.outage_since, blind].into_iter().any(|since| is_stale_in_outage(&account, since));
+            Account { stale: account.stale || stale, ..account }
+        };
         Ok(self.dated(accounts).into_iter().map(aged).collect())
     }
 

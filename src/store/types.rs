@@ -199,10 +199,12 @@ impl Place {
         self.able_for.is_zero()
     }
 
-    /// Whether no list has come for so long that what is believed is old: three intervals, and its holder's request, if
-    /// one is under way.
-    pub const fn is_blind(&self) -> bool {
-        self.unlisted.as_millis() > self.interval.as_millis() * 3 && (self.failing.is_some() || self.is_overdue())
+    /// Since when nobody sees the fleet, if no list has come for so long that what is believed is old news: three
+    /// intervals, and its holder fails or is overdue.
+    pub fn blind_since(&self, now: Stamp) -> Option<Stamp> {
+        let silent = self.failing.is_some() || self.is_overdue();
+        let unlisted = i64::try_from(self.unlisted.as_millis()).unwrap_or(i64::MAX);
+        (silent && self.unlisted > self.interval.saturating_mul(3)).then(|| now.plus_ms(-unlisted))
     }
 
     /// Whether a process may take it although its holder's rank is not lower. `listed`: when its own last list came, if

@@ -7,6 +7,7 @@
     reason = "a test may fail anywhere, its helpers included"
 )]
 
+mod company;
 mod endings;
 mod eye;
 mod faults;

@@ -25,8 +25,8 @@ impl Hub {
 
     fn stale_at(&self, account: &Account, now: Stamp) -> bool {
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
-        let old_news = self.blind && account.presence != Presence::Unknown;
-        is_stale(account, now, interval) || is_stale_in_outage(account, self.outage) || old_news
+        is_stale(account, now, interval)
+            || [self.outage, self.blind].into_iter().any(|since| is_stale_in_outage(account, since))
     }
 
     pub(super) async fn read_one(&mut self, wc_id: &WcId) {

@@ -110,8 +110,8 @@ pub(super) struct Hub {
     next_list: Option<Instant>,
     /// Since when nobody sees the fleet, if that was told.
     lost: Option<Stamp>,
-    /// Whether no list has come for so long that what is believed is old news.
-    blind: bool,
+    /// Since when no list has come, if that is so long that what is believed is old news.
+    blind: Option<Stamp>,
     /// What this process's own last try for a list came to.
     own_try: observer::OwnTry,
     /// When this process says again that it can act, while it holds attempts.
@@ -164,7 +164,7 @@ impl Hub {
             fleet_told: true,
             outage: None,
             lost: None,
-            blind: false,
+            blind: None,
             own_try: observer::OwnTry::default(),
             lease_due: None,
             others_due: None,

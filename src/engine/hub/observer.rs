@@ -227,7 +227,7 @@ impl Hub {
         self.set_lost(watchers.lost_since, None, at);
         let last = self.shared.store.last_list().await.ok().flatten();
         match &watchers.observer {
-            Some(place) if place.failing.is_some() || place.is_blind() => {
+            Some(place) if place.failing.is_some() || place.blind_since(at).is_some() => {
                 let (since, detail) = (last.unwrap_or(at), "".into());
                 let reason = place.failing.unwrap_or(Reason::Interrupted);
                 self.set_fleet(Fleet::Failing { since, reason, gateway_message: None, detail });
@@ -240,7 +240,7 @@ impl Hub {
                 }
             }
         }
-        self.set_blind(watchers.observer.as_ref().is_some_and(Place::is_blind));
+        self.set_blind(watchers.observer.as_ref().and_then(|place| place.blind_since(at)));
         self.look_whether_anybody_sees(&watchers).await;
         if let Some(place) = watchers.observer.as_ref().filter(|place| place.failing.is_some()) {
             self.try_to_observe().await;
@@ -309,9 +309,9 @@ impl Hub {
     }
 
     /// What is believed is old news while nobody who could look does.
-    fn set_blind(&mut self, blind: bool) {
-        if self.blind != blind {
-            self.blind = blind;
+    fn set_blind(&mut self, since: Option<Stamp>) {
+        let before = std::mem::replace(&mut self.blind, since);
+        if before.is_some() != since.is_some() {
             self.age();
         }
     }

@@ -1,0 +1,99 @@
+//! Several saoma on one store, one of which lives and cannot act: stopped, or with a token that is refused.
+
+use std::path::Path;
+
+use rustix::process::Signal;
+use saoma::simulator::Setup;
+use serde_json::{Value, json};
+
+use crate::kit::{Desk, Running, eventually, three};
+
+/// A desk whose lists are asked as often as may be, with a hook that keeps what it is told.
+fn desk(setup: Setup) -> Desk {
+    let desk = Desk::new(setup);
+    desk.configure("5s");
+    let told = desk.home.path().join("told");
+    let more = format!("[alerts]\ncommand = '''cat >> {}'''\n", told.display());
+    let text = std::fs::read_to_string(desk.config()).unwrap() + &more;
+    std::fs::write(desk.config(), text).unwrap();
+    desk
+}
+
+/// What the hook was told of one kind.
+fn told(desk: &Desk, event: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(desk.home.path().join("told")).unwrap_or_default();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["event"] == event).collect()
+}
+
+fn watch(desk: &Desk) -> Running {
+    let running = desk.start(&["watch", "--json"]);
+    running.wait_event("watching");
+    running
+}
+
+/// Who observes, as doctor sees it.
+fn observer(desk: &Desk) -> Value {
+    let went = desk.run(&["doctor", "--json"]);
+    let checks = went.lines().remove(0)["checks"].take();
+    checks.as_array().unwrap().iter().find(|check| check["name"] == "observer").unwrap().clone()
+}
+
+fn lists(desk: &Desk) -> usize {
+    desk.asked("queryLoginWx")
+}
+
+#[test]
+fn a_stopped_watch_loses_its_place_and_tells_nothing_twice_when_it_wakes() {
+    let desk = desk(three());
+    let first = watch(&desk);
+    eventually("its lists", || desk.account("wxid_anna")["w_id"] == json!(desk.live("wxid_anna")));
+    first.signal(Signal::STOP);
+    desk.sim.drop_account(&"wxid_anna".into()).unwrap();
+    // Nobody looks. Once its lists are overdue, what it last saw is no longer handed out for the truth.
+    eventually("old news", || desk.run(&["wid", "wxid_anna"]).code == 11);
+    assert_eq!(desk.account("wxid_anna")["stale"], json!(true));
+    assert_eq!(observer(&desk)["state"], json!("fail"));
+    let second = watch(&desk);
+    second.wait_event("dropped");
+    assert_eq!(observer(&desk)["state"], json!("ok"));
+    eventually("the alert", || told(&desk, "dropped").len() == 1);
+    first.signal(Signal::CONT);
+    let before = lists(&desk);
+    eventually("further lists", || lists(&desk) >= before + 3);
+    assert_eq!(told(&desk, "dropped").len(), 1);
+    assert!(told(&desk, "recovered").is_empty());
+    for running in [first, second] {
+        running.signal(Signal::TERM);
+        assert_eq!(running.end().code, 143);
+    }
+}
+
+#[test]
+fn a_sign_in_heals_every_process_at_once() {
+    let desk = desk(three());
+    let running = watch(&desk);
+    let mut tui = desk.tui();
+    tui.wait_row("Anna", "online");
+    let good = std::fs::read_to_string(desk.state().join("credentials.toml")).unwrap();
+    put(&desk.state().join("credentials.toml"), &good.replace(&desk.sim.token(), "no-such-token"));
+    running.wait_event("token_rejected");
+    tui.wait("the form", |screen| crate::kit::shows(screen, "Password"));
+    put(&desk.state().join("credentials.toml"), &good);
+    // Without a key being touched.
+    tui.wait("the accounts", |screen| !crate::kit::shows(screen, "Password") && crate::kit::shows(screen, "token ok"));
+    eventually("the alert", || told(&desk, "token_rejected").len() == 1);
+    tui.quit();
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().code, 143);
+    assert_eq!(told(&desk, "token_rejected").len(), 1);
+}
+
+/// Replaces a file as a sign-in does.
+fn put(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let new = path.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::rename(&new, path).unwrap();
+}
