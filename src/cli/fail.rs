@@ -89,6 +89,9 @@ impl Failure {
             config::Error::Io { .. } => (Exit::Other, "io"),
             config::Error::Command { .. } => (Exit::Token, "config"),
             config::Error::NoHome
+            | config::Error::Unreadable { .. }
+            | config::Error::Open { .. }
+            | config::Error::Foreign { .. }
             | config::Error::Syntax { .. }
             | config::Error::UnknownKey { .. }
             | config::Error::BadValue { .. }

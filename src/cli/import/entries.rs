@@ -7,7 +7,7 @@ use super::rows::{BadFile, DEVICE, Fields, Read, TAGS, WC_ID, Wrong, column};
 use crate::model::edit::tags;
 
 /// Reads accounts.
-pub fn read(text: &str) -> Result<Read, BadFile> {
+pub(super) fn read(text: &str) -> Result<Read, BadFile> {
     match serde_json::from_str::<Value>(text) {
         Ok(value) => {
             let list = list(value).ok_or(BadFile::NoList)?;

@@ -9,7 +9,7 @@ use crate::model::edit::tags;
 use crate::model::{Account, BadDevice, Device, DeviceEdit, Edit, WId, WcId};
 
 /// The columns, as they are exported.
-pub const COLUMNS: [&str; 13] = [
+pub(super) const COLUMNS: [&str; 13] = [
     "wc_id",
     "w_id",
     "nick_name",
@@ -25,16 +25,16 @@ pub const COLUMNS: [&str; 13] = [
     "ttuid",
 ];
 /// The column that every row needs.
-pub const WC_ID: usize = 0;
+pub(super) const WC_ID: usize = 0;
 /// Several in one cell.
-pub const TAGS: usize = 5;
+pub(super) const TAGS: usize = 5;
 /// From here on they are of an account's device; an export has them only where an account has one.
-pub const DEVICE: usize = 7;
+pub(super) const DEVICE: usize = 7;
 /// The column that an export has only on an explicit wish.
-pub const PASSWORD: usize = 10;
+pub(super) const PASSWORD: usize = 10;
 
 /// The column that a heading or a key names: `wcId` is how the gateway writes `wc_id`.
-pub fn column(name: &str) -> Option<usize> {
+pub(super) fn column(name: &str) -> Option<usize> {
     let plain = |name: &str| name.trim().to_ascii_lowercase().replace(['_', '-', ' '], "");
     let name = plain(name);
     COLUMNS.iter().position(|column| plain(column) == name)
@@ -42,7 +42,7 @@ pub fn column(name: &str) -> Option<usize> {
 
 /// Why nothing of a file can be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum BadFile {
+pub(super) enum BadFile {
     /// No JSON; the parser's words.
     Syntax(String),
     /// JSON without a list of accounts.
@@ -57,7 +57,7 @@ pub enum BadFile {
 
 /// Why a row cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Wrong {
+pub(super) enum Wrong {
     /// What stands there for a wcId is none.
     WcId(String),
     /// It has other cells than the heading.
@@ -87,18 +87,18 @@ pub enum Wrong {
 
 /// What was read of a file, before it is checked.
 #[derive(Debug, Default)]
-pub struct Read {
+pub(super) struct Read {
     /// What each row says, with its number from 1.
-    pub entries: Vec<(usize, Result<Fields, Wrong>)>,
+    pub(super) entries: Vec<(usize, Result<Fields, Wrong>)>,
     /// Whether the numbers are lines; else they count entries.
-    pub in_lines: bool,
+    pub(super) in_lines: bool,
     /// Columns that are none of ours.
-    pub ignored: Vec<String>,
+    pub(super) ignored: Vec<String>,
 }
 
 /// What one row says; an empty cell says nothing.
 #[derive(Clone, Default)]
-pub struct Fields {
+pub(super) struct Fields {
     cells: [Option<Box<str>>; COLUMNS.len()],
     tags: Option<Vec<Box<str>>>,
 }
@@ -112,7 +112,7 @@ impl std::fmt::Debug for Fields {
 
 impl Fields {
     /// Sets a column.
-    pub fn put(&mut self, column: usize, text: &str) -> Result<(), Wrong> {
+    pub(super) fn put(&mut self, column: usize, text: &str) -> Result<(), Wrong> {
         if text.is_empty() {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl Fields {
     }
 
     /// Sets the labels: also to none.
-    pub fn put_tags(&mut self, tags: Vec<Box<str>>) -> Result<(), Wrong> {
+    pub(super) fn put_tags(&mut self, tags: Vec<Box<str>>) -> Result<(), Wrong> {
         match &self.tags {
             Some(there) if *there != tags => Err(Wrong::Twice("tags")),
             _ => {
@@ -182,19 +182,19 @@ impl Fields {
 
 /// What is to be imported.
 #[derive(Debug, Default)]
-pub struct Rows {
+pub(super) struct Rows {
     /// Each account once, as the store takes it: its device laid over what is known of it.
-    pub good: Vec<(WcId, Edit)>,
+    pub(super) good: Vec<(WcId, Edit)>,
     /// The rows that cannot be read, in their order.
-    pub bad: Vec<(usize, Wrong)>,
+    pub(super) bad: Vec<(usize, Wrong)>,
     /// Whether the numbers are lines; else they count entries.
-    pub in_lines: bool,
+    pub(super) in_lines: bool,
     /// Columns that are none of ours.
-    pub ignored: Vec<String>,
+    pub(super) ignored: Vec<String>,
 }
 
 /// Reads and checks a whole file.
-pub fn parse(text: &str, known: &[Account]) -> Result<Rows, BadFile> {
+pub(super) fn parse(text: &str, known: &[Account]) -> Result<Rows, BadFile> {
     let read = if text.trim_start().starts_with(['[', '{']) { entries::read(text) } else { sheet::read(text) }?;
     let mut rows = Rows { in_lines: read.in_lines, ignored: read.ignored, ..Rows::default() };
     // Each account with its rows, in the order of the first ones.

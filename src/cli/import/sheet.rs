@@ -25,7 +25,7 @@ fn unguard(cell: &str) -> &str {
 }
 
 /// A cell as it is exported: no formula, and quoted where a reader would otherwise see something else.
-pub fn cell(text: &str) -> Cow<'_, str> {
+pub(super) fn cell(text: &str) -> Cow<'_, str> {
     let text = guard(text);
     if text.contains([',', '"', '\r', '\n']) || text.trim() != text {
         format!("\"{}\"", text.replace('"', "\"\"")).into()
@@ -35,7 +35,7 @@ pub fn cell(text: &str) -> Cow<'_, str> {
 }
 
 /// Reads accounts: with a heading, or one wcId a line.
-pub fn read(text: &str) -> Result<Read, BadFile> {
+pub(super) fn read(text: &str) -> Result<Read, BadFile> {
     let blank = |line: &&str| line.trim().is_empty();
     let above = text.split_inclusive('\n').take_while(blank);
     let (skipped, bytes) = above.fold((0, 0), |(lines, bytes), line| (lines + 1, bytes + line.len()));
