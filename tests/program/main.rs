@@ -10,6 +10,7 @@
 mod endings;
 mod eye;
 mod faults;
+mod files;
 mod graphics;
 mod headless;
 mod kit;

@@ -37,6 +37,8 @@ pub(super) const PASSWORD: usize = 10;
 pub(super) fn column(name: &str) -> Option<usize> {
     let plain = |name: &str| name.trim().to_ascii_lowercase().replace(['_', '-', ' '], "");
     let name = plain(name);
+    // What people call it.
+    let name = if name == "wxid" { "wcid" } else { &name };
     COLUMNS.iter().position(|column| plain(column) == name)
 }
 
@@ -203,7 +205,8 @@ pub(super) fn parse(text: &str, known: &[Account]) -> Result<Rows, BadFile> {
     for (number, fields) in read.entries {
         let checked = fields.and_then(|fields| {
             let text = fields.cells.first().and_then(Option::as_deref).unwrap_or_default();
-            match WcId::checked(text) {
+            // A heading in between, where files were put together, is no account either.
+            match WcId::checked(text).filter(|_| column(text) != Some(WC_ID)) {
                 Some(wc_id) => Ok((wc_id, fields)),
                 None => Err(Wrong::WcId(text.to_owned())),
             }

@@ -36,7 +36,7 @@ pub(super) fn cell(text: &str) -> Cow<'_, str> {
 
 /// Reads accounts: with a heading, or one wcId a line.
 pub(super) fn read(text: &str) -> Result<Read, BadFile> {
-    let blank = |line: &&str| line.trim().is_empty();
+    let blank = |line: &&str| line.trim().is_empty() || is_hint(line);
     let above = text.split_inclusive('\n').take_while(blank);
     let (skipped, bytes) = above.fold((0, 0), |(lines, bytes), line| (lines + 1, bytes + line.len()));
     let body = text.get(bytes..).unwrap_or_default();
@@ -64,6 +64,12 @@ pub(super) fn read(text: &str) -> Result<Read, BadFile> {
     let used = body.len() - heading.rest.len();
     let lines = body.get(..used).map_or(0, line_ends);
     Ok(rows(heading, skipped + 1 + lines))
+}
+
+/// The line by which a spreadsheet tells itself what stands between cells.
+fn is_hint(line: &str) -> bool {
+    let line = line.trim_matches(|c: char| c == '"' || c == '\r' || c == '\n');
+    line.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sep=")) && line.chars().count() <= 5
 }
 
 /// The first row, as a heading.

@@ -39,6 +39,10 @@ fn csv_in_many_shapes() {
     for text in ["wxid_a\nwxid_b", "wxid_a\r\n\r\n \"wxid_b\" \r\n", "wxid_a\rwxid_b\r", "wc_id\nwxid_a\nwxid_b\n"] {
         assert_eq!(ids(text), ["wxid_a", "wxid_b"], "{text:?}");
     }
+    for text in ["sep=;\r\nwxid;nick_name\r\nwxid_a;张三\r\nwxid_b;李四", "WC-ID\nwxid_a\nwxid_b"] {
+        assert_eq!(ids(text), ["wxid_a", "wxid_b"], "{text:?}");
+    }
+    assert_eq!(bad("sep=;\nwc_id;note\nwxid_a;b\nwc_id;note\nwxid_b;c;d\n"), [4, 5]);
     assert_eq!(ids(""), [""; 0]);
     assert_eq!(ids("\n \r\n"), [""; 0]);
 }
