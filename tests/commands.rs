@@ -450,12 +450,15 @@ fn credentials_that_others_can_read_are_closed_and_told_of_once() {
     use std::os::unix::fs::PermissionsExt;
     let (home, _) = signed_in("v2", false);
     let credentials = home.path().join("state/saoma/credentials.toml");
-    std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
-    assert_eq!(code, 0, "{err}");
-    assert!(err.contains("credentials.toml") && err.contains("644"), "{err}");
-    let (_, _, err) = run(&mut saoma(home.path()), &["status"]);
-    assert!(!err.contains("644"), "{err}");
+    for (mode, shown) in [(0o644, "(644)"), (0o640, "(640)"), (0o620, "(620)"), (0o604, "(604)"), (0o777, "(777)")] {
+        std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
+        assert_eq!(code, 0, "{err}");
+        assert!(err.contains("credentials.toml") && err.contains(shown), "{err}");
+        assert_eq!(std::fs::metadata(&credentials).unwrap().permissions().mode() & 0o777, 0o600);
+        let (_, _, err) = run(&mut saoma(home.path()), &["status"]);
+        assert!(!err.contains(shown), "{err}");
+    }
 }
 
 #[test]

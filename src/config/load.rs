@@ -6,7 +6,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::file::{File, ProfileTable};
-use super::profile::{checked_device, checked_dialect, checked_gateway};
+use super::profile::{checked_device, checked_dialect, checked_gateway, checked_http_proxy};
 use super::{
     Alerts, Credentials, Env, Error, Listen, Notify, Origin, Paths, Profile, QrLayout, Sourced, alerts, command,
     duration, error::unreadable, listen, trust,
@@ -265,6 +265,7 @@ impl Config {
                 .transpose()?,
         };
         let device = checked_device(&table, origin)?;
+        checked_http_proxy(&table, origin)?;
         Ok(Draft { gateway, account, dialect, device, in_file, table })
     }
 
@@ -522,6 +523,20 @@ mod tests {
             assert_eq!(*at, setting, "{text}");
             assert!(!value.contains("hunter2"), "{error:?}");
             assert!(error.hint(Lang::En).is_some_and(|hint| !hint.starts_with("config.")), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_would_be_passed_by_is_refused() {
+        let of = |url: &str| plain(&format!("{ONE}http_proxy = '{url}'")).unwrap().profile();
+        for url in ["", " ", "socks5://127.0.0.1:1080", "http://me:pw@proxy:3128", "localhost:3128", "127.0.0.1:3128"] {
+            assert!(of(url).is_ok(), "{url}");
+        }
+        for url in ["ftp://me:hunter2@h", "http://[bad:hunter2", "socks6://h:1", "http://", "me:hunter2@"] {
+            let error = of(url).unwrap_err();
+            assert!(matches!(&error, Error::BadValue { setting: "http_proxy", .. }), "{url}: {error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+            assert!(error.hint(Lang::En).unwrap().contains("socks5"), "{error}");
         }
     }
 

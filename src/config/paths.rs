@@ -126,7 +126,10 @@ pub(super) fn lock(path: &Path) -> Result<Lock, Error> {
             Err(TryLockError::WouldBlock) if Instant::now() < patience => {
                 std::thread::sleep(Duration::from_millis(5));
             }
-            Err(TryLockError::WouldBlock) => return Err(io(&beside)(ErrorKind::TimedOut.into())),
+            Err(TryLockError::WouldBlock) => {
+                let held = format!("another process has held it for {} s", LOCK_PATIENCE.as_secs());
+                return Err(io(&beside)(std::io::Error::other(held)));
+            }
             // A file system without locks is no reason to fail.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok(Lock(file)),
         }

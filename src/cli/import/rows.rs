@@ -161,7 +161,7 @@ impl Fields {
     fn split(self) -> (Edit, DeviceEdit) {
         let [_, w_id, nick_name, w_account, holder, _, note, device, proxy, user, password, aid, ttuid] = self.cells;
         let edit = Edit {
-            w_id: w_id.map(|w_id| WId::from(w_id.trim())),
+            w_id: w_id.as_deref().map(str::trim).filter(|w_id| !w_id.is_empty()).map(WId::from),
             nick_name,
             w_account,
             holder,

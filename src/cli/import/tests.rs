@@ -229,7 +229,7 @@ fn account() -> impl Strategy<Value = Account> {
 }
 
 fn same(account: &Account, edit: &Edit) {
-    let filled = |text: &Box<str>| Some(text.clone()).filter(|text| !text.is_empty());
+    let filled = |text: &str| Some(Box::<str>::from(text)).filter(|text| !text.is_empty());
     assert_eq!(edit.w_id, account.w_id);
     assert_eq!(edit.nick_name, filled(&account.nick_name));
     assert_eq!(edit.w_account, filled(&account.w_account));
@@ -274,7 +274,7 @@ proptest! {
         let mut before = '\n';
         for (at, sign) in csv.char_indices() {
             if !quoted && matches!(before, ',' | '\n') {
-                let cell = &csv[at..];
+                let cell = csv.get(at..).unwrap();
                 let first = cell.strip_prefix('"').unwrap_or(cell).chars().next();
                 prop_assert!(first.is_none_or(|first| !"=+-@\t\r＝＋－＠".contains(first)), "{csv:?} at {at}");
             }
