@@ -227,7 +227,7 @@ fn settings_that_others_may_write_are_not_obeyed() {
 #[test]
 fn sign_ins_at_the_same_time_lose_nothing() {
     let home = home();
-    let (url, _world) = gateway::start();
+    let (url, world) = gateway::start();
     let sign_in = |at: usize| {
         let (profile, account) = (format!("p{at}"), format!("138{at}"));
         let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("saoma"));
@@ -236,6 +236,7 @@ fn sign_ins_at_the_same_time_lose_nothing() {
         command.args(["sign-in", "--profile", &profile, "--gateway", &url, "--account", &account]);
         command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
     };
+    world.lock().unwrap().together = Some(std::sync::Arc::new(std::sync::Barrier::new(12)));
     // Each of them once for the first time, and once more.
     for _ in 0..2 {
         let running: Vec<_> = (0..12).map(sign_in).collect();
@@ -297,8 +298,8 @@ mod gateway {
     //! A gateway of a few lines: enough of protocol.md for the commands that make no login.
 
     use std::io::{BufRead, BufReader, Read, Write};
-    use std::net::TcpListener;
-    use std::sync::{Arc, Mutex};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, Barrier, Mutex};
 
     use serde_json::{Value, json};
 
@@ -309,6 +310,8 @@ mod gateway {
         pub(crate) online: Vec<(&'static str, &'static str)>,
         /// Who is online whatever queryLoginWx tells, as isOnline tells it.
         pub(crate) truly: Vec<&'static str>,
+        /// Sign-ins are answered when so many have asked.
+        pub(crate) together: Option<Arc<Barrier>>,
         /// Every call: path and body.
         pub(crate) calls: Vec<(String, Value)>,
     }
@@ -324,38 +327,46 @@ mod gateway {
         let shared = Arc::clone(&world);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let mut lines = Vec::new();
-                loop {
-                    let mut line = String::new();
-                    if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-                        break;
-                    }
-                    lines.push(line.trim().to_owned());
-                }
-                let header = |name: &str| {
-                    lines.iter().find_map(|line| {
-                        let (key, value) = line.split_once(':')?;
-                        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-                    })
-                };
-                let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
-                let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else { continue };
-                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let reply = answer(&mut shared.lock().unwrap(), path, &body, header("authorization").as_deref());
-                let (status, reply) = reply;
-                let text = reply.to_string();
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-                    text.len()
-                );
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream.unwrap(), &shared));
             }
         });
         (url, world)
+    }
+
+    fn serve(mut stream: TcpStream, shared: &Mutex<World>) {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+                break;
+            }
+            lines.push(line.trim().to_owned());
+        }
+        let header = |name: &str| {
+            lines.iter().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            })
+        };
+        let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else { return };
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let together = shared.lock().unwrap().together.clone();
+        if let Some(together) = together.filter(|_| path == "/member/login") {
+            together.wait();
+        }
+        let reply = answer(&mut shared.lock().unwrap(), path, &body, header("authorization").as_deref());
+        let (status, reply) = reply;
+        let text = reply.to_string();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+            text.len()
+        );
     }
 
     fn answer(world: &mut World, path: &str, body: &Value, token: Option<&str>) -> (u16, Value) {

@@ -137,6 +137,40 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_are_saved_at_the_same_time_are_all_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = paths(home.path());
+        let id = |at: usize| ProfileId::from(format!("138{at}@h:80"));
+        std::thread::scope(|scope| {
+            for at in 0..12 {
+                let paths = &paths;
+                scope.spawn(move || Credentials::save(paths, &id(at), &format!("t{at}").into(), None).unwrap());
+            }
+        });
+        let read = Credentials::open(&paths).unwrap();
+        for at in 0..12 {
+            assert_eq!(expose(read.token(&id(at))), Some(format!("t{at}")));
+        }
+    }
+
+    #[test]
+    fn a_planted_link_gets_no_token() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = paths(home.path());
+        let victim = home.path().join("victim");
+        std::fs::write(&victim, "").unwrap();
+        paths.make_state().unwrap();
+        std::os::unix::fs::symlink(&victim, paths.credentials()).unwrap();
+        Credentials::save(&paths, &"a@b:1".into(), &"t".into(), None).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "");
+        assert!(std::fs::symlink_metadata(paths.credentials()).unwrap().is_file());
+        // Nor is a lock taken where one leads.
+        std::fs::remove_file(home.path().join("state/.credentials.toml.lock")).unwrap();
+        std::os::unix::fs::symlink(&victim, home.path().join("state/.credentials.toml.lock")).unwrap();
+        Credentials::save(&paths, &"a@b:1".into(), &"t".into(), None).unwrap_err();
+    }
+
+    #[test]
     fn open_rights_are_repaired_and_told() {
         let home = tempfile::tempdir().unwrap();
         let paths = paths(home.path());

@@ -68,6 +68,21 @@ mod tests {
     }
 
     #[test]
+    fn profiles_that_are_saved_at_the_same_time_are_all_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("saoma/config.toml");
+        std::thread::scope(|scope| {
+            for at in 0..12 {
+                let path = &path;
+                scope.spawn(move || save_profile(path, &format!("p{at}"), "http://h:1", Dialect::V2, "138").unwrap());
+            }
+        });
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text.matches("[profile.p").count(), 12, "{text}");
+        assert!(super::super::file::File::parse(&text, &path).is_ok());
+    }
+
+    #[test]
     fn a_link_to_the_settings_stays_one() {
         let home = tempfile::tempdir().unwrap();
         let (path, real) = (home.path().join("config.toml"), home.path().join("dotfiles/saoma.toml"));
