@@ -855,6 +855,9 @@ fn an_import_is_looked_at_before_it_is_believed() {
             assert_eq!((code, &object["event"]), (1, &"error".into()), "{object}");
         }
     }
+    // The end of what is no list is not waited for.
+    let endless = saoma(home).write_stdin(vec![b'a'; 17 << 20]).run(&["accounts", "import", "-"]);
+    assert!(endless.0 == 1 && endless.2.contains("16 MiB"), "{endless:?}");
     assert_eq!(count(), before);
     // The gateway's own list.
     let (code, object) = import(br#"{"code":"1000","message":"ok","data":[{"wcId":"wxid_l","wId":"w-l"}]}"#, &[]);

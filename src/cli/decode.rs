@@ -10,7 +10,7 @@ use super::context::Context;
 use super::fail::Failure;
 
 /// A list of accounts of this size is none.
-const MAX_BYTES: u64 = 64 * 1024 * 1024;
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How a text was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
