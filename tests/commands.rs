@@ -140,12 +140,118 @@ fn a_broken_config_is_named_with_its_line() {
         assert_eq!(code, 2, "{err}");
         assert!(err.contains(part), "{text}: {err}");
     }
-    let (code, _, err) = run(&mut saoma(home.path()), &["accounts", "--config", "/nowhere/config.toml"]);
-    assert_eq!(code, 1, "{err}");
-    assert!(err.contains("/nowhere/config.toml"), "{err}");
+    write_config(home.path(), "");
     // What needs no settings works all the same.
     assert_eq!(run(&mut saoma(home.path()), &["--help"]).0, 0);
     assert_eq!(run(&mut saoma(home.path()), &["completions", "bash"]).0, 0);
+}
+
+/// Two is what a service manager is told not to try again.
+#[test]
+fn settings_that_cannot_be_read_are_exit_2() {
+    let home = home();
+    let at = |name: &str| home.path().join(name).display().to_string();
+    std::fs::write(at("gbk"), b"# \xc4\xe3\xba\xc3\n").unwrap();
+    std::fs::write(at("utf16"), b"\xff\xfe[\0").unwrap();
+    std::fs::create_dir(at("folder")).unwrap();
+    for path in ["/nowhere/config.toml".to_owned(), at("gbk"), at("utf16"), at("folder"), at("gbk/below")] {
+        for command in ["accounts", "status", "watch", "keys"] {
+            let (code, out, err) = run(&mut saoma(home.path()), &[command, "--config", &path]);
+            assert_eq!((code, out.as_str()), (2, ""), "{command} {path}: {err}");
+            assert!(err.contains(&path), "{err}");
+            let (code, _, err) = run(saoma(home.path()).env("SAOMA_CONFIG", &path), &[command]);
+            assert_eq!(code, 2, "{command} {path}: {err}");
+        }
+        let (code, out, _) = run(&mut saoma(home.path()), &["doctor", "--json", "--config", &path]);
+        let object: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &object["checks"][0]["state"]), (1, &"fail".into()), "{object}");
+    }
+    for (variable, value) in [
+        ("SAOMA_LANG", "fr"),
+        ("SAOMA_LOG", "loud"),
+        ("SAOMA_DIALECT", "v9"),
+        ("SAOMA_GATEWAY", "ftp://h"),
+        ("SAOMA_DATABASE_URL", "sqlite::memory:"),
+        ("SAOMA_DATABASE_URL", "mysql://h/db"),
+        ("SAOMA_DATABASE_URL", "postgres://h/db"),
+    ] {
+        let mut command = saoma(home.path());
+        command.env("SAOMA_GATEWAY", "http://127.0.0.1:9").env("SAOMA_ACCOUNT", "1").current_dir(home.path());
+        let (code, _, err) = run(command.env(variable, value), &["accounts"]);
+        assert_eq!(code, 2, "{variable}={value}: {err}");
+        if value.starts_with("sqlite:") {
+            assert!(err.contains("sqlite:PATH") && err.contains(value), "{err}");
+        }
+    }
+    use std::os::unix::ffi::OsStrExt as _;
+    let gbk = std::ffi::OsStr::from_bytes(b"\xc4\xe3");
+    let (code, _, err) = run(saoma(home.path()).env("SAOMA_ACCOUNT", gbk), &["accounts"]);
+    assert!(code == 2 && err.contains("SAOMA_ACCOUNT"), "{code} {err}");
+    assert!(!home.path().join(":memory:").exists());
+}
+
+#[test]
+fn settings_that_others_may_write_are_not_obeyed() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = home();
+    let folder = home.path().join("config/saoma");
+    let file = folder.join("config.toml");
+    let ran = home.path().join("ran");
+    write_config(
+        home.path(),
+        &format!(
+            "[profile.a]\ngateway = 'http://127.0.0.1:9'\naccount = '1'\ntoken_command = 'touch {}; echo t'\n",
+            ran.display()
+        ),
+    );
+    let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    for (of_folder, of_file, shown) in
+        [(0o755, 0o666, "0666"), (0o755, 0o664, "0664"), (0o777, 0o644, "0777"), (0o775, 0o644, "0775")]
+    {
+        set(&folder, of_folder);
+        set(&file, of_file);
+        for command in [&["status"][..], &["login", "--json"], &["watch"], &["sign-in", "--account", "2"]] {
+            let (code, out, err) = run(&mut saoma(home.path()), command);
+            assert_eq!(code, 2, "{command:?}: {out}{err}");
+            let words = format!("{out}{err}");
+            assert!(words.contains("chmod go-w") && words.contains(shown), "{words}");
+        }
+    }
+    assert!(!ran.exists(), "no command of it was run");
+    set(&folder, 0o755);
+    set(&file, 0o644);
+    assert_eq!(run(&mut saoma(home.path()), &["status"]).0, 7);
+    assert!(ran.exists());
+}
+
+#[test]
+fn sign_ins_at_the_same_time_lose_nothing() {
+    let home = home();
+    let (url, world) = gateway::start();
+    let sign_in = |at: usize| {
+        let (profile, account) = (format!("p{at}"), format!("138{at}"));
+        let mut command = std::process::Command::new(assert_cmd::cargo::cargo_bin("saoma"));
+        command.env_clear().env("HOME", home.path()).env("SAOMA_PASSWORD", gateway::PASSWORD);
+        command.env("XDG_CONFIG_HOME", home.path().join("config")).env("XDG_STATE_HOME", home.path().join("state"));
+        command.args(["sign-in", "--profile", &profile, "--gateway", &url, "--account", &account]);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    world.lock().unwrap().together = Some(std::sync::Arc::new(std::sync::Barrier::new(12)));
+    // Each of them once for the first time, and once more.
+    for _ in 0..2 {
+        let running: Vec<_> = (0..12).map(sign_in).collect();
+        for child in running {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+        let config = std::fs::read_to_string(home.path().join("config/saoma/config.toml")).unwrap();
+        let credentials = std::fs::read_to_string(home.path().join("state/saoma/credentials.toml")).unwrap();
+        for at in 0..12 {
+            assert!(config.contains(&format!("[profile.p{at}]")), "{at}: {config}");
+            assert!(credentials.contains(&format!("\"138{at}@")), "{at}");
+        }
+        assert_eq!(config.matches("[profile.").count(), 12, "{config}");
+    }
 }
 
 #[test]
@@ -192,8 +298,8 @@ mod gateway {
     //! A gateway of a few lines: enough of protocol.md for the commands that make no login.
 
     use std::io::{BufRead, BufReader, Read, Write};
-    use std::net::TcpListener;
-    use std::sync::{Arc, Mutex};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::{Arc, Barrier, Mutex};
 
     use serde_json::{Value, json};
 
@@ -204,6 +310,8 @@ mod gateway {
         pub(crate) online: Vec<(&'static str, &'static str)>,
         /// Who is online whatever queryLoginWx tells, as isOnline tells it.
         pub(crate) truly: Vec<&'static str>,
+        /// Sign-ins are answered when so many have asked.
+        pub(crate) together: Option<Arc<Barrier>>,
         /// Every call: path and body.
         pub(crate) calls: Vec<(String, Value)>,
     }
@@ -219,38 +327,46 @@ mod gateway {
         let shared = Arc::clone(&world);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                let mut reader = BufReader::new(stream.try_clone().unwrap());
-                let mut lines = Vec::new();
-                loop {
-                    let mut line = String::new();
-                    if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
-                        break;
-                    }
-                    lines.push(line.trim().to_owned());
-                }
-                let header = |name: &str| {
-                    lines.iter().find_map(|line| {
-                        let (key, value) = line.split_once(':')?;
-                        key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
-                    })
-                };
-                let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-                let mut body = vec![0; length];
-                reader.read_exact(&mut body).unwrap();
-                let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else { continue };
-                let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-                let reply = answer(&mut shared.lock().unwrap(), path, &body, header("authorization").as_deref());
-                let (status, reply) = reply;
-                let text = reply.to_string();
-                let _ = write!(
-                    stream,
-                    "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
-                    text.len()
-                );
+                let shared = Arc::clone(&shared);
+                std::thread::spawn(move || serve(stream.unwrap(), &shared));
             }
         });
         (url, world)
+    }
+
+    fn serve(mut stream: TcpStream, shared: &Mutex<World>) {
+        let mut reader = BufReader::new(stream.try_clone().unwrap());
+        let mut lines = Vec::new();
+        loop {
+            let mut line = String::new();
+            if reader.read_line(&mut line).unwrap_or(0) == 0 || line.trim().is_empty() {
+                break;
+            }
+            lines.push(line.trim().to_owned());
+        }
+        let header = |name: &str| {
+            lines.iter().find_map(|line| {
+                let (key, value) = line.split_once(':')?;
+                key.eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+            })
+        };
+        let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).unwrap();
+        let Some(path) = lines.first().and_then(|line| line.split(' ').nth(1)) else { return };
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        let together = shared.lock().unwrap().together.clone();
+        if let Some(together) = together.filter(|_| path == "/member/login") {
+            together.wait();
+        }
+        let reply = answer(&mut shared.lock().unwrap(), path, &body, header("authorization").as_deref());
+        let (status, reply) = reply;
+        let text = reply.to_string();
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+            text.len()
+        );
     }
 
     fn answer(world: &mut World, path: &str, body: &Value, token: Option<&str>) -> (u16, Value) {
@@ -345,12 +461,15 @@ fn credentials_that_others_can_read_are_closed_and_told_of_once() {
     use std::os::unix::fs::PermissionsExt;
     let (home, _) = signed_in("v2", false);
     let credentials = home.path().join("state/saoma/credentials.toml");
-    std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
-    assert_eq!(code, 0, "{err}");
-    assert!(err.contains("credentials.toml") && err.contains("644"), "{err}");
-    let (_, _, err) = run(&mut saoma(home.path()), &["status"]);
-    assert!(!err.contains("644"), "{err}");
+    for (mode, shown) in [(0o644, "(644)"), (0o640, "(640)"), (0o620, "(620)"), (0o604, "(604)"), (0o777, "(777)")] {
+        std::fs::set_permissions(&credentials, std::fs::Permissions::from_mode(mode)).unwrap();
+        let (code, _, err) = run(&mut saoma(home.path()), &["status"]);
+        assert_eq!(code, 0, "{err}");
+        assert!(err.contains("credentials.toml") && err.contains(shown), "{err}");
+        assert_eq!(std::fs::metadata(&credentials).unwrap().permissions().mode() & 0o777, 0o600);
+        let (_, _, err) = run(&mut saoma(home.path()), &["status"]);
+        assert!(!err.contains(shown), "{err}");
+    }
 }
 
 #[test]
@@ -557,18 +676,18 @@ fn accounts_are_added_edited_exported_imported_removed() {
     assert_eq!((code, &object["read"], &object["created"]), (0, &2.into(), &1.into()));
     std::fs::write(&file, "wc_id\nwxid_c\nwx id\n").unwrap();
     let (code, _, err) = run(&mut saoma(home), &["accounts", "import", file.to_str().unwrap()]);
-    assert_eq!(code, 2, "{err}");
+    assert_eq!(code, 1, "{err}");
     assert_eq!(json(home, &["accounts"]).1["accounts"].as_array().unwrap().len(), 2, "all rows or none");
 
     let (code, csv, _) = run(&mut saoma(home), &["accounts", "export"]);
     assert_eq!(code, 0);
     assert_eq!(csv, "wc_id,w_id,nick_name,w_account,holder,tags,note\nwxid_a,,张三,,王五,a;b,n\nwxid_b,w-9,李四,,,,\n");
     // An imported wId is the last known one, not a confirmed one.
-    assert_eq!(run(&mut saoma(home), &["wid", "李四"]).0, 11);
-    assert_eq!(run(&mut saoma(home), &["wid", "李四", "--any"]).1, "w-9\n");
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_b"]).0, 11);
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_b", "--any"]).1, "w-9\n");
     // Until a list carries it.
     world.lock().unwrap().online = vec![("wxid_b", "w-9")];
-    assert_eq!(run(&mut saoma(home), &["wid", "李四", "--check"]).1, "w-9\n");
+    assert_eq!(run(&mut saoma(home), &["wid", "--name", "李四", "--check"]).1, "w-9\n");
 
     let (code, table, _) = run(&mut saoma(home), &["accounts", "--sort", "wc-id"]);
     assert_eq!(code, 0);
@@ -580,6 +699,201 @@ fn accounts_are_added_edited_exported_imported_removed() {
     let again = saoma(home).write_stdin(csv).run(&["accounts", "import", "-", "--json"]);
     assert_eq!(again.0, 0, "{again:?}");
     assert!(again.1.contains("\"created\":1"), "{again:?}");
+}
+
+/// A holder chooses his nickname, and may choose the id of an account that is not known here.
+#[test]
+fn a_name_is_not_an_id() {
+    let all = ["wxid_boss", "李四", "王五", "wxid_cfo", "WXID_EVIL", "wxid_", "w-evil", ""];
+    for (dialect, names) in [("v1", &all[..2]), ("v2", &all), ("v3", &all[..2])] {
+        let (home, world) = signed_in(dialect, true);
+        let home = home.path();
+        let fleet = r#"[{"wc_id":"wxid_evil","w_id":"w-evil","nick_name":"wxid_boss","w_account":"wxid_cfo"},
+            {"wc_id":"wxid_b","w_id":"w-b","nick_name":"李四"},{"wc_id":"wxid_c","nick_name":"李四"},
+            {"wc_id":"wxid_d","nick_name":"wxid_b"},{"wc_id":"old-id","nick_name":" 王五 ","w_id":"w-5"}]"#;
+        assert_eq!(saoma(home).write_stdin(fleet).run(&["accounts", "import", "-"]).0, 0);
+        world.lock().unwrap().online = vec![("wxid_evil", "w-evil"), ("wxid_b", "w-b")];
+        world.lock().unwrap().calls.clear();
+        for &name in names {
+            for command in [
+                &["wid", name][..],
+                &["wid", name, "--any"],
+                &["offline", name, "--yes"],
+                &["offline", "wxid_b", name, "--yes"],
+                &["login", name],
+                &["login", name, "--ladder"],
+                &["second-login", name],
+                &["status", name],
+                &["history", name],
+                &["accounts", "edit", name, "--note", "x"],
+                &["accounts", "remove", name, "--yes"],
+            ] {
+                let (code, object) = json(home, command);
+                assert_eq!((code, &object["event"]), (10, &"error".into()), "{dialect} {command:?} {object}");
+                assert!(object["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{object}");
+            }
+        }
+        let asked = world.lock().unwrap().calls.clone();
+        let harmless = ["/queryLoginWx", "/member/getLoginWcIds", "/isOnline"];
+        assert!(asked.iter().all(|(path, _)| harmless.contains(&path.as_str())), "{asked:?}");
+        // Whoever says that it is a name gets who has it, if one has.
+        let any = |name: &str| run(&mut saoma(home), &["wid", "--any", "--name", name]);
+        for (name, w_id) in
+            [("wxid_boss", "w-evil\n"), ("wxid_cfo", "w-evil\n"), ("王五", "w-5\n"), ("old-id", "w-5\n")]
+        {
+            assert_eq!(any(name), (0, w_id.into(), String::new()), "{name}");
+        }
+        for (name, candidates) in [("李四", ["(wxid_b)", "(wxid_c)"]), ("wxid_b", ["(wxid_b)", "(wxid_d)"])] {
+            let (code, object) = json(home, &["wid", "--any", "--name", name]);
+            assert_eq!((code, &object["reason"]), (10, &"ambiguous".into()), "{object}");
+            for part in candidates {
+                assert!(object["hint"].as_str().unwrap().contains(part), "{object}");
+            }
+        }
+        assert_eq!([any("").0, any("王").0, any("nobody").0], [10, 10, 10]);
+        // An id is one, whoever is called so.
+        assert_eq!(run(&mut saoma(home), &["wid", " wxid_b", "--any"]), (0, "w-b\n".into(), String::new()));
+        let (code, object) = json(home, &["offline", "wxid_b", "--name", "wxid_boss", "--name", "王五", "--yes"]);
+        assert_eq!((code, &object["wc_ids"]), (0, &serde_json::json!(["wxid_b", "wxid_evil", "old-id"])), "{object}");
+        // One of the two.
+        assert_eq!(run(&mut saoma(home), &["wid", "wxid_b", "--name", "王五"]).0, 2);
+        assert_eq!(run(&mut saoma(home), &["login", "--all-offline", "--yes", "--name", "王五"]).0, 2);
+    }
+}
+
+#[test]
+fn a_list_of_ids_holds_nothing_but_ids() {
+    let (home, _world) = signed_in("v2", false);
+    let home = home.path();
+    let fleet = r#"[{"wc_id":"wxid_a","nick_name":"wxid_c"},{"wc_id":"wxid_b","nick_name":"李四"}]"#;
+    assert_eq!(saoma(home).write_stdin(fleet).run(&["accounts", "import", "-"]).0, 0);
+    let status = |bytes: &[u8]| {
+        let file = home.join("ids");
+        std::fs::write(&file, bytes).unwrap();
+        let list = format!("@{}", file.display());
+        let (code, out, _) = run(&mut saoma(home), &["status", &list, "--json"]);
+        let (piped, also, _) = saoma(home).write_stdin(bytes).run(&["status", "-", "--json"]);
+        assert_eq!(code, piped);
+        let object: Value = serde_json::from_str(&out).unwrap();
+        let ids = |object: &Value| {
+            object["accounts"].as_array().map(|list| list.iter().map(|a| a["wc_id"].clone()).collect::<Vec<_>>())
+        };
+        assert_eq!(ids(&serde_json::from_str(&also).unwrap()), ids(&object));
+        (code, object)
+    };
+    let utf16: Vec<u8> = "\u{feff}wxid_a\r\nwxid_b\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [&b"wxid_a\nwxid_b\nwxid_a\n"[..], b"\xef\xbb\xbf# mine\r\n wxid_a \r\n\r\nwxid_b", &utf16] {
+        let (code, object) = status(bytes);
+        // Eleven: they are not online.
+        assert_eq!((code, object["accounts"].as_array().unwrap().len()), (11, 2), "{object}");
+    }
+    for bytes in [&b"wxid_a\nwxid_c\n"[..], "wxid_a\n李四\n".as_bytes(), b"wxid_a\nwxid_a,wxid_b\n"] {
+        let (code, object) = status(bytes);
+        assert_eq!((code, &object["reason"]), (10, &"no_such_account".into()), "{object}");
+        assert!(object["message"].as_str().unwrap().contains("line 2"), "{object}");
+    }
+    assert_eq!(status(b"# nobody\n\n").0, 2);
+    assert_eq!(run(&mut saoma(home), &["wid", &format!("@{}", home.join("nowhere").display())]).0, 1);
+}
+
+#[test]
+fn an_import_is_looked_at_before_it_is_believed() {
+    let (home, _world) = signed_in("v2", false);
+    let home = home.path();
+    let file = home.join("fleet.csv");
+    let path = file.to_str().unwrap();
+    let import = |bytes: &[u8], flags: &[&str]| {
+        std::fs::write(&file, bytes).unwrap();
+        json(home, &[&["accounts", "import", path], flags].concat())
+    };
+    let count = || json(home, &["accounts"]).1["accounts"].as_array().unwrap().len();
+    let text = "wc_id,nick_name,tags\r\n#wxid_a,张三,\r\nwxid_b,李,四,x\r\nwxid_c,\"王五\r\nwxid_d,赵六,vip|shop\r\n张三,,\r\n";
+    let (code, object) = import(text.as_bytes(), &[]);
+    assert_eq!((code, &object["reason"]), (1, &"import".into()), "{object}");
+    for part in ["2–4, 6", "(4)", "#wxid_a", "Line 3", "Line 4", "Line 6"] {
+        assert!(object["message"].as_str().unwrap().contains(part), "{part}: {object}");
+    }
+    assert!(object["hint"].as_str().unwrap().contains("--skip-bad"), "{object}");
+    assert_eq!(count(), 0, "all rows or none");
+    let (code, object) = import(text.as_bytes(), &["--skip-bad"]);
+    assert_eq!(
+        (code, &object["read"], &object["skipped"]),
+        (0, &1.into(), &serde_json::json!([2, 3, 4, 6])),
+        "{object}"
+    );
+    let (_, list) = json(home, &["accounts"]);
+    assert_eq!(list["accounts"][0]["tags"], serde_json::json!(["vip", "shop"]), "{list}");
+    let (code, _, err) = run(&mut saoma(home), &["accounts", "import", path, "--skip-bad"]);
+    assert!(code == 0 && err.contains("left out (4)") && err.contains("2–4, 6"), "{err}");
+
+    // What spreadsheets in China save.
+    let text = "wc_id;nick_name\r\nwxid_gbk;张三\r\n";
+    let gbk = encoding_rs::GB18030.encode(text).0.into_owned();
+    let utf16: Vec<u8> = format!("\u{feff}{}", text.replace(';', "\t").replace("gbk", "utf16"))
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for (bytes, wc_id, encoding) in [(gbk, "wxid_gbk", "GB18030"), (utf16, "wxid_utf16", "UTF-16")] {
+        let (code, object) = import(&bytes, &[]);
+        assert_eq!((code, &object["encoding"], &object["created"]), (0, &encoding.into(), &1.into()), "{object}");
+        let (_, list) = json(home, &["accounts"]);
+        let known = list["accounts"].as_array().unwrap().iter().find(|account| account["wc_id"] == wc_id);
+        assert_eq!(known.unwrap()["nick_name"], "张三", "{list}");
+    }
+    let before = count();
+    for bytes in [
+        &b"wxid_x;name;holder\n"[..],
+        b"wxid_x\tname\n",
+        b"nick_name,holder\nx,y\n",
+        b"PK\x03\x04",
+        b"wc_id,note\nwxid_x,\x00\xff\xfe\n",
+        b"{\"code\":\"1001\",\"data\":null}",
+        b"[{\"wcId\":\"wxid_x\"",
+    ] {
+        for flags in [&[][..], &["--skip-bad"]] {
+            let (code, object) = import(bytes, flags);
+            assert_eq!((code, &object["event"]), (1, &"error".into()), "{object}");
+        }
+    }
+    // The end of what is no list is not waited for.
+    let endless = saoma(home).write_stdin(vec![b'a'; 17 << 20]).run(&["accounts", "import", "-"]);
+    assert!(endless.0 == 1 && endless.2.contains("16 MiB"), "{endless:?}");
+    assert_eq!(count(), before);
+    // The gateway's own list.
+    let (code, object) = import(br#"{"code":"1000","message":"ok","data":[{"wcId":"wxid_l","wId":"w-l"}]}"#, &[]);
+    assert_eq!((code, &object["created"]), (0, &1.into()), "{object}");
+    assert_eq!(run(&mut saoma(home), &["wid", "wxid_l", "--any"]).1, "w-l\n");
+}
+
+#[test]
+fn an_export_is_safe_in_a_spreadsheet_and_comes_back() {
+    let (home, _world) = signed_in("v2", false);
+    let fleet = r#"[{"wc_id":"wxid_a","nick_name":"=cmd|'/C calc'!A0","holder":"-王五","note":"@\nx","tags":["+vip","shop"]},
+        {"wc_id":"wxid_b","nick_name":"'=1","w_account":"'plain"}]"#;
+    assert_eq!(saoma(home.path()).write_stdin(fleet).run(&["accounts", "import", "-"]).0, 0);
+    let (code, csv, _) = run(&mut saoma(home.path()), &["accounts", "export", "--bom"]);
+    assert_eq!(code, 0);
+    let plain = run(&mut saoma(home.path()), &["accounts", "export"]).1;
+    assert_eq!(csv, format!("\u{feff}{plain}"));
+    assert!(plain.contains("wxid_a,,'=cmd|'/C calc'!A0,,'-王五,'+vip;shop,\"'@\nx\"\n"), "{plain}");
+    assert_eq!(run(&mut saoma(home.path()), &["accounts", "export", "--bom", "--json"]).0, 2);
+    let (other, _world) = signed_in("v2", false);
+    assert_eq!(saoma(other.path()).write_stdin(csv).run(&["accounts", "import", "-"]).0, 0);
+    let accounts = |home: &Path| json(home, &["accounts"]).1["accounts"].clone();
+    assert_eq!(accounts(other.path()), accounts(home.path()));
+}
+
+#[test]
+fn what_is_not_a_wc_id_is_not_added() {
+    let (home, _world) = signed_in("v2", false);
+    for text in
+        ["张三", "wxid_a;张三;老王", "wxid_a,wxid_b", "wx id", "@wxid_a", "#wxid_a", "", "a/b", "wxid_a\u{200b}"]
+    {
+        let (code, object) = json(home.path(), &["accounts", "add", text]);
+        assert_eq!((code, &object["event"]), (2, &"error".into()), "{text}: {object}");
+        assert!(object["hint"].as_str().unwrap().contains("wxid_"), "{object}");
+    }
+    assert_eq!(json(home.path(), &["accounts"]).1["accounts"], serde_json::json!([]));
 }
 
 #[test]

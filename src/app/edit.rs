@@ -8,7 +8,7 @@ use super::popup::Popup;
 use super::state::State;
 use crate::action::{Key, KeyCode};
 use crate::engine::api::Command;
-use crate::model::{Account, Device, Edit, OwnProxy, WcId};
+use crate::model::{Account, Device, Edit, OwnProxy, WcId, edit};
 
 /// A line of the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -185,7 +185,7 @@ impl EditForm {
     /// What was changed, and nothing else; the line and the locale key of what is wrong with it.
     fn edit(&self) -> Result<Edit, Wrong> {
         let given = |line: Line| self.changed(line).then(|| Box::from(self.text(line)));
-        let tags = self.changed(Line::Tags).then(|| tags(self.text(Line::Tags)));
+        let tags = self.changed(Line::Tags).then(|| edit::tags(self.text(Line::Tags)));
         let device = if self.has_device() { self.edited_device()? } else { None };
         Ok(Edit { holder: given(Line::Holder), tags, note: given(Line::Note), device, ..Edit::default() })
     }
@@ -237,17 +237,6 @@ impl EditForm {
         let at = LINES.iter().position(|line| *line == Line::ProxyPassword);
         at.and_then(|at| self.fields.get(at)).map_or("", Field::text)
     }
-}
-
-/// Labels as people write them: commas of either script between them, each once.
-fn tags(text: &str) -> Vec<Box<str>> {
-    let mut tags: Vec<Box<str>> = Vec::new();
-    for tag in text.split([',', '，', '、', ';', '；']).map(str::trim).filter(|tag| !tag.is_empty()) {
-        if !tags.iter().any(|other| **other == *tag) {
-            tags.push(tag.into());
-        }
-    }
-    tags
 }
 
 /// A region's number, or host and port of an own proxy (protocol.md §3.2); empty is neither.

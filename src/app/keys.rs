@@ -177,13 +177,8 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
         Popup::Add { field, wrong } => match key.code {
             KeyCode::Esc => state.popup = None,
             KeyCode::Enter => {
-                let text = field.text().trim();
-                if text.is_empty() {
-                    *wrong = Some("ui.add.empty");
-                } else if text.contains(char::is_whitespace) {
-                    *wrong = Some("ui.add.spaces");
-                } else {
-                    let wc_id = WcId::new(text);
+                let text = field.text();
+                if let Some(wc_id) = WcId::checked(text) {
                     state.popup = None;
                     state.focus = Pane::Accounts;
                     if state.accounts.get(&wc_id).is_some() && state.accounts.place(&wc_id).is_none() {
@@ -192,6 +187,12 @@ fn popup(state: &mut State, key: Key, action: Option<Action>, now: Now) -> Vec<E
                     state.awaited = Some(wc_id.clone());
                     return vec![Effect::Engine(Command::AddAccount { wc_id })];
                 }
+                let text = text.trim();
+                *wrong = Some(match text {
+                    "" => "ui.add.empty",
+                    _ if text.contains(char::is_whitespace) => "ui.add.spaces",
+                    _ => "ui.add.no_wc_id",
+                });
             }
             _ => {
                 if field.key(key) {

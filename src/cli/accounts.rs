@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::fail::Failure;
 use super::{import, out, resolve, table};
 use crate::config::Profile;
+use crate::model::edit::tags;
 use crate::model::{Account, BadDevice, DeviceEdit, Dialect, Presence, WcId, json as objects};
 use crate::store::{Edit, Store};
 
@@ -110,7 +111,7 @@ fn row(context: &Context, account: &Account) -> Vec<String> {
 }
 
 async fn add(context: &Context, profile: &Profile, store: &Store, args: AddArgs) -> Result<(), Failure> {
-    let wc_id = checked_wc_id(&args.wc_id).ok_or_else(|| bad_wc_id(context, &args.wc_id))?;
+    let wc_id = WcId::checked(&args.wc_id).ok_or_else(|| bad_wc_id(context, &args.wc_id))?;
     let known = store.account(&wc_id).await.map_err(|error| Failure::store(context.lang, &error))?;
     let edit = edit_of(context, profile, &args.fields, known.as_ref())?;
     let created =
@@ -123,14 +124,16 @@ async fn edit(context: &Context, profile: &Profile, store: &Store, args: EditArg
     if args.fields.is_empty() {
         return Err(Failure::usage(context.t("cli.error.nothing_to_edit")));
     }
-    let account = resolve::resolve_one(context, &context.accounts(store).await?, &args.account)?;
+    let asked = resolve::Asked::one(args.account.as_ref(), args.name.as_ref());
+    let account = resolve::resolve_one(context, &context.accounts(store).await?, asked)?;
     let edit = edit_of(context, profile, &args.fields, Some(&account))?;
     store.put_account(&account.wc_id, &edit, now()).await.map_err(|error| Failure::store(context.lang, &error))?;
     tell_one(context, profile, store, "account_edited", &account.wc_id, None, "cli.accounts.edited").await
 }
 
 async fn remove(context: &Context, profile: &Profile, store: &Store, args: RemoveArgs) -> Result<(), Failure> {
-    let accounts = resolve::resolve(context, &context.accounts(store).await?, &args.accounts)?;
+    let asked = resolve::Asked::new(&args.accounts, &args.name);
+    let accounts = resolve::resolve(context, &context.accounts(store).await?, asked)?;
     confirm(context, args.yes, "cli.accounts.remove_question", &accounts)?;
     for account in &accounts {
         store.remove_account(&account.wc_id).await.map_err(|error| Failure::store(context.lang, &error))?;
@@ -189,36 +192,15 @@ pub fn confirm(context: &Context, yes: bool, question: &str, accounts: &[Account
     }
 }
 
-/// A wcId as people type it: no blanks or controls, not longer than ids are.
-pub fn checked_wc_id(text: &str) -> Option<WcId> {
-    let text = text.trim();
-    let fine = !text.is_empty()
-        && text.len() <= 128
-        && !text.starts_with(['@', '-'])
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control());
-    fine.then(|| WcId::from(text))
-}
-
 /// The failure for what is no wcId.
 pub fn bad_wc_id(context: &Context, text: &str) -> Failure {
-    Failure::usage(context.tf("cli.error.bad_wc_id", &[("text", text)]))
-}
-
-/// Labels as people write them: separated by commas or semicolons, of either script.
-pub fn split_tags(text: &str) -> Vec<Box<str>> {
-    let mut tags: Vec<Box<str>> = Vec::new();
-    for tag in text.split([',', ';', '，', '；', '、']).map(str::trim).filter(|tag| !tag.is_empty()) {
-        if !tags.iter().any(|known| &**known == tag) {
-            tags.push(tag.into());
-        }
-    }
-    tags
+    Failure::usage(context.tf("cli.error.bad_wc_id", &[("text", text)])).hint(context.t("cli.error.bad_wc_id_hint"))
 }
 
 /// The labels after `text`, as a person typed it: all of them, or, where each is led by `+` or `-`, those that come and
 /// go. `None` for a mixture.
 pub fn change_tags(text: &str, before: &[Box<str>]) -> Option<Vec<Box<str>>> {
-    let given = split_tags(text);
+    let given = tags(text);
     let led = given.iter().filter(|tag| tag.starts_with(['+', '-'])).count();
     if led == 0 {
         return Some(given);
@@ -326,14 +308,6 @@ mod tests {
     }
 
     #[test]
-    fn wc_ids_are_checked() {
-        assert_eq!(checked_wc_id(" wxid_a ").map(|id| id.to_string()).as_deref(), Some("wxid_a"));
-        for text in ["", "  ", "a b", "@file", "-", "a\u{1b}b"] {
-            assert_eq!(checked_wc_id(text), None, "{text:?}");
-        }
-    }
-
-    #[test]
     fn tags_are_replaced_or_changed() {
         let before: Vec<Box<str>> = vec!["a".into(), "b".into()];
         for (text, after) in [
@@ -348,10 +322,5 @@ mod tests {
             let after = after.map(|tags| tags.iter().map(|tag| Box::<str>::from(*tag)).collect::<Vec<_>>());
             assert_eq!(change_tags(text, &before), after, "{text}");
         }
-    }
-
-    #[test]
-    fn tags_are_split_at_either_comma() {
-        assert_eq!(split_tags("a, b，c;a、 "), ["a".into(), "b".into(), "c".into()] as [Box<str>; 3]);
     }
 }

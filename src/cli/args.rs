@@ -131,8 +131,11 @@ pub struct LoginOptions {
 #[derive(Clone, Debug, Default, Args)]
 pub struct LoginArgs {
     /// Whom; nobody: a new account, any phone.
-    #[arg(value_name = "ACCOUNT", conflicts_with = "all_offline")]
+    #[arg(value_name = "ACCOUNT", group = "who", conflicts_with = "all_offline")]
     pub account: Option<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME", group = "who", conflicts_with = "all_offline")]
+    pub name: Option<String>,
     /// All accounts that are off line, one after another.
     #[arg(long, conflicts_with_all = ["ladder", "renew", "verify_code", "show_payload"])]
     pub all_offline: bool,
@@ -149,7 +152,7 @@ pub struct LoginArgs {
     #[arg(long, requires = "all_offline")]
     pub yes: bool,
     /// What Enter does: adopt, second login, QR login.
-    #[arg(long, requires = "account")]
+    #[arg(long, requires = "who")]
     pub ladder: bool,
     /// New codes after an expired one; 5 on a terminal, else 0.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=5))]
@@ -175,8 +178,11 @@ pub struct LoginArgs {
 #[derive(Clone, Debug, Args)]
 pub struct SecondLoginArgs {
     /// Whom.
-    #[arg(value_name = "ACCOUNT", required = true)]
+    #[arg(value_name = "ACCOUNT", required_unless_present = "name")]
     pub accounts: Vec<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME")]
+    pub name: Vec<String>,
     /// What `login` takes too.
     #[command(flatten)]
     pub options: LoginOptions,
@@ -260,8 +266,11 @@ pub struct AddArgs {
 #[derive(Clone, Debug, Args)]
 pub struct EditArgs {
     /// Whom.
-    #[arg(value_name = "ACCOUNT")]
-    pub account: String,
+    #[arg(value_name = "ACCOUNT", group = "who", required_unless_present = "name")]
+    pub account: Option<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME", group = "who")]
+    pub name: Option<String>,
     /// What changes.
     #[command(flatten)]
     pub fields: Fields,
@@ -320,6 +329,9 @@ pub struct ExportArgs {
     /// Own proxies' passwords too.
     #[arg(long)]
     pub with_proxy_passwords: bool,
+    /// A byte order mark in front: spreadsheets take the CSV for UTF-8 then.
+    #[arg(long)]
+    pub bom: bool,
 }
 
 /// `saoma accounts import`
@@ -328,14 +340,20 @@ pub struct ImportArgs {
     /// CSV or JSON; `-` is stdin.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
+    /// Leave out what cannot be read, instead of importing nothing.
+    #[arg(long)]
+    pub skip_bad: bool,
 }
 
 /// `saoma accounts remove`
 #[derive(Clone, Debug, Args)]
 pub struct RemoveArgs {
     /// Whom.
-    #[arg(value_name = "ACCOUNT", required = true)]
+    #[arg(value_name = "ACCOUNT", required_unless_present = "name")]
     pub accounts: Vec<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME")]
+    pub name: Vec<String>,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -347,14 +365,20 @@ pub struct StatusArgs {
     /// Whom to show; nobody: all.
     #[arg(value_name = "ACCOUNT")]
     pub accounts: Vec<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME")]
+    pub name: Vec<String>,
 }
 
 /// `saoma wid`
 #[derive(Clone, Debug, Args)]
 pub struct WidArgs {
     /// Whose.
-    #[arg(value_name = "ACCOUNT")]
-    pub account: String,
+    #[arg(value_name = "ACCOUNT", group = "who", required_unless_present = "name")]
+    pub account: Option<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME", group = "who")]
+    pub name: Option<String>,
     /// The last known one, whatever is believed of it.
     #[arg(long)]
     pub any: bool,
@@ -375,8 +399,11 @@ pub struct WatchArgs {
 #[derive(Clone, Debug, Args)]
 pub struct OfflineArgs {
     /// Whom.
-    #[arg(value_name = "ACCOUNT", required = true)]
+    #[arg(value_name = "ACCOUNT", required_unless_present = "name")]
     pub accounts: Vec<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME")]
+    pub name: Vec<String>,
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
@@ -386,8 +413,11 @@ pub struct OfflineArgs {
 #[derive(Clone, Debug, Args)]
 pub struct HistoryArgs {
     /// Whose; nobody: of all.
-    #[arg(value_name = "ACCOUNT")]
+    #[arg(value_name = "ACCOUNT", group = "who")]
     pub account: Option<String>,
+    /// The same by name.
+    #[arg(long, value_name = "NAME", group = "who")]
+    pub name: Option<String>,
     /// How far back the lines go.
     #[arg(long, value_name = "DURATION", value_parser = long_duration)]
     pub since: Option<std::time::Duration>,

@@ -45,6 +45,11 @@ impl Failure {
         Self::new(Exit::Usage, "usage", message)
     }
 
+    /// A failure without an exit code of its own.
+    pub fn other(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Exit::Other, reason, message)
+    }
+
     /// A failure for one of the stable reasons, with the gateway's words if it had any.
     pub fn of_reason(lang: Lang, reason: Reason, gateway_message: Option<&str>, exit: Exit) -> Self {
         let message = reason_words(lang, reason, gateway_message);
@@ -84,6 +89,9 @@ impl Failure {
             config::Error::Io { .. } => (Exit::Other, "io"),
             config::Error::Command { .. } => (Exit::Token, "config"),
             config::Error::NoHome
+            | config::Error::Unreadable { .. }
+            | config::Error::Open { .. }
+            | config::Error::Foreign { .. }
             | config::Error::Syntax { .. }
             | config::Error::UnknownKey { .. }
             | config::Error::BadValue { .. }

@@ -8,7 +8,8 @@ use super::args::HistoryArgs;
 use super::context::{Context, local, now};
 use super::exit::Exit;
 use super::fail::{Failure, reason_words};
-use super::{out, resolve, table};
+use super::resolve::{self, Asked};
+use super::{out, table};
 use crate::config::Profile;
 use crate::engine::api::{Figures, History, HistoryLine};
 use crate::engine::history;
@@ -34,10 +35,8 @@ pub async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure>
     let store = context.store(&profile).await?;
     let done = async {
         let accounts = context.accounts(&store).await?;
-        let account = match &args.account {
-            Some(name) => Some(resolve::resolve_one(context, &accounts, name)?),
-            None => None,
-        };
+        let asked = Asked::one(args.account.as_ref(), args.name.as_ref());
+        let account = if asked.is_empty() { None } else { Some(resolve::resolve_one(context, &accounts, asked)?) };
         let (at, limit) = (now(), args.limit.unwrap_or(LINES));
         let back = args.since.map_or(SINCE_MS, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
         let since = Stamp(at.0.saturating_sub(back));

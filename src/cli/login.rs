@@ -13,9 +13,10 @@ use super::args::{LoginArgs, SecondLoginArgs};
 use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
+use super::out;
 use super::png::PngFile;
 use super::printer::{Printer, Words, outcome};
-use super::{out, resolve};
+use super::resolve::{self, Asked};
 use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
 use crate::i18n::{t, tf};
 use crate::model::{Account, Attempt, AttemptId, AttemptState, Reason, Stamp, WcId};
@@ -55,10 +56,8 @@ impl Plan {
         accounts: &[Account],
         attempts: &[Attempt],
     ) -> Result<Self, Failure> {
-        let wc_id = match &args.account {
-            Some(name) => Some(resolve::resolve_one(context, accounts, name)?.wc_id),
-            None => None,
-        };
+        let asked = Asked::one(args.account.as_ref(), args.name.as_ref());
+        let wc_id = if asked.is_empty() { None } else { Some(resolve::resolve_one(context, accounts, asked)?.wc_id) };
         let resume =
             if args.verify_code.is_some() { Some(pending(context, accounts, attempts, wc_id.as_ref())?) } else { None };
         let wc_id = resume.as_ref().map_or(wc_id, |attempt| attempt.wc_id.clone());
@@ -97,7 +96,7 @@ impl Plan {
 
     /// What `second-login` wishes for.
     pub fn second_login(context: &Context, args: &SecondLoginArgs, accounts: &[Account]) -> Result<Self, Failure> {
-        let chosen = resolve::resolve(context, accounts, &args.accounts)?;
+        let chosen = resolve::resolve(context, accounts, Asked::new(&args.accounts, &args.name))?;
         Ok(Self {
             wishes: chosen.into_iter().map(|account| Some(account.wc_id)).collect(),
             way: Way::Second,

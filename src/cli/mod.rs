@@ -6,6 +6,7 @@ pub mod args;
 pub mod board;
 pub mod check;
 pub mod context;
+pub mod decode;
 pub mod demo;
 pub mod doctor;
 pub mod exit;

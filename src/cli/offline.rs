@@ -18,7 +18,8 @@ pub async fn run(context: &Context, args: &OfflineArgs) -> Result<Exit, Failure>
     let profile = context.profile()?;
     let store = context.store(&profile).await?;
     let done = async {
-        let chosen = resolve::resolve(context, &context.accounts(&store).await?, &args.accounts)?;
+        let asked = resolve::Asked::new(&args.accounts, &args.name).ids_only();
+        let chosen = resolve::resolve(context, &context.accounts(&store).await?, asked)?;
         accounts::confirm(context, args.yes, "cli.offline.question", &chosen)?;
         let wc_ids: Vec<WcId> = chosen.iter().map(|account| account.wc_id.clone()).collect();
         check::take_offline(context, &profile, &store, &wc_ids).await?;

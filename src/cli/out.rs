@@ -72,7 +72,39 @@ pub fn secret_line(lang: Lang) -> Result<SecretString, Failure> {
     Ok(SecretString::from(line.trim_end_matches(['\r', '\n'])))
 }
 
+/// Line numbers for people, neighbours as one: `2–5, 9`.
+pub fn ranges(lines: &[usize]) -> String {
+    let mut runs: Vec<(usize, usize)> = Vec::new();
+    for line in lines {
+        match runs.last_mut() {
+            Some((_, last)) if *line == *last + 1 => *last = *line,
+            Some((_, last)) if *line == *last => {}
+            _ => runs.push((*line, *line)),
+        }
+    }
+    let run = |(first, last): (usize, usize)| match last - first {
+        0 => first.to_string(),
+        1 => format!("{first}, {last}"),
+        _ => format!("{first}–{last}"),
+    };
+    runs.into_iter().map(run).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether an answer means yes.
 pub fn is_yes(answer: &str) -> bool {
     matches!(answer.to_lowercase().as_str(), "y" | "yes" | "是" | "好")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_named() {
+        for (lines, words) in
+            [(&[][..], ""), (&[3], "3"), (&[3, 4], "3, 4"), (&[3, 4, 5, 5], "3–5"), (&[1, 3, 4, 5, 9], "1, 3–5, 9")]
+        {
+            assert_eq!(ranges(lines), words);
+        }
+    }
 }

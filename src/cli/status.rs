@@ -16,6 +16,7 @@ use crate::store::Store;
 pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> {
     let profile = context.profile()?;
     let store = context.store(&profile).await?;
+    let named = resolve::Asked::new(&args.accounts, &args.name);
     let done = async {
         let asked = check::ask(context, &profile, &store).await?;
         let known = asked.age(context.accounts(&store).await?);
@@ -26,10 +27,10 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
             Asked::NeedsPassword => told_outage(context, &store).await?,
         };
         // Resolved after asking: an account that the list brought may be the one that is meant.
-        let shown = if args.accounts.is_empty() {
+        let shown = if named.is_empty() {
             accounts::select(known, &Filter::default())
         } else {
-            resolve::resolve(context, &known, &args.accounts)?
+            resolve::resolve(context, &known, named)?
         };
         let reason = match asked {
             Asked::Told | Asked::Doubted(_) => None,
@@ -40,7 +41,7 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
             }
         };
         show(context, &profile, &shown, reason, outage)?;
-        Ok(exit(&shown, !args.accounts.is_empty()))
+        Ok(exit(&shown, !named.is_empty()))
     };
     let done = done.await;
     store.close().await;

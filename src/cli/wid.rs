@@ -14,6 +14,7 @@ use crate::model::{Account, Presence, WId};
 pub async fn run(context: &Context, args: &WidArgs) -> Result<Exit, Failure> {
     let profile = context.profile()?;
     let store = context.store(&profile).await?;
+    let named = resolve::Asked::one(args.account.as_ref(), args.name.as_ref());
     let done = async {
         let asked = if args.check { Some(check::ask(context, &profile, &store).await?) } else { None };
         let known = context.accounts(&store).await?;
@@ -21,7 +22,7 @@ pub async fn run(context: &Context, args: &WidArgs) -> Result<Exit, Failure> {
             Some(asked) => asked.age(known),
             None => known,
         };
-        let account = resolve::resolve_one(context, &accounts, &args.account)?;
+        let account = resolve::resolve_one(context, &accounts, named.ids_only())?;
         let w_id = pick(&account, args.any).map_err(|why| {
             // Asking again is no advice for whoever has just asked.
             let why = if matches!(asked, Some(Asked::Doubted(_))) && why == "stale" { "doubted" } else { why };

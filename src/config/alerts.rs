@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::file::AlertsTable;
-use super::{Error, Origin, command, error::io};
+use super::{Error, Origin, command, error::unreadable};
 
 /// Every event that receivers can be told of (design.md §5).
 pub const EVENTS: [&str; 11] = [
@@ -124,12 +124,12 @@ impl Alerts {
             return command::first_line("webhook_secret_command", line, command::LIMIT).map(Some);
         }
         let Some(path) = &self.webhook_secret_file else { return Ok(None) };
-        let mode = std::fs::metadata(path).map_err(io(path))?.mode();
+        let mode = std::fs::metadata(path).map_err(unreadable(path))?.mode();
         let refuse = |detail: &str| Error::Command { name: "webhook_secret_file", detail: detail.to_owned() };
         if mode & 0o077 != 0 {
             return Err(refuse("others can read it; chmod 600"));
         }
-        let text = SecretString::from(std::fs::read_to_string(path).map_err(io(path))?);
+        let text = SecretString::from(std::fs::read_to_string(path).map_err(unreadable(path))?);
         let secret = text.expose_secret().lines().next().unwrap_or_default().trim();
         if secret.is_empty() { Err(refuse("its first line is empty")) } else { Ok(Some(secret.into())) }
     }

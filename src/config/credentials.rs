@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use toml_edit::{DocumentMut, Item, Table, value};
 
-use super::paths::{private_folder, replace};
-use super::{Error, Paths, error::io};
+use super::error::{io, unreadable};
+use super::paths::{lock, private_folder, replace};
+use super::{Error, Paths};
 use crate::model::ProfileId;
 
 /// What `credentials.toml` holds. `Debug` shows only the path.
@@ -35,7 +36,7 @@ impl Credentials {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(io(path)(error)),
+            Err(error) => return Err(unreadable(path)(error)),
         };
         let repaired = if path.exists() { close_to_others(path)? } else { None };
         // The parser's message shows the line it stumbled over, which may be a secret: only the place is told.
@@ -71,9 +72,8 @@ impl Credentials {
         password: Option<&SecretString>,
     ) -> Result<(), Error> {
         private_folder(&paths.state)?;
-        // Two sign-ins at once must not lose one another's token. A file system without locks is no reason to fail.
-        let folder = std::fs::File::open(&paths.state).map_err(io(&paths.state))?;
-        let _ = folder.lock();
+        // Two sign-ins at once must not lose one another's token.
+        let _held = lock(&paths.credentials())?;
         let mut file = Self::open(paths)?;
         let profiles = file.document.entry("profile").or_insert_with(|| {
             let mut table = Table::new();
@@ -137,13 +137,50 @@ mod tests {
     }
 
     #[test]
+    fn tokens_that_are_saved_at_the_same_time_are_all_kept() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = paths(home.path());
+        let id = |at: usize| ProfileId::from(format!("138{at}@h:80"));
+        std::thread::scope(|scope| {
+            for at in 0..12 {
+                let paths = &paths;
+                scope.spawn(move || Credentials::save(paths, &id(at), &format!("t{at}").into(), None).unwrap());
+            }
+        });
+        let read = Credentials::open(&paths).unwrap();
+        for at in 0..12 {
+            assert_eq!(expose(read.token(&id(at))), Some(format!("t{at}")));
+        }
+    }
+
+    #[test]
+    fn a_planted_link_gets_no_token() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = paths(home.path());
+        let victim = home.path().join("victim");
+        std::fs::write(&victim, "").unwrap();
+        paths.make_state().unwrap();
+        std::os::unix::fs::symlink(&victim, paths.credentials()).unwrap();
+        Credentials::save(&paths, &"a@b:1".into(), &"t".into(), None).unwrap();
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "");
+        assert!(std::fs::symlink_metadata(paths.credentials()).unwrap().is_file());
+        // Nor is a lock taken where one leads.
+        std::fs::remove_file(home.path().join("state/.credentials.toml.lock")).unwrap();
+        std::os::unix::fs::symlink(&victim, home.path().join("state/.credentials.toml.lock")).unwrap();
+        Credentials::save(&paths, &"a@b:1".into(), &"t".into(), None).unwrap_err();
+    }
+
+    #[test]
     fn open_rights_are_repaired_and_told() {
         let home = tempfile::tempdir().unwrap();
         let paths = paths(home.path());
         Credentials::save(&paths, &"a@b:1".into(), &"t".into(), None).unwrap();
-        std::fs::set_permissions(paths.credentials(), std::fs::Permissions::from_mode(0o644)).unwrap();
-        assert_eq!(Credentials::open(&paths).unwrap().repaired, Some(0o644));
-        assert_eq!(Credentials::open(&paths).unwrap().repaired, None);
+        for mode in [0o644, 0o640, 0o604, 0o620, 0o602, 0o610, 0o601, 0o660, 0o666, 0o777] {
+            std::fs::set_permissions(paths.credentials(), std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(Credentials::open(&paths).unwrap().repaired, Some(mode), "{mode:o}");
+            assert_eq!(std::fs::metadata(paths.credentials()).unwrap().mode() & 0o777, 0o600);
+            assert_eq!(Credentials::open(&paths).unwrap().repaired, None, "{mode:o}");
+        }
     }
 
     #[test]

@@ -5,23 +5,41 @@ use std::fmt;
 
 /// The environment variables that saoma reads. `Debug` shows names only: some of the values are secrets.
 #[derive(Clone, Default)]
-pub struct Env(BTreeMap<String, String>);
+pub struct Env {
+    values: BTreeMap<String, String>,
+    /// The first of ours whose value is no UTF-8.
+    unreadable: Option<String>,
+}
 
 /// The variables that are read from the process; everything else is left alone.
 const LOCALE: [&str; 3] = ["LC_ALL", "LC_MESSAGES", "LANG"];
 
 impl Env {
-    /// What the process was started with. Values that are not UTF-8 are passed over.
+    /// What the process was started with.
     pub fn from_process() -> Self {
-        std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .filter(|(name, _)| name.starts_with("SAOMA_") || LOCALE.contains(&name.as_str()))
-            .collect()
+        let mut env = Self::default();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            let ours = name.starts_with("SAOMA_");
+            match value.into_string() {
+                Ok(value) if ours || LOCALE.contains(&name.as_str()) => {
+                    env.values.insert(name, value);
+                }
+                Err(_) if ours => env.unreadable = Some(name),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        env
+    }
+
+    /// The variable of ours that cannot be read.
+    pub fn unreadable(&self) -> Option<&str> {
+        self.unreadable.as_deref()
     }
 
     /// A variable's value; an empty one counts as not set.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// The locale that POSIX's order of variables gives: `LC_ALL`, `LC_MESSAGES`, `LANG`.
@@ -32,7 +50,7 @@ impl Env {
 
 impl FromIterator<(String, String)> for Env {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
-        Self(pairs.into_iter().collect())
+        Self { values: pairs.into_iter().collect(), unreadable: None }
     }
 }
 
@@ -44,6 +62,6 @@ impl<const N: usize> From<[(&str, &str); N]> for Env {
 
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(self.0.keys()).finish()
+        f.debug_set().entries(self.values.keys()).finish()
     }
 }

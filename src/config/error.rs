@@ -16,6 +16,30 @@ pub enum Error {
         /// The system's words.
         detail: String,
     },
+    /// A file that settings are read from is not there, or is no text.
+    #[error("{path}: {detail}")]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// The system's words.
+        detail: String,
+    },
+    /// Others may change the file, and saoma does what it says.
+    #[error("{path}: others may write it ({mode:o})")]
+    Open {
+        /// The file or its folder.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
+    },
+    /// Somebody else owns the file or its folder.
+    #[error("{path}: owned by {owner}")]
+    Foreign {
+        /// The file or its folder.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+    },
     /// The home directory is not known.
     #[error("no home directory")]
     NoHome,
@@ -96,7 +120,13 @@ impl Error {
     pub fn message(&self, lang: Lang) -> String {
         let say = |key: &str, values: &[(&str, &str)]| clean(&tf(lang, key, values)).into_owned();
         match self {
-            Self::Io { path, detail } => {
+            Self::Open { path, mode } => {
+                say("config.error.open", &[("path", &path.display().to_string()), ("mode", &format!("{mode:04o}"))])
+            }
+            Self::Foreign { path, owner } => {
+                say("config.error.foreign", &[("path", &path.display().to_string()), ("owner", &owner.to_string())])
+            }
+            Self::Io { path, detail } | Self::Unreadable { path, detail } => {
                 say("config.error.io", &[("path", &path.display().to_string()), ("detail", detail)])
             }
             Self::NoHome => t(lang, "config.error.no_home").into_owned(),
@@ -130,7 +160,14 @@ impl Error {
             Self::NoProfile | Self::Missing { .. } => t(lang, "config.hint.sign_in").into_owned(),
             Self::UnknownProfile { .. } | Self::AmbiguousProfile { .. } => t(lang, "config.hint.profile").into_owned(),
             Self::NotYet => t(lang, "config.hint.sqlite").into_owned(),
+            Self::Open { path, .. } => {
+                clean(&tf(lang, "config.hint.open", &[("path", &path.display().to_string())])).into_owned()
+            }
+            Self::Foreign { path, .. } => {
+                clean(&tf(lang, "config.hint.foreign", &[("path", &path.display().to_string())])).into_owned()
+            }
             Self::Io { .. }
+            | Self::Unreadable { .. }
             | Self::NoHome
             | Self::Syntax { .. }
             | Self::UnknownKey { near: None, .. }
@@ -145,6 +182,12 @@ fn place(path: &std::path::Path, line: usize) -> String {
 
 fn list(names: &[String]) -> String {
     if names.is_empty() { "-".to_owned() } else { names.join(", ") }
+}
+
+/// An error of a file that settings are read from.
+pub(crate) fn unreadable(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
+    let path = path.into();
+    move |error| Error::Unreadable { path, detail: error.to_string() }
 }
 
 /// An I/O error of a path.

@@ -1,15 +1,15 @@
 //! File, environment and flags together.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::SecretString;
 
 use super::file::{File, ProfileTable};
-use super::profile::{checked_device, checked_dialect, checked_gateway};
+use super::profile::{checked_device, checked_dialect, checked_gateway, checked_http_proxy};
 use super::{
     Alerts, Credentials, Env, Error, Listen, Notify, Origin, Paths, Profile, QrLayout, Sourced, alerts, command,
-    duration, error::io, listen,
+    duration, error::unreadable, listen, trust,
 };
 use crate::i18n::Lang;
 use crate::model::{Device, Dialect};
@@ -81,6 +81,9 @@ pub struct Config {
     flags: Overrides,
 }
 
+/// What `SAOMA_LOG` may be.
+const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 /// The shortest interval of the fleet list (design.md §6).
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -94,12 +97,24 @@ impl Config {
     /// The same, with the paths known.
     pub fn load_from(paths: Paths, env: Env, flags: Overrides) -> Result<Self, Error> {
         let path = &paths.config.value;
+        if let Some(name) = env.unreadable() {
+            // Its value may be a secret.
+            return Err(Error::BadValue {
+                origin: name.to_owned(),
+                setting: "environment",
+                value: "…".to_owned(),
+                rule: "config.rule.utf8",
+            });
+        }
+        if let Some(level) = env.get("SAOMA_LOG").filter(|level| !LOG_LEVELS.contains(&&*level.to_ascii_lowercase())) {
+            return Err(bad(&Origin::Env("SAOMA_LOG"), "log", level, "config.rule.log"));
+        }
         // Sign-in may make the file that was named; whatever else is told to use it needs it there.
-        let must_exist = flags.config.is_some() && !flags.may_create;
-        let (file, exists) = match std::fs::read_to_string(path) {
-            Ok(text) => (File::parse(&text, path)?, true),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !must_exist => (File::default(), false),
-            Err(error) => return Err(io(path)(error)),
+        let must_exist = paths.config.origin != Origin::Default && !flags.may_create;
+        let (file, exists) = match trust::read(path)? {
+            Some(text) => (File::parse(&text, path)?, true),
+            None if !must_exist => (File::default(), false),
+            None => return Err(unreadable(path)(std::io::ErrorKind::NotFound.into())),
         };
         let origin = |key: &str| Origin::File { path: path.clone(), line: file.line(key) };
 
@@ -250,6 +265,7 @@ impl Config {
                 .transpose()?,
         };
         let device = checked_device(&table, origin)?;
+        checked_http_proxy(&table, origin)?;
         Ok(Draft { gateway, account, dialect, device, in_file, table })
     }
 
@@ -356,10 +372,18 @@ fn database(env: &Env, paths: &Paths) -> Result<Sourced<PathBuf>, Error> {
         return Err(Error::NotYet);
     }
     let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-    match path {
-        Some(path) if !path.is_empty() && !path.contains('?') => Ok(Sourced::new(path.into(), origin)),
-        // The URL of another database may carry a password.
-        _ => Err(bad(&origin, "database", url.split(':').next().unwrap_or_default(), "config.rule.database")),
+    // What other programs mean by a URL without a file would become the name of one.
+    let is_file = |path: &&str| {
+        let known = !path.is_empty() && !path.contains(['?', '#']) && !path.starts_with([':', '~']);
+        known && !path.ends_with('/') && !path.to_ascii_lowercase().starts_with("file:") && !Path::new(path).is_dir()
+    };
+    match path.filter(is_file) {
+        Some(path) => Ok(Sourced::new(path.into(), origin)),
+        None => {
+            // The URL of another database may carry a password.
+            let shown = if path.is_some() { url } else { url.split(':').next().unwrap_or_default() };
+            Err(bad(&origin, "database", shown, "config.rule.database"))
+        }
     }
 }
 
@@ -460,7 +484,9 @@ mod tests {
             assert_eq!(at, setting);
             assert!(origin.ends_with(":2"), "{origin}");
         }
-        for (variable, value) in [("SAOMA_LANG", "fr"), ("SAOMA_DATABASE_URL", "mysql://user:secret@h")] {
+        for (variable, value) in
+            [("SAOMA_LANG", "fr"), ("SAOMA_LOG", "loud"), ("SAOMA_DATABASE_URL", "mysql://user:secret@h")]
+        {
             let error = load("", Env::from([(variable, value)]), Overrides::default()).unwrap_err();
             assert!(matches!(&error, Error::BadValue { origin, .. } if origin == variable), "{error:?}");
             assert!(!format!("{error:?}").contains("secret"));
@@ -506,12 +532,52 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_that_would_be_passed_by_is_refused() {
+        let of = |url: &str| plain(&format!("{ONE}http_proxy = '{url}'")).unwrap().profile();
+        for url in ["", " ", "socks5://127.0.0.1:1080", "http://me:pw@proxy:3128", "localhost:3128", "127.0.0.1:3128"] {
+            assert!(of(url).is_ok(), "{url}");
+        }
+        for url in ["ftp://me:hunter2@h", "http://[bad:hunter2", "socks6://h:1", "http://", "me:hunter2@"] {
+            let error = of(url).unwrap_err();
+            assert!(matches!(&error, Error::BadValue { setting: "http_proxy", .. }), "{url}: {error:?}");
+            assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+            assert!(error.hint(Lang::En).unwrap().contains("socks5"), "{error}");
+        }
+    }
+
+    #[test]
     fn the_database_is_sqlite_for_now() {
         let at = |url: &str| load("", Env::from([("SAOMA_DATABASE_URL", url)]), Overrides::default());
         assert_eq!(at("sqlite:/a/b.db").unwrap().database.value, PathBuf::from("/a/b.db"));
         assert_eq!(at("sqlite:///a/b.db").unwrap().database.value, PathBuf::from("/a/b.db"));
         assert_eq!(at("sqlite:b.db").unwrap().database.value, PathBuf::from("b.db"));
-        assert_eq!(at("postgres://user:secret@h/db").unwrap_err(), Error::NotYet);
+        assert_eq!(at("sqlite://a/b.db").unwrap().database.value, PathBuf::from("a/b.db"));
+        for url in ["postgres://user:secret@h/db", "postgresql://h/db"] {
+            assert_eq!(at(url).unwrap_err(), Error::NotYet);
+        }
+        for url in [
+            "sqlite::memory:",
+            "sqlite://:memory:",
+            "sqlite:",
+            "sqlite://",
+            "sqlite:///",
+            "sqlite:/tmp",
+            "sqlite:a/",
+            "sqlite:a.db?mode=memory",
+            "sqlite:file:a.db",
+            "sqlite:~/a.db",
+            "/a/b.db",
+            "SQLITE:a.db",
+            "sqlite3:a.db",
+            "file:a.db",
+            "mysql://user:secret@h/db",
+            "user:secret@h",
+        ] {
+            let error = at(url).unwrap_err();
+            assert!(matches!(&error, Error::BadValue { setting: "database", .. }), "{url}: {error:?}");
+            assert!(!error.message(Lang::En).contains("secret"), "{error}");
+            assert!(error.hint(Lang::En).unwrap().contains("sqlite:PATH"), "{error}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod profile;
 pub mod qr_layout;
 pub mod source;
 pub mod theme;
+mod trust;
 
 pub use alerts::Alerts;
 pub use credentials::Credentials;

@@ -1,9 +1,15 @@
 //! The two folders of design.md §6.
 
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use etcetera::BaseStrategy;
 use etcetera::base_strategy::Xdg;
+use rustix::fs::OFlags;
 
 use super::{Env, Error, Origin, Sourced, error::io};
 
@@ -66,23 +72,68 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Replaces a file whole: a temporary file beside it (0600), synced, renamed over it, the folder synced. A symbolic
-/// link stays one; what it points at is replaced.
+/// How long another process may take over its own change of a file.
+const LOCK_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Replaces a file whole: a temporary file beside it (0600), synced, renamed over it, the folder synced. A symbolic link
+/// is replaced itself, so that nothing is written where somebody else's link leads.
 pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    use std::io::Write;
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let mut file = tempfile::Builder::new().prefix(".saoma-").tempfile_in(&folder).map_err(io(&folder))?;
+    match std::fs::metadata(path) {
+        Ok(there) if there.is_dir() => return Err(io(path)(ErrorKind::IsADirectory.into())),
+        // A device or a pipe, perhaps behind a link (`/dev/stdout`), is no place for a file.
+        Ok(there) if !there.is_file() => return Err(io(path)(std::io::Error::other("not an ordinary file"))),
+        Ok(_) | Err(_) => {}
+    }
+    let folder = folder_of(path);
+    let mut file = tempfile::Builder::new().prefix(".saoma-").tempfile_in(folder).map_err(io(folder))?;
     file.write_all(bytes).map_err(io(path))?;
     file.as_file().sync_all().map_err(io(path))?;
-    file.persist(&target).map_err(|error| io(path)(error.error))?;
+    file.persist(path).map_err(|error| io(path)(error.error))?;
     // Without this the new name may be lost with the power; a file system that cannot sync a folder is no reason to
     // fail.
-    let _ = std::fs::File::open(&folder).and_then(|folder| folder.sync_all());
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
+}
+
+/// Where a file of settings really is: people keep the file itself elsewhere and link to it.
+pub(super) fn behind_links(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+/// Keeps other processes from changing a file as long as it lives.
+#[derive(Debug)]
+pub(super) struct Lock(#[expect(dead_code, reason = "kept for its drop")] File);
+
+/// Waits until nobody else changes a file. The lock is a file of its own beside it: the file itself is another one after
+/// each change, and a folder cannot be locked everywhere.
+pub(super) fn lock(path: &Path) -> Result<Lock, Error> {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(".lock");
+    let beside = folder_of(path).join(name);
+    let no_follow = i32::from_ne_bytes(OFlags::NOFOLLOW.bits().to_ne_bytes());
+    let mut options = OpenOptions::new();
+    let options = options.write(true).create(true).truncate(false).mode(0o600).custom_flags(no_follow);
+    let file = options.open(&beside).map_err(io(&beside))?;
+    let patience = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < patience => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            Err(TryLockError::WouldBlock) => {
+                let held = format!("another process has held it for {} s", LOCK_PATIENCE.as_secs());
+                return Err(io(&beside)(std::io::Error::other(held)));
+            }
+            // A file system without locks is no reason to fail.
+            Ok(()) | Err(TryLockError::Error(_)) => return Ok(Lock(file)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -111,14 +162,63 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_file_is_private_and_a_link_stays_a_link() {
+    fn a_replaced_file_is_private_and_no_link_is_followed() {
         let home = tempfile::tempdir().unwrap();
-        let (file, link) = (home.path().join("real"), home.path().join("link"));
-        std::fs::write(&file, "old").unwrap();
-        std::os::unix::fs::symlink(&file, &link).unwrap();
-        replace(&link, b"new").unwrap();
-        assert_eq!(std::fs::read_to_string(&file).unwrap(), "new");
-        assert!(std::fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let (victim, path) = (home.path().join("victim"), home.path().join("code"));
+        std::fs::write(&victim, "precious").unwrap();
+        for target in [victim.clone(), home.path().join("nowhere"), "code".into()] {
+            let _ = std::fs::remove_file(&path);
+            std::os::unix::fs::symlink(&target, &path).unwrap();
+            replace(&path, b"new").unwrap();
+            let there = std::fs::symlink_metadata(&path).unwrap();
+            assert!(there.is_file(), "{}", target.display());
+            assert_eq!(there.permissions().mode() & 0o777, 0o600);
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
+        }
+        assert_eq!(std::fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(!home.path().join("nowhere").exists());
+        // What is there already keeps no rights of its own, and a second name of it no content.
+        std::fs::set_permissions(&victim, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::fs::hard_link(&victim, home.path().join("second")).unwrap();
+        replace(&victim, b"new").unwrap();
+        assert_eq!(std::fs::metadata(&victim).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(home.path().join("second")).unwrap(), "precious");
+    }
+
+    #[test]
+    fn only_files_are_replaced() {
+        let home = tempfile::tempdir().unwrap();
+        let at = |name: &str| home.path().join(name);
+        std::fs::create_dir(at("folder")).unwrap();
+        std::os::unix::fs::symlink(at("folder"), at("to-folder")).unwrap();
+        std::os::unix::fs::symlink("/dev/null", at("to-device")).unwrap();
+        let pipe = std::process::Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+        assert!(pipe.success());
+        for name in ["folder", "to-folder", "to-device", "pipe"] {
+            let before = std::fs::symlink_metadata(at(name)).unwrap().file_type();
+            replace(&at(name), b"new").unwrap_err();
+            assert_eq!(std::fs::symlink_metadata(at(name)).unwrap().file_type(), before, "{name}");
+        }
+        let left = std::fs::read_dir(home.path()).unwrap().count();
+        assert_eq!(left, 4, "no temporary file stays");
+    }
+
+    #[test]
+    fn a_lock_is_one_process_at_a_time() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, "0").unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..20 {
+                        let _held = lock(&path).unwrap();
+                        let count: u32 = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+                        replace(&path, (count + 1).to_string().as_bytes()).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "160");
     }
 }

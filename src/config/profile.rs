@@ -4,6 +4,9 @@ use super::file::{ProfileTable, Proxy};
 use super::{Error, Origin, Sourced};
 use crate::model::{Device, Dialect, ProfileId, base};
 
+/// The kinds of proxies for saoma's own requests.
+const PROXY_SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+
 /// One gateway of the config, with everything that says how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -79,6 +82,21 @@ pub(crate) fn checked_device(table: &ProfileTable, origin: impl Fn(&str) -> Orig
         (None, None, None) => {}
     }
     Ok(device)
+}
+
+/// Checks the proxy for saoma's own requests: one that is not understood would be passed by in silence.
+pub(crate) fn checked_http_proxy(table: &ProfileTable, origin: impl Fn(&str) -> Origin) -> Result<(), Error> {
+    let Some(text) = table.http_proxy.as_deref().map(str::trim).filter(|text| !text.is_empty()) else { return Ok(()) };
+    let whole = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = reqwest::Url::parse(&whole).ok();
+    let known = url.filter(|url| url.has_host() && PROXY_SCHEMES.contains(&url.scheme()));
+    known.map(|_| ()).ok_or_else(|| Error::BadValue {
+        origin: origin("http_proxy").to_string(),
+        setting: "http_proxy",
+        // There may be a password in the rest.
+        value: text.split_once("://").map_or("…", |(scheme, _)| scheme).to_owned(),
+        rule: "config.rule.http_proxy",
+    })
 }
 
 /// Checks and normalises a gateway's URL of whatever origin.

@@ -11,6 +11,7 @@ mod company;
 mod endings;
 mod eye;
 mod faults;
+mod files;
 mod graphics;
 mod headless;
 mod kit;

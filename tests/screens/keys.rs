@@ -207,6 +207,23 @@ fn an_added_account_is_selected_and_enter_cannot_ring_another_phone() {
 }
 
 #[test]
+fn what_is_not_a_wc_id_is_not_added() {
+    for (typed, words) in [
+        ("张三", "letters, digits"),
+        ("wxid_a;张三", "letters, digits"),
+        ("a@b", "letters, digits"),
+        ("a b", "no spaces"),
+        ("", "Type a wcId"),
+    ] {
+        let mut screen = screen();
+        screen.keys(&["a"]);
+        screen.type_text(typed);
+        assert_eq!(effects(&mut screen, &["enter"]), Vec::<String>::new(), "{typed}");
+        assert!(screen.text().contains(words), "{typed}: {}", screen.text());
+    }
+}
+
+#[test]
 fn pastes_go_into_fields_only() {
     let mut screen = screen();
     assert!(screen.send(Msg::Paste("q\nq\r".into())).is_empty());
@@ -459,13 +476,13 @@ fn taking_off_line_says_so_until_it_is_done() {
 
 #[test]
 fn a_letter_in_a_field_is_text_whatever_it_is_bound_to() {
-    let keymap = Keymap::with([("suspend", "x"), ("repaint", "p"), ("interrupt", "!")]).unwrap();
+    let keymap = Keymap::with([("suspend", "x"), ("repaint", "p"), ("interrupt", "_")]).unwrap();
     let mut screen = Screen::new(Start { keymap, ..start(SIZE, Lang::En) });
     screen.send(Msg::Drawn);
     assert_eq!(effects(&mut screen, &["x", "p"]), ["Suspend", "Repaint"]);
     assert_eq!(
-        effects(&mut screen, &["a", "x", "p", "!", "q", "enter"]),
-        [r#"Engine(AddAccount { wc_id: WcId("xp!q") })"#]
+        effects(&mut screen, &["a", "x", "p", "_", "q", "enter"]),
+        [r#"Engine(AddAccount { wc_id: WcId("xp_q") })"#]
     );
-    assert_eq!(effects(&mut screen, &["!"]), ["Quit"]);
+    assert_eq!(effects(&mut screen, &["_"]), ["Quit"]);
 }

@@ -156,7 +156,7 @@ async fn the_command_draws_it_and_tells_it_as_json() {
         assert_eq!(out.lines().count(), 1, "one object: {out}");
         serde_json::from_str(&out).unwrap()
     };
-    let one = object(&["xiaonuo", "--json"]);
+    let one = object(&["--name", "xiaonuo", "--json"]);
     assert_eq!((&one["schema"], &one["event"], &one["profile"]), (&json!(1), &json!("history"), &json!("default")));
     assert_eq!((&one["wc_id"], &one["account"]), (&json!("wxid_a"), &json!("小诺")));
     let day = &one["figures"][0];
