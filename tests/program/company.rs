@@ -1,12 +1,13 @@
 //! Several saoma on one store, one of which lives and cannot act: stopped, or with a token that is refused.
 
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::process::Signal;
-use saoma::simulator::Setup;
+use saoma::simulator::{Setup, SimAccount};
 use serde_json::{Value, json};
 
-use crate::kit::{Desk, Running, eventually, three};
+use crate::kit::{Desk, Running, eventually, three, wakes};
 
 /// A desk whose lists are asked as often as may be, with a hook that keeps what it is told.
 fn desk(setup: Setup) -> Desk {
@@ -45,9 +46,20 @@ fn lists(desk: &Desk) -> usize {
 
 #[test]
 fn a_stopped_watch_loses_its_place_and_tells_nothing_twice_when_it_wakes() {
-    let desk = desk(three());
+    let mut setup = three();
+    // So many that one of them may be missing without the list being doubted.
+    setup
+        .accounts
+        .extend((0..5).map(|number| SimAccount::new(format!("wxid_on{number}"), format!("No {number}")).online()));
+    let desk = desk(setup);
     let first = watch(&desk);
-    eventually("its lists", || desk.account("wxid_anna")["w_id"] == json!(desk.live("wxid_anna")));
+    eventually("its lists", || told(&desk, "w_id_changed").len() == 6);
+    // Not while it writes: a transaction that never ends would keep everybody from the store.
+    eventually("rest", || {
+        let before = wakes(first.pid());
+        std::thread::sleep(Duration::from_millis(500));
+        wakes(first.pid()) == before
+    });
     first.signal(Signal::STOP);
     desk.sim.drop_account(&"wxid_anna".into()).unwrap();
     // Nobody looks. Once its lists are overdue, what it last saw is no longer handed out for the truth.
