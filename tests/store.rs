@@ -11,6 +11,7 @@ mod kill;
 mod migration;
 #[path = "store/past.rs"]
 mod past;
+mod property;
 #[path = "store/random.rs"]
 mod random;
 #[path = "store/rules.rs"]

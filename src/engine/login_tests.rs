@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::property::cases;
 use proptest::prelude::*;
 use secrecy::SecretString;
 
@@ -1004,7 +1005,7 @@ fn any_machine() -> impl Strategy<Value = Machine> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #![proptest_config(cases(2_000))]
 
     /// Random, late, doubled and reordered messages: no panic, at most one secondLogin and 1 + renewals codes (and once
     /// more with another token, where the token was refused), a success always goes to the store, an end is told at

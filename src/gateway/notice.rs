@@ -108,6 +108,7 @@ fn is_test(fields: &Map<String, Value>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -252,6 +253,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn random_bytes_are_borne(bytes in proptest::collection::vec(any::<u8>(), 0..200), label in "[ -~]{0,30}") {
             for dialect in ALL {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::property::cases;
 use proptest::prelude::*;
 
 use super::*;
@@ -594,6 +595,8 @@ fn piece() -> impl Strategy<Value = Piece> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     /// Whatever comes, in whatever order and however late: nothing panics, nobody drops who was not asked about with
     /// the answer no, and an outage begins and ends in turns.
     #[test]

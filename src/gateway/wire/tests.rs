@@ -1,3 +1,4 @@
+use crate::property::cases;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -412,6 +413,8 @@ fn read_every_way(bytes: &[u8], content_type: Option<&str>) -> Result<(), TestCa
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600), label in "\\PC{0,20}") {
         read_every_way(&bytes, Some(&label))?;
