@@ -123,7 +123,8 @@ impl Runner {
                     Input::Listed { generation, at, result }
                 }));
             }
-            Output::Probe { generation, w_id, limit } => pending.push(Box::pin(async move {
+            Output::Probe { generation, w_id, pause, limit } => pending.push(Box::pin(async move {
+                tokio::time::sleep(pause).await;
                 let result = shared.gateway.get_i_pad_login_info(&w_id, None, limit).await;
                 Input::Probed { generation, result }
             })),
@@ -168,9 +169,12 @@ impl Runner {
             Output::CheckToken { generation, error } => {
                 let hub = self.hub.clone();
                 pending.push(Box::pin(async move {
-                    let rejected = shared.is_token_rejected().await;
-                    let _ = hub.send(FromLogin::Token(!rejected));
-                    Input::TokenChecked { generation, rejected, error }
+                    let good = shared.is_token_good().await;
+                    // A gateway that does not answer has not said that the token is good either.
+                    if let Some(good) = good {
+                        let _ = hub.send(FromLogin::Token(good));
+                    }
+                    Input::TokenChecked { generation, rejected: good == Some(false), error }
                 }));
             }
             Output::NeedToken => self.tell_hub(FromLogin::NeedsToken(self.id.clone())),

@@ -69,8 +69,9 @@ impl Shared {
         Some(list.map(|list| list.into_iter().map(|wc_id| (wc_id, None)).collect()))
     }
 
-    /// The second, harmless call that confirms or clears the suspicion that the token is dead (design.md §4).
-    pub(super) async fn is_token_rejected(&self) -> bool {
+    /// The second, harmless call that confirms or clears the suspicion that the token is dead; `None` when nobody
+    /// answers it.
+    pub(super) async fn is_token_good(&self) -> Option<bool> {
         let error = match (self.options.dialect, self.options.password.as_ref()) {
             (Dialect::V2 | Dialect::V3, _) => self.gateway.query_login_wx().await.err(),
             (Dialect::V1, Some(_)) => self.list().await.and_then(Result::err),
@@ -80,7 +81,16 @@ impl Shared {
                 self.gateway.get_i_pad_login_info(&nobody, None, HARMLESS_LIMIT).await.err()
             }
         };
-        error.is_some_and(|error| is_suspect(&error))
+        match error {
+            Some(error) if is_suspect(&error) => Some(false),
+            Some(error) if error.is_transport() => None,
+            Some(_) | None => Some(true),
+        }
+    }
+
+    /// Whether that call has confirmed the suspicion.
+    pub(super) async fn is_token_rejected(&self) -> bool {
+        self.is_token_good().await == Some(false)
     }
 
     /// Uses another token from now on.

@@ -287,7 +287,7 @@ impl Gateway {
         let Inner { base, dialect, transport, .. } = &*self.inner;
         if !dialect::has(*dialect, call) {
             let detail = format!("dialect {dialect} has no such call; nothing was sent");
-            return Err(failed(call, Kind::Http(404), detail));
+            return Err(Error { sent: false, ..failed(call, Kind::Http(404), detail) });
         }
         let token = self.inner.token.read().unwrap_or_else(PoisonError::into_inner).clone();
         let authorization = match call {
@@ -335,7 +335,8 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
             (401 | 403, _) => Kind::TokenSuspect,
             _ => Kind::Http(status),
         };
-        return Err(Error { call, kind, gateway_message, detail: format!("HTTP {status}").into(), sent: true });
+        let detail = format!("HTTP {status}").into();
+        return Err(Error { call, kind, gateway_message, detail, sent: true, status: Some(status) });
     }
     let bytes = body?;
     Envelope::decode(&bytes, content_type).and_then(|envelope| read(&envelope)).map_err(|fault| Error {
@@ -344,6 +345,7 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
         gateway_message: fault.message,
         detail: fault.detail,
         sent: true,
+        status: None,
     })
 }
 

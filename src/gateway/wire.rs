@@ -64,6 +64,14 @@ impl Code {
         })
     }
 
+    /// The HTTP status that this is.
+    fn http(&self) -> Option<u16> {
+        match self {
+            Self::Other(text) => text.parse().ok().filter(|status| (300..600).contains(status)),
+            Self::Success | Self::DeviceVerification | Self::Failure => None,
+        }
+    }
+
     fn name(&self) -> &str {
         match self {
             Self::Success => "1000",
@@ -349,7 +357,10 @@ impl Failure<'_> {
     /// login names `登录` as well, inside (design.md §4).
     fn fault(self) -> Fault {
         let words = self.message.as_deref().unwrap_or_default();
-        let (kind, detail) = if self.nested {
+        let (kind, detail) = if let Some(status) = self.code.http() {
+            // No code of this API: a web server on the way puts its own status into an envelope.
+            (Kind::Http(status), format!("code {status}"))
+        } else if self.nested {
             (Kind::RefusedInside, format!("code 1000, and inside it code {}", self.code.name()))
         } else if self.code == Code::Failure && names_token(words) {
             (Kind::TokenSuspect, "code 1001 about the token".to_owned())

@@ -5,7 +5,7 @@ use saoma::i18n::{self, Lang};
 use saoma::model::{Reason, text};
 
 fn error(call: Call, kind: Kind, words: Option<&str>) -> Error {
-    Error { call, kind, gateway_message: words.map(Into::into), detail: "".into(), sent: true }
+    Error { call, kind, gateway_message: words.map(Into::into), detail: "".into(), sent: true, status: None }
 }
 
 fn describe(error: &Error, lang: Lang) -> String {

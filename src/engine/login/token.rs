@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Doubted, Machine, Output, Outputs, Phase, Question, State};
-use crate::engine::api::{LoginStep, StepDown};
+use super::{Doubted, Is, Machine, Output, Outputs, Phase, Question, State};
+use crate::engine::api::LoginStep;
 use crate::gateway::{Error, Kind};
 use crate::model::{Now, Reason};
 
@@ -36,26 +36,25 @@ impl Machine {
         if rejected {
             return self.token_rejected(error, now, out);
         }
-        // The token is good: this one call was refused, for whatever reason.
-        let error = Error { kind: Kind::Refused, ..error };
+        // The token is good, or nobody knows: this one call was refused, for whatever reason.
+        let error = error.with_good_token();
         let abandoned = self.abandoned;
         match &mut self.state {
-            State::Listing { until: None, .. } => {
-                self.step_down(StepDown::ListFailed, error.gateway_message, now, out);
-            }
+            State::Listing { until: None, .. } => self.list_failed(error, now, out),
             State::Listing { until: Some(until), .. } => {
                 let until = *until;
                 self.look_again(until, true, now, out);
             }
-            State::Probing { .. } => self.step_down(StepDown::NoAnswer, error.gateway_message, now, out),
+            State::Probing { .. } => self.probe_failed(error, now, out),
             State::Second => self.second_failed(&error, now, out),
             State::Requesting => self.fail_with(&error, out),
             State::Polling(polling) => match polling.phase {
+                Phase::CheckingToken(Doubted::LastPoll) if polling.may_ask_again(&error) => self.last_poll_broke(now),
                 Phase::CheckingToken(Doubted::LastPoll) => self.code_over(now, out),
-                Phase::CheckingToken(Doubted::LastList) => self.idle(out),
+                Phase::CheckingToken(Doubted::LastList) => self.last_list_broke(&error, out),
                 // It is the code that was typed: sent again as it is, it would be refused again.
                 Phase::CheckingToken(Doubted::Poll)
-                    if polling.code_on_trial && !abandoned && error.gateway_message.is_some() =>
+                    if polling.is_code_on_trial() && !abandoned && error.kind == Kind::Refused =>
                 {
                     self.ask_for_code(error.gateway_message.unwrap_or_default(), out);
                 }
@@ -146,8 +145,14 @@ impl Machine {
                 Question::Second => self.second_login(true, now, out),
                 Question::Code => self.request_code(true, now, out),
             },
-            State::Polling(polling) if now.mono >= polling.deadline.mono => self.last_poll(out),
             State::Polling(_) => {
+                if let Some(polling) = self.polling() {
+                    // It was refused with its token.
+                    polling.code_went(Is::Unsent);
+                    if now.mono >= polling.deadline.mono {
+                        return self.last_poll(out);
+                    }
+                }
                 self.poll(now, out);
                 self.tell(LoginStep::Waiting, out);
             }
