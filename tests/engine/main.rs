@@ -3,6 +3,7 @@
 
 mod conveyor;
 mod logins;
+mod odd;
 mod presence;
 mod rig;
 

@@ -61,6 +61,8 @@ pub(crate) struct How {
     pub(crate) revive: Option<AttemptId>,
     /// V3's defaults for device and network.
     pub(crate) device: saoma::model::Device,
+    /// Who stands between saoma and the gateway: where requests go instead.
+    pub(crate) base: Option<String>,
 }
 
 impl Default for How {
@@ -81,6 +83,7 @@ impl Default for How {
             ring_at_once: 0,
             revive: None,
             device: saoma::model::Device::default(),
+            base: None,
         }
     }
 }
@@ -158,7 +161,7 @@ impl Front {
     pub(crate) async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
         let token = SecretString::from(sim.token());
         let gateway = Gateway::new(gateway::Options {
-            base: sim.url().to_owned(),
+            base: how.base.clone().unwrap_or_else(|| sim.url().to_owned()),
             dialect,
             token: how.has_token.then_some(token),
             http_proxy: None,
