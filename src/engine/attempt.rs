@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::api::LoginStep;
 use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
-use crate::gateway::{Error, Kind};
+use crate::gateway::{Error, Kind, Online};
 use crate::model::{
     Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
 };
@@ -118,8 +118,8 @@ impl Runner {
                     tokio::time::sleep(pause).await;
                     let at = shared.now().wall;
                     // No list can be asked (V1 without the password): the machine does not wish for one then.
-                    let result = shared.list().await.unwrap_or_else(|| Ok(Vec::new()));
-                    let result = result.map(|list| find(list, wc_id.as_ref(), own.as_ref()));
+                    let result = shared.list().await.unwrap_or_else(|| Ok(Online::default()));
+                    let result = result.map(|list| find(list.entries, wc_id.as_ref(), own.as_ref()));
                     Input::Listed { generation, at, result }
                 }));
             }

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 
 use super::attempt::is_suspect;
 use super::{Options, Renewal};
-use crate::gateway::Gateway;
-use crate::model::{Dialect, Now, Stamp, WId, WcId};
+use crate::gateway::{Gateway, Online};
+use crate::model::{Dialect, Now, Stamp, WId};
 use crate::store::Store;
 
 /// How long a call that only asks something may take.
@@ -59,14 +59,12 @@ impl Shared {
     }
 
     /// Who is online, in the words of the profile's dialect; `None` where no list can be asked (V1 without password).
-    pub(super) async fn list(&self) -> Option<Result<Vec<(WcId, Option<WId>)>, crate::gateway::Error>> {
+    pub(super) async fn list(&self) -> Option<Result<Online, crate::gateway::Error>> {
         if self.options.dialect.lists_w_ids() {
-            let list = self.gateway.query_login_wx().await;
-            return Some(list.map(|list| list.into_iter().map(|(wc_id, w_id)| (wc_id, Some(w_id))).collect()));
+            return Some(self.gateway.query_login_wx().await);
         }
         let password = self.options.password.as_ref()?;
-        let list = self.gateway.get_login_wc_ids(&self.options.account, password).await;
-        Some(list.map(|list| list.into_iter().map(|wc_id| (wc_id, None)).collect()))
+        Some(self.gateway.get_login_wc_ids(&self.options.account, password).await)
     }
 
     /// The second, harmless call that confirms or clears the suspicion that the token is dead; `None` when nobody

@@ -52,6 +52,15 @@ pub struct SignIn {
     pub available_number: Option<i64>,
 }
 
+/// Who is online, as a list tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Online {
+    /// The accounts, with the wId where the list has one that can be read: V1's has none.
+    pub entries: Vec<(WcId, Option<WId>)>,
+    /// How many entries could not be read: as many accounts may be online and not be among the others.
+    pub unread: usize,
+}
+
 /// What `iPadLogin` gave.
 #[derive(Clone, Debug)]
 pub struct QrIssued {
@@ -203,13 +212,13 @@ impl Gateway {
     }
 
     /// `/queryLoginWx` (protocol.md §3.7; V2, V3): who is online, with wIds. V1 has no such call: nothing is sent.
-    pub async fn query_login_wx(&self) -> Result<Vec<(WcId, WId)>, Error> {
+    pub async fn query_login_wx(&self) -> Result<Online, Error> {
         self.ask(Call::QueryLoginWx, &json!({}), None, &[], Envelope::online).await
     }
 
     /// `/member/getLoginWcIds` (protocol.md §3.8; V1, V2): who is online, without wIds. V3 has no such call: nothing
     /// is sent.
-    pub async fn get_login_wc_ids(&self, account: &str, password: &SecretString) -> Result<Vec<WcId>, Error> {
+    pub async fn get_login_wc_ids(&self, account: &str, password: &SecretString) -> Result<Online, Error> {
         let body = json!({ "account": account, "password": password.expose_secret() });
         let secrets = [password.expose_secret()];
         self.ask(Call::GetLoginWcIds, &body, None, &secrets, Envelope::online_wc_ids).await

@@ -6,12 +6,16 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::hints::SINGLE;
 use super::{Hub, List, News};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::attempt::is_suspect;
-use crate::engine::presence::{Again, Answer, Judgement, Turn, answer, outage_alert, outage_over_alert, taken_offline};
+use crate::engine::presence::{
+    Again, Answer, Entries, Judgement, Turn, answer, hidden, outage_alert, outage_over_alert, taken_offline,
+};
 use crate::engine::shared::Shared;
-use crate::gateway::{Error, Kind};
+use crate::gateway::{Error, Kind, Online};
+use crate::i18n::tf;
 use crate::model::{Account, Attempt, AttemptState, Presence, Reason, Stamp, WId, WcId};
 
 /// Between two lists that must agree.
@@ -75,10 +79,12 @@ impl Hub {
                 self.observe_no_longer(false).await;
                 self.next_list = None;
             }
-            Some(Ok(entries)) => {
+            Some(Ok(Online { entries, unread })) => {
                 self.failures = 0;
                 self.set_token(Token::Ok);
-                let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
+                let mut busy = self.busy();
+                busy.extend(self.hidden(&entries, unread));
+                let judgement = self.judge.list(at, &entries, &self.accounts, &busy);
                 if self.observing && !judgement.ask.is_empty() {
                     // Still being asked, until these have answered.
                     return self.ask_some(at, entries, judgement.ask);
@@ -97,6 +103,24 @@ impl Hub {
                 self.asked_enough().await;
             }
         }
+    }
+
+    /// Says that entries of the list could not be read, once, and asks for those who may be behind them one by one.
+    fn hidden(&mut self, entries: &Entries, unread: usize) -> Vec<WcId> {
+        if unread > 0 && self.unread != unread {
+            let count = unread.to_string();
+            self.fault(tf(self.shared.options.lang, "engine.list_unread", &[("count", &count)]));
+        }
+        self.unread = unread;
+        let hidden = hidden(unread, entries, &self.accounts, &self.busy());
+        if self.observing && self.shared.options.dialect.lists_w_ids() {
+            for (wc_id, w_id) in hidden.iter().take(SINGLE) {
+                if let Some(w_id) = w_id {
+                    self.check(wc_id.clone(), w_id.clone());
+                }
+            }
+        }
+        hidden.into_iter().map(|(wc_id, _)| wc_id).collect()
     }
 
     /// Nothing is being asked any more; somebody may have wished for a list meanwhile.

@@ -212,7 +212,7 @@ fn characters_come_as_they_come() {
     let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(&*nick(&utf16, None), "扫码 👩‍💻");
 
-    let (gbk, ..) = GB18030.encode(text);
+    let (gbk, ..) = encoding_rs::GB18030.encode(text);
     for label in [None, Some("application/json"), Some("text/html; Charset=GBK"), Some("text/json;charset=gb18030")] {
         assert_eq!(&*nick(&gbk, label), "扫码 👩‍💻", "{label:?}");
     }
@@ -273,6 +273,9 @@ fn ids_may_be_numbers_as_long_as_no_digit_is_lost() {
         (serde_json::from_str("123456789012345678901234567890").unwrap(), None),
         (json!(true), None),
         (json!("x".repeat(ID_BYTES + 1)), None),
+        (json!(" \u{feff}wxid_a\n\t\0"), Some("wxid_a")),
+        (json!("wxid_\u{fffd}"), None),
+        (json!("wxid\u{7}a"), None),
     ] {
         assert_eq!(id(Some(&value)).as_deref(), expected, "{value}");
     }
@@ -283,7 +286,14 @@ fn the_fleet_list() {
     let list = |data: &str| {
         envelope(&format!(r#"{{"code":"1000","message":"成功"{data}}}"#))
             .online()
-            .map(|list| list.iter().map(|(wc_id, w_id)| format!("{wc_id}={w_id}")).collect::<Vec<_>>().join(" "))
+            .map(|online| {
+                let entry = |(wc_id, w_id): &(WcId, Option<WId>)| match w_id {
+                    Some(w_id) => format!("{wc_id}={w_id}"),
+                    None => format!("{wc_id}"),
+                };
+                let skipped = if online.unread > 0 { format!(" skipped {}", online.unread) } else { String::new() };
+                online.entries.iter().map(entry).collect::<Vec<_>>().join(" ") + &skipped
+            })
             .map_err(|fault| fault.kind)
     };
     assert_eq!(list(r#","data":[{"wcId":"a","wId":"1"},{"wId":2,"wcId":"b","more":[]}]"#).as_deref(), Ok("a=1 b=2"));
@@ -291,10 +301,28 @@ fn the_fleet_list() {
     assert_eq!(list(r#","data":null"#).as_deref(), Ok(""));
     // An instance that nobody has scanned yet.
     assert_eq!(list(r#","data":[{"wcId":null,"wId":"1"},{"wcId":"b","wId":"2"}]"#).as_deref(), Ok("b=2"));
-    for data in
-        ["", r#","data":{}"#, r#","data":"a""#, r#","data":[{"wcId":"a"}]"#, r#","data":["a"]"#, r#","data":[null]"#]
-    {
+    for data in ["", r#","data":{}"#, r#","data":"a""#, r#","data":["a",null]"#, r#","data":NaN"#] {
         assert_eq!(list(data), Err(Kind::Malformed), "{data}");
+    }
+    // One bad entry is skipped; who is online is online, though nobody can say as which instance.
+    for (bad, read) in [
+        ("null", "a=1 c=3 skipped 1"),
+        ("7", "a=1 c=3 skipped 1"),
+        (r#""b""#, "a=1 c=3 skipped 1"),
+        (r#"["b","2"]"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":{},"wId":"2"}"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":"b\ud83d","wId":"2"}"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":1e999,"wId":"2"}"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":"b\u0007","wId":"2"}"#, "a=1 c=3 skipped 1"),
+        ("{}", "a=1 c=3"),
+        (r#"{"wcId":" ","wId":"2"}"#, "a=1 c=3"),
+        (r#"{"wcId":"b"}"#, "a=1 b c=3"),
+        (r#"{"wcId":"b","wId":NaN}"#, "a=1 b c=3"),
+        (r#"{"wcId":"b","wId":"\udc00"}"#, "a=1 b c=3"),
+        ("{\"wcId\":\" b\\n\",\"wId\":\"\t2 \"}", "a=1 b=2 c=3"),
+    ] {
+        let data = format!(r#","data":[{{"wcId":"a","wId":"1"}},{bad},{{"wcId":"c","wId":"3"}}]"#);
+        assert_eq!(list(&data).as_deref(), Ok(read), "{bad}");
     }
     assert_eq!(envelope(r#"{"code":"1001","message":"失败"}"#).online().unwrap_err().kind, Kind::Refused);
 }
@@ -304,12 +332,21 @@ fn the_list_of_v1() {
     let list = |data: &str| {
         envelope(&format!(r#"{{"code":"1000"{data}}}"#))
             .online_wc_ids()
-            .map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>())
+            .map(|online| {
+                let names = online.entries.iter().map(|(wc_id, w_id)| {
+                    assert_eq!(*w_id, None);
+                    wc_id.to_string()
+                });
+                (names.collect::<Vec<_>>().join(" "), online.unread)
+            })
             .map_err(|fault| fault.kind)
     };
-    assert_eq!(list(r#","data":["wxid_a",7,null,{"wcId":"wxid_b"}]"#).unwrap(), ["wxid_a", "7", "wxid_b"]);
-    assert!(list(r#","data":[]"#).unwrap().is_empty() && list(r#","data":null"#).unwrap().is_empty());
-    for data in ["", r#","data":"wxid_a""#, r#","data":[""]"#, r#","data":[[]]"#] {
+    let read = |data: &str| list(data).unwrap();
+    assert_eq!(read(r#","data":["wxid_a",7,null,{"wcId":"wxid_b"}]"#), ("wxid_a 7 wxid_b".into(), 0));
+    assert_eq!(read(r#","data":[" wxid_a ",[],"b\ud83d",true,"c"]"#), ("wxid_a c".into(), 3));
+    assert_eq!((read(r#","data":[]"#), read(r#","data":null"#)), ((String::new(), 0), (String::new(), 0)));
+    assert_eq!(read(r#","data":[""]"#), (String::new(), 0));
+    for data in ["", r#","data":"wxid_a""#, r#","data":[[],[]]"#] {
         assert_eq!(list(data), Err(Kind::Malformed), "{data}");
     }
 }
@@ -406,7 +443,8 @@ fn read_every_way(bytes: &[u8], content_type: Option<&str>) -> Result<(), TestCa
         prop_assert!(!issued.w_id.as_str().trim().is_empty());
     }
     if let Ok(list) = envelope.online() {
-        prop_assert!(list.iter().all(|(wc_id, w_id)| !wc_id.as_str().is_empty() && !w_id.as_str().is_empty()));
+        let is_named = |w_id: &Option<WId>| w_id.as_ref().is_none_or(|w_id| !w_id.as_str().is_empty());
+        prop_assert!(list.entries.iter().all(|(wc_id, w_id)| !wc_id.as_str().is_empty() && is_named(w_id)));
     }
     drop((envelope.sign_in(), envelope.online_wc_ids(), envelope.is_online(), envelope.done()));
     Ok(())
