@@ -10,6 +10,7 @@ use super::fail::Failure;
 use super::orphans;
 use crate::config::Profile;
 use crate::engine::presence::{self, Again, Answer, Judge, Rules, is_stale_in_outage, taken_offline};
+use crate::engine::unread;
 use crate::gateway::{Error, Gateway, Kind, Online};
 use crate::model::{Account, Attempt, AttemptState, Reason, Stamp, WcId};
 use crate::store::{self, Store};
@@ -100,15 +101,17 @@ async fn judge_list(
     judge: &mut Judge,
     gateway: &Gateway,
     store: &Store,
-    (at, Online { entries: online, unread }): &(Stamp, Online),
+    (at, list): &(Stamp, Online),
 ) -> Result<(bool, Option<Again>), store::Error> {
     let accounts: HashMap<WcId, Account> =
         store.accounts().await?.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
     // Who is being logged in right now is between two instances.
     let open = |attempt: &Attempt| attempt.state == AttemptState::Open && store.is_alive(&attempt.owner);
-    let mut busy: HashSet<WcId> =
+    let busy: HashSet<WcId> =
         store.attempts().await?.into_iter().filter(open).filter_map(|attempt| attempt.wc_id).collect();
-    busy.extend(presence::hidden(*unread, online, &accounts, &busy).into_iter().map(|(wc_id, _)| wc_id));
+    let hidden = unread::hidden(list, &accounts, &busy);
+    let checks = gateway.dialect().lists_w_ids();
+    let online = &unread::filled_in(gateway, checks, list.clone(), hidden).await.entries;
     let mut judgement = judge.list(*at, online, &accounts, &busy);
     if !judgement.ask.is_empty() {
         let mut answers = Vec::with_capacity(judgement.ask.len());

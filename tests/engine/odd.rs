@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use saoma::engine::api::{Event, LoginStep, Way};
-use saoma::model::{Dialect, Edit, Presence, Reason, WId, WcId};
-use saoma::simulator::{Setup, SimAccount, Simulator};
+use saoma::engine::api::{Event, Fleet, LoginStep, Way};
+use saoma::model::{Account, Dialect, Edit, Presence, Reason, WId, WcId};
+use saoma::simulator::{Fault, Knobs, Setup, SimAccount, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::rig::{Front, How};
+use crate::rig::{Front, How, Rig, accounts};
 
+/// Six bytes.
+const NAME: &str = "小诺";
 const DIALECTS: [Dialect; 3] = [Dialect::V1, Dialect::V2, Dialect::V3];
 
 /// What is done to a request.
@@ -24,6 +26,8 @@ enum Odd {
     Reset,
     /// These bytes, a while, the end.
     SlowlySays(Vec<u8>),
+    /// The gateway answers, and the name that everybody here has becomes other bytes, as many.
+    Renames([u8; 6]),
 }
 
 /// An answer with a body.
@@ -139,6 +143,20 @@ async fn pass(mut client: TcpStream, gateway: String, choose: Choose) {
     let path = text.split(' ').nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
     let body = String::from_utf8_lossy(bytes.get(head..).unwrap()).into_owned();
     let chosen = choose(&path, &body);
+    if let Some((Odd::Renames(name), _)) = chosen {
+        let mut behind = TcpStream::connect(&gateway).await.unwrap();
+        behind.write_all(&bytes).await.unwrap();
+        let mut answer = vec![0; 1 << 16];
+        // The simulator sends a small answer at once.
+        while let Ok(read @ 1..) = behind.read(&mut answer).await {
+            let mut part = answer[..read].to_vec();
+            while let Some(at) = part.windows(6).position(|six| six == NAME.as_bytes()) {
+                part[at..at + 6].copy_from_slice(&name);
+            }
+            let _gone = client.write_all(&part).await;
+        }
+        return;
+    }
     if matches!(chosen, None | Some((_, true))) {
         let mut behind = TcpStream::connect(&gateway).await.unwrap();
         behind.write_all(&bytes).await.unwrap();
@@ -160,7 +178,7 @@ async fn pass(mut client: TcpStream, gateway: String, choose: Choose) {
             tokio::time::sleep(Duration::from_millis(300)).await;
             let _gone = client.shutdown().await;
         }
-        None => {}
+        Some((Odd::Renames(_), _)) | None => {}
     }
 }
 
@@ -170,12 +188,28 @@ fn w_id_of(body: &str) -> String {
 }
 
 async fn start(dialect: Dialect, wc_ids: &[String], choose: Choose) -> (Simulator, tempfile::TempDir, Front) {
-    let accounts = wc_ids.iter().map(|wc_id| SimAccount::new(wc_id, "小诺")).collect();
-    let sim = Simulator::start(Setup { dialect, accounts, ..Setup::default() }).await.expect("the simulator starts");
+    start_with(dialect, wc_ids, choose, How::default(), Knobs::default(), false).await
+}
+
+async fn start_with(
+    dialect: Dialect,
+    wc_ids: &[String],
+    choose: Choose,
+    how: How,
+    knobs: Knobs,
+    online: bool,
+) -> (Simulator, tempfile::TempDir, Front) {
+    let account = |wc_id: &String| {
+        let account = SimAccount::new(wc_id, NAME);
+        if online { account.online() } else { account }
+    };
+    let accounts = wc_ids.iter().map(account).collect();
+    let sim =
+        Simulator::start(Setup { dialect, accounts, knobs, ..Setup::default() }).await.expect("the simulator starts");
     let dir = tempfile::tempdir().unwrap();
     let base = between(sim.url(), choose).await;
     let import = wc_ids.iter().map(|wc_id| (WcId::from(wc_id.as_str()), Edit::default())).collect();
-    let front = Front::start(&sim, dir.path(), dialect, How { base: Some(base), import, ..How::default() }).await;
+    let front = Front::start(&sim, dir.path(), dialect, How { base: Some(base), import, ..how }).await;
     (sim, dir, front)
 }
 
@@ -228,8 +262,8 @@ async fn every_scan_lands_whatever_its_polls_are_answered() {
         let live: HashMap<WcId, WId> = sim.online().into_iter().collect();
         assert_eq!(in_, live, "{dialect}");
         // Nobody was let off: each oddity was met as often as it should be.
-        let met = met.lock().unwrap();
-        let which: HashSet<usize> = met.values().filter(|(_, count)| *count > times).map(|(which, _)| *which).collect();
+        let is_over = |(which, count): &(usize, u32)| (*count > times).then_some(*which);
+        let which: HashSet<usize> = met.lock().unwrap().values().filter_map(is_over).collect();
         assert_eq!(which.len(), odd.len(), "{dialect}");
         front.stop().await;
     }
@@ -282,5 +316,130 @@ async fn an_odd_answer_to_a_second_login_is_no_refusal() {
             assert_eq!(sim.dialogs(&wc_id), 1, "{dialect} {name}");
         }
         front.stop().await;
+    }
+}
+
+/// A name that is cut in the middle of an emoji, or holds a control byte, comes with the one answer that tells the wId.
+#[tokio::test]
+async fn a_broken_name_loses_no_login() {
+    for dialect in DIALECTS {
+        let names = [*b"\\ud83d", *b"a\x01b\n\x00c", *b"ab\xe5\xb0\xe8c", *b"\\udc00"];
+        let wc_ids: Vec<String> = (0..names.len()).map(|n| format!("wxid_{n:02}")).collect();
+        let seen: Arc<Mutex<Vec<String>>> = Arc::default();
+        let choose: Choose = Arc::new(move |endpoint, body| {
+            if endpoint != "getipadlogininfo" {
+                return None;
+            }
+            let (mut seen, w_id) = (seen.lock().unwrap(), w_id_of(body));
+            let which = seen.iter().position(|known| *known == w_id).unwrap_or(seen.len());
+            if which == seen.len() {
+                seen.push(w_id);
+            }
+            Some((Odd::Renames(*names.get(which).unwrap()), false))
+        });
+        let knobs = Knobs { success_replay: false, ..Knobs::default() };
+        let (sim, _dir, mut front) = start_with(dialect, &wc_ids, choose, How::default(), knobs, false).await;
+        for wc_id in &wc_ids {
+            front.login(wc_id, Way::Qr);
+            let w_id = front
+                .until("a code", |event| match event {
+                    Event::Login(event) => match &event.step {
+                        LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
+                        _ => None,
+                    },
+                    _ => None,
+                })
+                .await;
+            sim.scan_code(&w_id, Some(WcId::from(wc_id.as_str()))).expect("the code can be scanned");
+            sim.confirm(Some(WcId::from(wc_id.as_str()))).expect("the phone can confirm");
+            let w_id = front.logged_in().await;
+            let live: HashMap<WcId, WId> = sim.online().into_iter().collect();
+            assert_eq!(Some(&w_id), live.get(&WcId::from(wc_id.as_str())), "{dialect} {wc_id}");
+            assert_eq!(front.account(wc_id).await.w_id, Some(w_id));
+        }
+        front.stop().await;
+    }
+}
+
+/// An entry that nobody can read hides one account: it is no outage and no drop; whoever is behind it is asked for alone.
+#[tokio::test]
+async fn a_bad_entry_of_the_list_is_skipped_and_said_once() {
+    for dialect in [Dialect::V2, Dialect::V3] {
+        let wc_ids: Vec<String> = (0..4).map(|n| format!("wxid_{n:02}")).collect();
+        let answer: Arc<Mutex<Option<String>>> = Arc::default();
+        let said = Arc::clone(&answer);
+        let choose: Choose = Arc::new(move |endpoint, _| {
+            let said = said.lock().unwrap().clone().filter(|_| endpoint == "queryloginwx")?;
+            Some((http("200 OK", "content-type: application/json\r\n", said.as_bytes()), false))
+        });
+        let how = How { interval: Some(Duration::from_millis(120)), ..How::default() };
+        let (sim, _dir, mut front) = start_with(dialect, &wc_ids, choose, how, Knobs::default(), true).await;
+        for wc_id in &wc_ids {
+            let known = |account: &Account| account.presence == Presence::Online && account.w_id.is_some();
+            front.account_is(wc_id, "online", known).await;
+        }
+        let live: HashMap<String, String> =
+            sim.online().into_iter().map(|(wc_id, w_id)| (wc_id.to_string(), w_id.to_string())).collect();
+        let whole = |n: usize| format!(r#"{{"wcId":" {} ","wId":"{}\n"}}"#, wc_ids[n], live[&wc_ids[n]]);
+        let list = format!(
+            r#"{{"code":"1000","data":[{},{{"wcId":"wxid_01\ud83d","wId":"w"}},{{"wcId":"{}","wId":1e999}},{},]}}"#,
+            whole(0),
+            wc_ids[2],
+            whole(3)
+        );
+        *answer.lock().unwrap() = Some(list.replace("\\n", "\n"));
+        let (mut faults, mut lists) = (0, 0);
+        while lists < 6 {
+            front
+                .until("a list", |event| match event {
+                    Event::Fault { message } => {
+                        assert!(message.contains(": 1."), "{message}");
+                        faults += 1;
+                        Some(())
+                    }
+                    Event::Fleet(Fleet::Ok { .. }) => {
+                        lists += 1;
+                        Some(())
+                    }
+                    Event::Fleet(Fleet::Failing { .. }) | Event::Outage { .. } | Event::Dropped { .. } => {
+                        panic!("{dialect}: {event:?}")
+                    }
+                    _ => None,
+                })
+                .await;
+        }
+        assert_eq!(faults, 1, "{dialect}");
+        for wc_id in &wc_ids {
+            let account = front.account(wc_id).await;
+            assert_eq!(account.presence, Presence::Online, "{dialect} {wc_id}");
+            assert_eq!(account.w_id.as_ref().map(WId::as_str), Some(&*live[wc_id]), "{dialect} {wc_id}");
+        }
+        // The one behind it drops, and that is found all the same.
+        sim.drop_account(&WcId::from(wc_ids[1].as_str())).unwrap();
+        let dropped = front
+            .until("the drop", |event| match event {
+                Event::Dropped { wc_id, .. } => Some(wc_id.clone()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(dropped.as_str(), wc_ids[1], "{dialect}");
+        front.stop().await;
+    }
+}
+
+/// Somebody on the way refuses every token for a while: the code that is out goes on by itself when that is over.
+#[tokio::test]
+async fn a_token_that_is_taken_again_is_used_again() {
+    for dialect in DIALECTS {
+        let how = How { interval: Some(Duration::from_millis(120)), waits: true, ..How::default() };
+        let setup = Setup { dialect, accounts: accounts(), ..Setup::default() };
+        let mut rig = Rig::with(setup, how).await;
+        rig.sim.fault("*", Fault::Http(403), None);
+        rig.front.login("wxid_amy", Way::Qr);
+        rig.front.step("the wait", |step| matches!(step, LoginStep::WaitingForToken)).await;
+        rig.sim.clear_faults();
+        let code = rig.shown().await;
+        rig.phone(&code, "wxid_amy");
+        assert_eq!(Some(rig.front.logged_in().await), rig.live_w_id("wxid_amy"), "{dialect}");
     }
 }

@@ -6,14 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::hints::SINGLE;
 use super::{Hub, List, News};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::attempt::is_suspect;
-use crate::engine::presence::{
-    Again, Answer, Entries, Judgement, Turn, answer, hidden, outage_alert, outage_over_alert, taken_offline,
-};
+use crate::engine::presence::{Again, Answer, Judgement, Turn, answer, outage_alert, outage_over_alert, taken_offline};
 use crate::engine::shared::Shared;
+use crate::engine::unread;
 use crate::gateway::{Error, Kind, Online};
 use crate::i18n::tf;
 use crate::model::{Account, Attempt, AttemptState, Presence, Reason, Stamp, WId, WcId};
@@ -53,6 +51,7 @@ impl Hub {
     pub(super) async fn news(&mut self, news: News) {
         match news {
             News::Listed { at, result, rejected } => self.listed(at, result, rejected).await,
+            News::ListedWhole { at, list } => self.list_came(at, list).await,
             News::Asked { at, entries, answers } => {
                 let judgement = self.judge.asked(at, &entries, &answers, &self.accounts, &self.busy());
                 self.list_judged(at, judgement).await;
@@ -79,17 +78,12 @@ impl Hub {
                 self.observe_no_longer(false).await;
                 self.next_list = None;
             }
-            Some(Ok(Online { entries, unread })) => {
+            Some(Ok(list)) => {
                 self.failures = 0;
                 self.set_token(Token::Ok);
-                let mut busy = self.busy();
-                busy.extend(self.hidden(&entries, unread));
-                let judgement = self.judge.list(at, &entries, &self.accounts, &busy);
-                if self.observing && !judgement.ask.is_empty() {
-                    // Still being asked, until these have answered.
-                    return self.ask_some(at, entries, judgement.ask);
+                if let Some(list) = self.read_whole(at, list) {
+                    self.list_came(at, list).await;
                 }
-                self.list_judged(at, judgement).await;
             }
             Some(Err(error)) => {
                 self.failures = self.failures.saturating_add(1);
@@ -105,22 +99,35 @@ impl Hub {
         }
     }
 
-    /// Says that entries of the list could not be read, once, and asks for those who may be behind them one by one.
-    fn hidden(&mut self, entries: &Entries, unread: usize) -> Vec<WcId> {
-        if unread > 0 && self.unread != unread {
-            let count = unread.to_string();
+    /// Says that entries of the list could not be read, once. Asks for those who may be behind them, one by one, before it
+    /// is judged; gives the list where there are none.
+    fn read_whole(&mut self, at: Stamp, list: Online) -> Option<Online> {
+        if list.unread > 0 && self.unread != list.unread {
+            let count = list.unread.to_string();
             self.fault(tf(self.shared.options.lang, "engine.list_unread", &[("count", &count)]));
         }
-        self.unread = unread;
-        let hidden = hidden(unread, entries, &self.accounts, &self.busy());
-        if self.observing && self.shared.options.dialect.lists_w_ids() {
-            for (wc_id, w_id) in hidden.iter().take(SINGLE) {
-                if let Some(w_id) = w_id {
-                    self.check(wc_id.clone(), w_id.clone());
-                }
-            }
+        self.unread = list.unread;
+        let hidden = unread::hidden(&list, &self.accounts, &self.busy());
+        if hidden.is_empty() {
+            return Some(list);
         }
-        hidden.into_iter().map(|(wc_id, _)| wc_id).collect()
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let checks = shared.options.dialect.lists_w_ids();
+            let list = unread::filled_in(&shared.gateway, checks, list, hidden).await;
+            let _ = news.send(News::ListedWhole { at, list });
+        });
+        None
+    }
+
+    async fn list_came(&mut self, at: Stamp, list: Online) {
+        let entries = list.entries;
+        let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
+        if self.observing && !judgement.ask.is_empty() {
+            // Still being asked, until these have answered.
+            return self.ask_some(at, entries, judgement.ask);
+        }
+        self.list_judged(at, judgement).await;
     }
 
     /// Nothing is being asked any more; somebody may have wished for a list meanwhile.

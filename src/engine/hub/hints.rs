@@ -20,7 +20,7 @@ const BETWEEN_LISTS: Duration = Duration::from_secs(1);
 /// With fewer accounts online than this, a list that lacks those who have gone may be empty, and is not believed at once.
 const FEW: usize = 3;
 /// More accounts than this are not checked one by one.
-pub(super) const SINGLE: usize = 5;
+const SINGLE: usize = 5;
 /// Notices that wait to be looked at; beyond them, the lists find out.
 const WAITING: usize = 1_024;
 
@@ -97,7 +97,7 @@ impl Hub {
         self.ask_list(false).await;
     }
 
-    pub(super) fn check(&self, wc_id: WcId, w_id: WId) {
+    fn check(&self, wc_id: WcId, w_id: WId) {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let at = shared.now().wall;

@@ -51,6 +51,8 @@ type List = Option<Result<Online, Error>>;
 enum News {
     /// The fleet list was answered; `None`: no list can be asked.
     Listed { at: Stamp, result: List, rejected: bool },
+    /// A list with entries that could not be read was filled in as far as possible.
+    ListedWhole { at: Stamp, list: Online },
     /// Some of those whom the list of this time lacks have answered.
     Asked { at: Stamp, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
     /// A single check was answered.

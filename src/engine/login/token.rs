@@ -13,6 +13,9 @@ use crate::model::{Now, Reason};
 /// How long a login waits for another token: a person may have to look a password up.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// So many refused polls in a row, with their pauses, take half a minute.
+const REFUSED_POLLS: u32 = 6;
+
 impl Machine {
     /// A call was refused as with a dead token. Where another token has come since it was sent, that one is used;
     /// else a second, harmless call tells.
@@ -33,7 +36,7 @@ impl Machine {
         if self.renewed && (self.was_dead || rejected || !self.asks_phone()) {
             return self.go_on(now, out);
         }
-        if rejected {
+        if rejected && !self.is_hardly_proven(&error) {
             return self.token_rejected(error, now, out);
         }
         // The token is good, or nobody knows: this one call was refused, for whatever reason.
@@ -66,6 +69,14 @@ impl Machine {
             },
             State::New | State::AwaitingToken { .. } | State::Adopting | State::Storing | State::Over => {}
         }
+    }
+
+    /// V1 without the password: the second call is another poll, and whoever answers polls oddly for a while answers both.
+    /// The token has just brought a code, so it is believed dead only when polls have been refused for half a minute.
+    /// The gateway's own words are believed at once.
+    fn is_hardly_proven(&mut self, error: &Error) -> bool {
+        let proves = self.wish.dialect.lists_w_ids() || self.wish.can_list || error.status.is_none();
+        !proves && self.polling().is_some_and(|polling| polling.broken < REFUSED_POLLS)
     }
 
     /// The token is dead. What asked a phone already, or may have, keeps its row for whoever has a better token.

@@ -282,3 +282,27 @@ fn the_list_that_has_the_last_word_is_asked_again_when_its_answer_breaks() {
     ];
     play(resumed(), &[begin, down].concat());
 }
+
+#[test]
+fn where_only_polls_can_tell_the_token_is_dead_after_half_a_minute_of_refusals() {
+    let (mut machine, mut generation) = polling(wish(Way::Qr, Dialect::V1, 0));
+    let (mut ms, mut said) = (0, Vec::new());
+    while said.is_empty() {
+        let outputs = machine.on(Input::Polled { generation, result: Err(doubted(401)) }, at(ms));
+        generation = question(&outputs).expect("the token is tried");
+        let checked = Input::TokenChecked { generation, rejected: true, error: doubted(401) };
+        said = lines(&machine.on(checked, at(ms + 10)));
+        if said.iter().all(|line| line.starts_with("tell poll_broken")) {
+            said.clear();
+            (generation, ms) = next_poll(&mut machine);
+        }
+    }
+    assert_eq!(said, ["tell failed token_rejected"]);
+    assert!((30_000..45_000).contains(&ms), "after {ms} ms");
+    // With another call to ask, at once.
+    let (mut machine, generation) = polling(Wish { can_list: true, ..wish(Way::Qr, Dialect::V1, 0) });
+    let outputs = machine.on(Input::Polled { generation, result: Err(doubted(401)) }, at(0));
+    let generation = question(&outputs).unwrap();
+    let checked = Input::TokenChecked { generation, rejected: true, error: doubted(401) };
+    assert_eq!(lines(&machine.on(checked, at(10))), ["tell failed token_rejected"]);
+}

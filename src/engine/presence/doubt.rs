@@ -1,6 +1,6 @@
 //! When a list is not believed at once: it is empty, or lacks many of those who were online, or did not come at all.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 
 use super::{Entries, is_moot};
 use crate::model::{Account, Presence, Stamp, WId, WcId};
@@ -60,26 +60,6 @@ pub(super) fn suspicious<'a>(
     }
     let suspect = !missing.is_empty() && (entries.is_empty() || is_many(missing.len(), online));
     suspect.then_some((missing, online))
-}
-
-/// Who may be behind the entries of a list that could not be read: those believed to be online whom it lacks, if there
-/// are no more of them than of such entries. The list says nothing of these, and single checks may.
-pub fn hidden(
-    unread: usize,
-    entries: &Entries,
-    accounts: &HashMap<WcId, Account>,
-    busy: &HashSet<WcId>,
-) -> Vec<(WcId, Option<WId>)> {
-    if unread == 0 {
-        return Vec::new();
-    }
-    let listed: HashSet<&WcId> = entries.iter().map(|(wc_id, _)| wc_id).collect();
-    let is_missing = |account: &&Account| {
-        account.presence == Presence::Online && !listed.contains(&account.wc_id) && !busy.contains(&account.wc_id)
-    };
-    let missing: Vec<&Account> = accounts.values().filter(is_missing).collect();
-    let hidden = if missing.len() > unread { Vec::new() } else { missing };
-    hidden.into_iter().map(|account| (account.wc_id.clone(), account.w_id.clone())).collect()
 }
 
 impl Doubt {

@@ -20,7 +20,7 @@ mod judge;
 #[cfg(test)]
 mod tests;
 
-pub use doubt::{hidden, is_many, is_mass, is_stale_in_outage};
+pub use doubt::{is_many, is_mass, is_stale_in_outage};
 pub use judge::Judge;
 
 /// A fleet list: who is online, with the wId where the dialect's list has them.

@@ -1,0 +1,42 @@
+//! When entries of a fleet list could not be read: who may be behind them.
+
+use std::collections::{HashMap, HashSet};
+
+use super::presence::{Answer, answer};
+use crate::gateway::{Gateway, Online};
+use crate::model::{Account, Presence, WId, WcId};
+
+/// More accounts than this are not asked for one by one.
+const ASKED: usize = 5;
+
+/// Those believed to be online whom the list lacks, if there are no more of them than of entries that could not be read:
+/// the list does not say that they have gone. More than that have gone in any case, and the list is judged as it is.
+pub fn hidden(list: &Online, accounts: &HashMap<WcId, Account>, busy: &HashSet<WcId>) -> Vec<(WcId, Option<WId>)> {
+    if list.unread == 0 {
+        return Vec::new();
+    }
+    let listed: HashSet<&WcId> = list.entries.iter().map(|(wc_id, _)| wc_id).collect();
+    let is_missing = |account: &&Account| {
+        account.presence == Presence::Online && !listed.contains(&account.wc_id) && !busy.contains(&account.wc_id)
+    };
+    let missing: Vec<&Account> = accounts.values().filter(is_missing).collect();
+    let hidden = if missing.len() > list.unread { Vec::new() } else { missing };
+    hidden.into_iter().map(|account| (account.wc_id.clone(), account.w_id.clone())).collect()
+}
+
+/// The list with those of the hidden added whose instance does not say that it is gone. `checks`: whether single ones can
+/// be asked at all (V2, V3).
+pub async fn filled_in(gateway: &Gateway, checks: bool, list: Online, hidden: Vec<(WcId, Option<WId>)>) -> Online {
+    let mut entries = list.entries;
+    for (at, (wc_id, w_id)) in hidden.into_iter().enumerate() {
+        let said = match w_id.filter(|_| checks && at < ASKED) {
+            Some(w_id) => answer(gateway.is_online(&w_id).await),
+            None => Answer::Failed,
+        };
+        match said {
+            Answer::Online | Answer::Failed => entries.push((wc_id, None)),
+            Answer::Offline | Answer::Refused => {}
+        }
+    }
+    Online { entries, unread: 0 }
+}
