@@ -40,3 +40,42 @@ pub async fn filled_in(gateway: &Gateway, checks: bool, list: Online, hidden: Ve
     }
     Online { entries, unread: 0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_are_hidden_than_entries_could_not_be_read() {
+        let account = |name: &str, presence| Account {
+            w_id: Some(WId::from(format!("w-{name}"))),
+            presence,
+            ..Account::new(WcId::from(name))
+        };
+        let known = [
+            account("a", Presence::Online),
+            account("b", Presence::Online),
+            account("c", Presence::Online),
+            account("d", Presence::Offline),
+            account("e", Presence::Unknown),
+        ];
+        let accounts: HashMap<WcId, Account> = known.into_iter().map(|known| (known.wc_id.clone(), known)).collect();
+        let busy = |names: &[&str]| names.iter().map(|name| WcId::from(*name)).collect::<HashSet<_>>();
+        let list = |names: &[&str], unread| Online {
+            entries: names.iter().map(|name| (WcId::from(*name), None)).collect(),
+            unread,
+        };
+        let names = |list: &Online, at_work: &[&str]| {
+            let mut names: Vec<String> =
+                hidden(list, &accounts, &busy(at_work)).into_iter().map(|(wc_id, _)| wc_id.to_string()).collect();
+            names.sort();
+            names
+        };
+        assert_eq!(names(&list(&["a", "b"], 0), &[]), [""; 0]);
+        assert_eq!(names(&list(&["a", "b"], 1), &[]), ["c"]);
+        assert_eq!(names(&list(&["a", "b", "c"], 1), &[]), [""; 0]);
+        assert_eq!(names(&list(&["a"], 1), &[]), [""; 0], "one of two has gone");
+        assert_eq!(names(&list(&["a"], 2), &[]), ["b", "c"]);
+        assert_eq!(names(&list(&["a"], 1), &["b"]), ["c"], "who is being logged in is looked at otherwise");
+    }
+}

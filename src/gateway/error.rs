@@ -236,7 +236,7 @@ impl Error {
             (_, Call::Image) | (Kind::BadImage, _) => "image",
             (Kind::TimedOut, Call::SecondLogin) => "phone",
             (Kind::Unreachable | Kind::TimedOut, _) => "reach",
-            (Kind::Http(500..), _) => "wait",
+            (Kind::Http(408 | 425 | 429 | 499 | 500..), _) => "wait",
             (Kind::Http(_) | Kind::Malformed | Kind::TooLarge, _) => "address",
             (Kind::TokenSuspect, _) => "sign_in",
             (Kind::Platform(_), _) => "vendor",

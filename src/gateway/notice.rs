@@ -214,6 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_broken_is_read_all_the_same() {
+        for body in [
+            r#"{"wcId":" wxid_a ","messageType":"30000","data":{"wId":"w-1\n","reason":"环境\ud83d"}}"#,
+            "{\"wcId\":\"wxid_a\",\"messageType\":30000,\"data\":{\"wId\":\"w-1\",\"reason\":\"环\u{1}境\"},}",
+            r#"{"wcId":"wxid_a" "messageType":30000 "data":{"wId":"w-1","timestamp":1e999}}<br>"#,
+        ] {
+            match read(body, Dialect::V3) {
+                Notice::Offline { wc_id, w_id: Some(w_id), .. } => {
+                    assert_eq!((wc_id.as_str(), w_id.as_str()), ("wxid_a", "w-1"), "{body}");
+                }
+                other => panic!("{body}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn other_encodings_are_read() {
         let (bytes, _, _) =
             encoding_rs::GB18030.encode(r#"{"wcId":"wxid_a","messageType":30000,"data":{"reason":"环境"}}"#);

@@ -413,3 +413,24 @@ const fn is_gone(error: &Error) -> bool {
 pub(super) fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Call;
+
+    #[test]
+    fn a_refused_token_is_no_outage_and_whatever_else_is_no_list_is_one() {
+        let gone = |kind| {
+            let (call, detail) = (Call::QueryLoginWx, "".into());
+            is_gone(&Error { call, kind, gateway_message: None, detail, sent: true, status: None })
+        };
+        for kind in [Kind::TokenSuspect, Kind::Platform(Reason::PlatformFrozen), Kind::BadSettings] {
+            assert!(!gone(kind.clone()), "{kind:?}");
+        }
+        let broken = [Kind::Unreachable, Kind::TimedOut, Kind::Malformed, Kind::TooLarge, Kind::Refused];
+        for kind in broken.into_iter().chain((300..600).map(Kind::Http)) {
+            assert!(gone(kind.clone()), "{kind:?}");
+        }
+    }
+}

@@ -193,6 +193,36 @@ fn a_poll_is_read_as_the_design_says() {
 }
 
 #[test]
+fn a_web_servers_status_in_an_envelope_is_no_word_of_the_gateways() {
+    for (text, expected) in [
+        (r#"{"code":500,"message":"Internal Server Error"}"#, "Http(500) Internal Server Error"),
+        (r#"{"code":"404","msg":"Not Found","data":null}"#, "Http(404) Not Found"),
+        (r#"{"code":401,"message":"Unauthorized"}"#, "Http(401) Unauthorized"),
+        (r#"{"code":"1000","data":{"code":"503","message":"busy"}}"#, "Http(503) busy"),
+        (r#"{"code":"600","message":"x"}"#, "Refused x"),
+        (r#"{"code":"1001","message":"二维码失效"}"#, "Refused 二维码失效"),
+        (r#"{"code":"299"}"#, "Refused -"),
+    ] {
+        assert_eq!(told(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_broken_name_loses_no_login() {
+    for name in ["abc\\ud83d", "\\udc00", "a\u{1}\n\tb", "\\x", "a\\u12"] {
+        let text =
+            format!(r#"{{"code":"1000","data":{{"wcId":" wxid_a ","wId":"w2\n","nickName":"{name}","uin":1e999,}}}}"#);
+        assert_eq!(told(&text), "logged in wxid_a w2", "{text}");
+        let record = envelope(&text).second_login().unwrap();
+        assert_eq!((record.wc_id.as_str(), record.w_id.as_str()), ("wxid_a", "w2"));
+        assert!(!record.nick_name.is_empty());
+    }
+    // An id that lost a character on the way names nobody.
+    assert_eq!(told(r#"{"code":"1000","data":{"wcId":"wxid_\ud83d","wId":"w2"}}"#), "not done None");
+    assert_eq!(told(r#"{"code":"1000","data":{"wcId":"wxid_a","wId":"w\ud83d"}}"#), "logged in wxid_a polled");
+}
+
+#[test]
 fn characters_come_as_they_come() {
     let text = r#"{"code":"1000","data":{"wcId":"wxid_a","wId":"w","nickName":"扫码 👩‍💻"}}"#;
     let nick = |bytes: &[u8], content_type: Option<&str>| match Envelope::decode(bytes, content_type)
