@@ -194,8 +194,9 @@ impl Gateway {
     ) -> Result<PollReply, Error> {
         let body = dialect::get_i_pad_login_info(self.inner.dialect, w_id, verify_code);
         let code = verify_code.map(ExposeSecret::expose_secret);
-        let reply =
-            self.ask(Call::GetIPadLoginInfo, &body, Some(limit), code.as_slice(), |reply| reply.poll(w_id)).await?;
+        let reply = self
+            .ask(Call::GetIPadLoginInfo, &body, Some(limit), code.as_slice(), |reply| reply.poll(w_id, code.is_some()))
+            .await?;
         Ok(match (reply, code) {
             (PollReply::VerifyCode { given, gateway_message }, Some(code)) => {
                 PollReply::VerifyCode { given, gateway_message: without(gateway_message, code) }

@@ -183,6 +183,14 @@ impl Envelope {
         }
     }
 
+    /// The same where a refusal has consequences: only the code for one is believed.
+    fn clear_success(&self) -> Result<&Value, Fault> {
+        match self.verdict() {
+            Verdict::Success(data) => Ok(data),
+            Verdict::Failure(failure) => Err(failure.clear_fault(true)),
+        }
+    }
+
     fn malformed(&self, detail: &str) -> Fault {
         Fault::malformed(self.message.clone(), detail)
     }
@@ -222,8 +230,8 @@ impl Envelope {
         Ok(QrIssued { w_id: WId::new(w_id), image_url: string(data.get("qrCodeUrl")).trim().into() })
     }
 
-    /// `getIPadLoginInfo` (protocol.md §3.4; design.md §4) of the instance `polled`.
-    pub(super) fn poll(&self, polled: &WId) -> Result<PollReply, Fault> {
+    /// `getIPadLoginInfo` of the instance `polled`. `with_code`: the poll carried a verification code.
+    pub(super) fn poll(&self, polled: &WId, with_code: bool) -> Result<PollReply, Fault> {
         let failure = match self.verdict() {
             Verdict::Success(data) => {
                 let status = integer(data.get("status"));
@@ -253,7 +261,10 @@ impl Envelope {
                 None => PollReply::NotDone { status: integer(failure.data.get("status")) },
             });
         }
-        self.asks_for_code(failure.message.as_deref(), failure.data).ok_or_else(|| failure.fault())
+        // Words that answer a verification code may be about that, whatever the code beside them.
+        let is_about_it = with_code && failure.message.is_some();
+        self.asks_for_code(failure.message.as_deref(), failure.data)
+            .ok_or_else(|| if is_about_it { failure.fault() } else { failure.clear_fault(false) })
     }
 
     /// Whether a reply that is no success wants a verification code: by its words, or by a `verifyCode` that is not
@@ -271,7 +282,8 @@ impl Envelope {
 
     /// `secondLogin` (protocol.md §3.5): both ids, or it is no success.
     pub(super) fn second_login(&self) -> Result<Record, Fault> {
-        record(self.success()?, None).ok_or_else(|| self.malformed("the answer to secondLogin lacks a wcId or a wId"))
+        record(self.clear_success()?, None)
+            .ok_or_else(|| self.malformed("the answer to secondLogin lacks a wcId or a wId"))
     }
 
     /// `queryLoginWx` (protocol.md §3.7). An entry without a wcId names nobody yet (an instance whose code is not
@@ -324,7 +336,7 @@ impl Envelope {
 
     /// `isOnline` (protocol.md §3.6).
     pub(super) fn is_online(&self) -> Result<bool, Fault> {
-        let data = self.success()?;
+        let data = self.clear_success()?;
         let value = data.get("isOnline").unwrap_or(data);
         let text = scalar(value).unwrap_or_default();
         match text.trim() {
@@ -355,6 +367,18 @@ impl Envelope {
 }
 
 impl Failure<'_> {
+    /// A failure under a code that this API does not have for one is no answer: somebody else has given it, or nobody knows
+    /// what it means. `inside`: but one inside a success is the gateway's own.
+    fn clear_fault(self, inside: bool) -> Fault {
+        let is_clear = self.code == Code::Failure || (inside && self.nested);
+        match self.fault() {
+            Fault { kind: Kind::Refused | Kind::RefusedInside, message, detail } if !is_clear => {
+                Fault { kind: Kind::Malformed, message, detail }
+            }
+            fault => fault,
+        }
+    }
+
     /// A refusal; one that names the token is only suspected, and only when the outer layer says so: a refused second
     /// login names `登录` as well, inside (design.md §4).
     fn fault(self) -> Fault {

@@ -91,6 +91,8 @@ fn odd_answers() -> Vec<(String, Odd)> {
             ("a text", json(b"\"1000\"")),
             ("no code", json(br#"{"timestamp":1,"status":200,"error":"OK","path":"/getIPadLoginInfo"}"#)),
             ("half of JSON", json(br#"{"code":"1000","message":"#)),
+            ("a code of others", json(br#"{"code":0,"message":"ok"}"#)),
+            ("a yes", json(br#"{"code":true,"message":"ok"}"#)),
             ("a wrong code", json(br#"{"code":{},"message":[],"data":3}"#)),
             ("success without data", json(br#"{"code":"1000","message":"ok","data":null}"#)),
             ("success of nobody", json(br#"{"code":"1000","message":"ok","data":{"status":3,"wcId":" "}}"#)),

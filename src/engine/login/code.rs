@@ -258,7 +258,7 @@ impl Machine {
 
     pub(super) fn verify_code(&mut self, code: SecretString, now: Now, out: &mut Outputs) {
         let Some(polling) = self.polling() else { return };
-        polling.typed = Some(Typed { code, is: Is::Unsent });
+        polling.typed = Some(Typed { code, is: Is::Unsent, again: false });
         if polling.phase == Phase::AwaitingCode && now.mono < polling.deadline.mono {
             self.poll(now, out);
             self.tell(LoginStep::Waiting, out);
@@ -403,14 +403,16 @@ impl Polling {
         }
     }
 
-    /// Whether a code was typed that the gateway, which asks for one, has not had. The next poll takes it along.
+    /// Whether a code was typed that the gateway, which asks for one, may not have had. The next poll takes it along; but
+    /// it is sent twice at most, since it may be a wrong one, and tries are counted.
     fn has_code_left(&mut self) -> bool {
-        self.typed.as_mut().is_some_and(|typed| {
-            let left = typed.is != Is::Sent;
-            if left {
-                typed.is = Is::Unsent;
+        self.typed.as_mut().is_some_and(|typed| match typed.is {
+            Is::Unsent => true,
+            Is::Unsure if !typed.again => {
+                *typed = Typed { code: typed.code.clone(), is: Is::Unsent, again: true };
+                true
             }
-            left
+            Is::Unsure | Is::Sent => false,
         })
     }
 

@@ -94,6 +94,8 @@ struct Polling {
 struct Typed {
     code: SecretString,
     is: Is,
+    /// Whether it has gone out more than once.
+    again: bool,
 }
 
 /// How far a verification code has come.

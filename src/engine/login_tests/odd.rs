@@ -125,7 +125,15 @@ fn a_verification_code_survives_a_broken_answer_and_is_sent_again_only_where_it_
         // The gateway may have taken it.
         (22_000, Then::Tick, &["poll w1 for 128 s"]),
     ];
-    let ends: [&[(i64, Then, &[&str])]; 4] = [
+    let ends: [&[(i64, Then, &[&str])]; 5] = [
+        // Sent twice at most: it may be wrong.
+        &[
+            (23_000, Then::AskCode, &[]),
+            (24_000, Then::Tick, &["poll w1 for 126 s with code"]),
+            (25_000, Then::PollFails(Kind::Http(502)), &["tell poll_broken 26000"]),
+            (26_000, Then::Tick, &["poll w1 for 124 s"]),
+            (27_000, Then::AskCode, &["tell verify_code_required"]),
+        ],
         &[(23_000, Then::In("wxid_a", "w1"), &["store wxid_a w1"])],
         &[(23_000, Then::NotDone(Some(2)), &["tell scanned"]), (24_000, Then::Tick, &["poll w1 for 126 s"])],
         // It has not: nobody has to type it again.

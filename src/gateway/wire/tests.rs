@@ -11,7 +11,7 @@ fn envelope(text: &str) -> Envelope {
 }
 
 fn poll(text: &str) -> Result<PollReply, Fault> {
-    Envelope::decode(text.as_bytes(), None)?.poll(&WId::from("polled"))
+    Envelope::decode(text.as_bytes(), None)?.poll(&WId::from("polled"), false)
 }
 
 /// A poll's reply as one line, for tables.
@@ -171,7 +171,7 @@ fn a_poll_is_read_as_the_design_says() {
         // Failures.
         (r#"{"code":"1001","message":"失败","data":null}"#, "Refused 失败"),
         (r#"{"code":"1001"}"#, "Refused -"),
-        (r#"{"code":"E7","message":null,"msg":"不行"}"#, "Refused 不行"),
+        (r#"{"code":"E7","message":null,"msg":"不行"}"#, "Malformed 不行"),
         (r#"{"code":"1001","message":"登录失败"}"#, "Refused 登录失败"),
         (r#"{"code":"1001","message":"Token 已失效"}"#, "TokenSuspect Token 已失效"),
         (r#"{"code":"10001","message":"未授权"}"#, "TokenSuspect 未授权"),
@@ -199,11 +199,37 @@ fn a_web_servers_status_in_an_envelope_is_no_word_of_the_gateways() {
         (r#"{"code":"404","msg":"Not Found","data":null}"#, "Http(404) Not Found"),
         (r#"{"code":401,"message":"Unauthorized"}"#, "Http(401) Unauthorized"),
         (r#"{"code":"1000","data":{"code":"503","message":"busy"}}"#, "Http(503) busy"),
-        (r#"{"code":"600","message":"x"}"#, "Refused x"),
+        (r#"{"code":"600","message":"x"}"#, "Malformed x"),
         (r#"{"code":"1001","message":"二维码失效"}"#, "Refused 二维码失效"),
-        (r#"{"code":"299"}"#, "Refused -"),
+        (r#"{"code":"299"}"#, "Malformed -"),
     ] {
         assert_eq!(told(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_code_that_nobody_knows_answers_no_poll_but_maybe_what_was_typed() {
+    for (text, bare, typed) in [
+        (r#"{"code":true,"message":"ok"}"#, Kind::Malformed, Kind::Refused),
+        (r#"{"code":"1002","message":"验证码错误"}"#, Kind::Malformed, Kind::Refused),
+        (r#"{"code":-1}"#, Kind::Malformed, Kind::Malformed),
+        (r#"{"code":"1000","data":{"code":"7","message":"错误"}}"#, Kind::Malformed, Kind::RefusedInside),
+        (r#"{"code":"1001","message":"失败"}"#, Kind::Refused, Kind::Refused),
+        (r#"{"code":502,"message":"Bad Gateway"}"#, Kind::Http(502), Kind::Http(502)),
+    ] {
+        let kind = |with_code| envelope(text).poll(&WId::from("polled"), with_code).unwrap_err().kind;
+        assert_eq!((kind(false), kind(true)), (bare, typed), "{text}");
+    }
+    // It refuses no second login either, and says of nobody that he is off line.
+    for (text, expected) in [
+        (r#"{"code":0,"message":"ok"}"#, Kind::Malformed),
+        (r#"{"code":"200","data":{"url":"https://v.example/x"}}"#, Kind::Malformed),
+        (r#"{"code":503,"message":"busy"}"#, Kind::Http(503)),
+        (r#"{"code":"10001","message":"失败"}"#, Kind::Refused),
+        (r#"{"code":"1000","data":{"code":"7"}}"#, Kind::RefusedInside),
+    ] {
+        assert_eq!(envelope(text).second_login().unwrap_err().kind, expected, "{text}");
+        assert_eq!(envelope(text).is_online().unwrap_err().kind, expected, "{text}");
     }
 }
 
@@ -227,7 +253,7 @@ fn characters_come_as_they_come() {
     let text = r#"{"code":"1000","data":{"wcId":"wxid_a","wId":"w","nickName":"扫码 👩‍💻"}}"#;
     let nick = |bytes: &[u8], content_type: Option<&str>| match Envelope::decode(bytes, content_type)
         .unwrap()
-        .poll(&"p".into())
+        .poll(&"p".into(), false)
     {
         Ok(PollReply::LoggedIn(record)) => record.nick_name,
         other => panic!("{other:?}"),
@@ -459,7 +485,7 @@ fn reply() -> impl Strategy<Value = Value> {
 /// Reads a reply in every way there is and checks what may never be wrong.
 fn read_every_way(bytes: &[u8], content_type: Option<&str>) -> Result<(), TestCaseError> {
     let Ok(envelope) = Envelope::decode(bytes, content_type) else { return Ok(()) };
-    if let Ok(PollReply::LoggedIn(record)) = envelope.poll(&"polled".into()) {
+    if let Ok(PollReply::LoggedIn(record)) = envelope.poll(&"polled".into(), false) {
         prop_assert_eq!(&envelope.code, &Code::Success);
         prop_assert!(!record.wc_id.as_str().trim().is_empty() && !record.w_id.as_str().trim().is_empty());
         let told = |data: &Value| data.get("wcId").is_some_and(|id| !id.is_null());
