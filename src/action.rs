@@ -334,6 +334,7 @@ impl Action {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -378,6 +379,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn a_written_key_is_read_back(c in proptest::char::any(), ctrl: bool, alt: bool) {
             prop_assume!(!c.is_control() && !c.is_whitespace());

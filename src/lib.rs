@@ -28,3 +28,7 @@ pub mod simulator;
 pub mod store;
 pub mod tui;
 pub mod ui;
+
+#[cfg(test)]
+#[path = "../tests/property/mod.rs"]
+mod property;

@@ -113,7 +113,8 @@ fn every_room_imports_only_what_it_may() {
             // What is imported for its interface must not lead to the rest of the engine either.
             let room = if is_api { "engine::api" } else { room };
             let own = path == room || path.starts_with(&format!("{room}::"));
-            let words = path.starts_with("_rust_i18n");
+            // The words, and how the tests of a room run their properties.
+            let words = path.starts_with("_rust_i18n") || path == "property::cases";
             let permitted = allowed.iter().any(|may| path == *may || path.starts_with(&format!("{may}::")));
             // `use crate::qr::Code` is the re-export of `qr::code::Code`.
             let reexport = path == "qr::Code" && allowed.contains(&"qr::code");
@@ -136,4 +137,28 @@ fn every_room_imports_only_what_it_may() {
 fn the_reader_sees_grouped_paths() {
     let code = "use crate::a::{b, c::d, e::{f, g}};\nfn x() { crate::h::i() }";
     assert_eq!(crate_paths(code), ["a::b", "a::c::d", "a::e::", "h::i"]);
+}
+
+/// Whoever tries a change must see what the next one sees: a red run that is green when it is repeated teaches people to
+/// repeat it.
+#[test]
+fn every_property_is_tried_from_a_fixed_seed() {
+    let mut files = Vec::new();
+    for folder in ["src", "tests"] {
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    }
+    let mut properties = 0;
+    for file in files.iter().filter(|file| !file.ends_with("tests/house.rs")) {
+        let text = fs::read_to_string(file).unwrap();
+        for (at, _) in text.match_indices("proptest! {\n") {
+            properties += 1;
+            let inside = text[at..].lines().nth(1).unwrap().trim();
+            assert!(inside.starts_with("#![proptest_config(cases("), "{}: {inside}", file.display());
+        }
+        for other in ["TestRunner::", "fastrand::u", "fastrand::Rng::new("] {
+            let test = file.components().any(|part| part.as_os_str() == "tests");
+            assert!(!test || !text.contains(other), "{}: {other} of no fixed seed", file.display());
+        }
+    }
+    assert!(properties > 15, "only {properties} properties seen: the reader is blind");
 }

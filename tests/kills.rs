@@ -1,8 +1,8 @@
-//! A thousand kills (design.md §4): the real program is killed at random moments of logins, over all settings of the
+//! A thousand kills: the real program is killed at random moments of logins, over all settings of the
 //! simulated gateway's knobs. No wId may be lost that reached this machine or that the gateway still tells, and no two
 //! accounts may be mixed.
 //!
-//! `SAOMA_KILLS` says how many (60 without it), `SAOMA_SEED` repeats a run, `SAOMA_ROUND` one round of it.
+//! `SAOMA_KILLS` says how many (60 without it), `SAOMA_SEED` tries other rounds, `SAOMA_ROUND` one round of them.
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -29,7 +29,7 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn no_kill_loses_a_w_id_or_mixes_accounts() {
     let wanted = usize::try_from(number("SAOMA_KILLS").unwrap_or(60)).unwrap();
-    let seed = number("SAOMA_SEED").unwrap_or_else(|| fastrand::u64(..1_000_000));
+    let seed = number("SAOMA_SEED").unwrap_or(0x5A0);
     let only = number("SAOMA_ROUND").map(|round| usize::try_from(round).unwrap());
     let pairs = knobs::pairs_take(seed);
     println!("SAOMA_SEED={seed}, {wanted} kills, every pair of settings in {pairs} rounds");

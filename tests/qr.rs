@@ -9,5 +9,6 @@ mod cells;
 mod hostile;
 #[path = "qr/pictures.rs"]
 mod pictures;
+mod property;
 #[path = "qr/samples.rs"]
 mod samples;

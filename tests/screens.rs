@@ -24,5 +24,6 @@ mod panes;
 mod pictures;
 #[path = "screens/properties.rs"]
 mod properties;
+mod property;
 #[path = "screens/words.rs"]
 mod words;

@@ -13,6 +13,7 @@ mod migration;
 mod past;
 #[path = "store/places.rs"]
 mod places;
+mod property;
 #[path = "store/random.rs"]
 mod random;
 #[path = "store/rules.rs"]

@@ -280,6 +280,7 @@ impl Accounts {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -328,6 +329,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn the_books_balance(steps in proptest::collection::vec((0u8..4, 0u8..12, 0u8..3), 0..80)) {
             let mut list = Accounts::default();

@@ -10,8 +10,9 @@ use super::fail::Failure;
 use super::orphans;
 use crate::config::Profile;
 use crate::engine::presence::{self, Again, Answer, Judge, Rules, is_stale_in_outage, taken_offline};
-use crate::gateway::{Error, Gateway, Kind};
-use crate::model::{Account, Attempt, AttemptState, Reason, Stamp, WId, WcId};
+use crate::engine::unread;
+use crate::gateway::{Error, Gateway, Kind, Online};
+use crate::model::{Account, Attempt, AttemptState, Reason, Stamp, WcId};
 use crate::store::{self, Store};
 
 /// The time between two lists that have to agree.
@@ -62,12 +63,9 @@ async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway:
     };
     let one = || async {
         let at = now();
-        let online: Vec<(WcId, Option<WId>)> = match &password {
-            None => gateway.query_login_wx().await?.into_iter().map(|(wc_id, w_id)| (wc_id, Some(w_id))).collect(),
-            Some(password) => {
-                let wc_ids = gateway.get_login_wc_ids(&profile.account.value, password).await?;
-                wc_ids.into_iter().map(|wc_id| (wc_id, None)).collect()
-            }
+        let online = match &password {
+            None => gateway.query_login_wx().await?,
+            Some(password) => gateway.get_login_wc_ids(&profile.account.value, password).await?,
         };
         Ok((at, online))
     };
@@ -103,7 +101,7 @@ async fn judge_list(
     judge: &mut Judge,
     gateway: &Gateway,
     store: &Store,
-    (at, online): &(Stamp, Vec<(WcId, Option<WId>)>),
+    (at, list): &(Stamp, Online),
 ) -> Result<(bool, Option<Again>), store::Error> {
     let accounts: HashMap<WcId, Account> =
         store.accounts().await?.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
@@ -111,6 +109,9 @@ async fn judge_list(
     let open = |attempt: &Attempt| attempt.state == AttemptState::Open && store.is_able(&attempt.owner);
     let busy: HashSet<WcId> =
         store.attempts().await?.into_iter().filter(open).filter_map(|attempt| attempt.wc_id).collect();
+    let hidden = unread::hidden(list, &accounts, &busy);
+    let checks = gateway.dialect().lists_w_ids();
+    let online = &unread::filled_in(gateway, checks, list.clone(), hidden).await.entries;
     let mut judgement = judge.list(*at, online, &accounts, &busy);
     if !judgement.ask.is_empty() {
         let mut answers = Vec::with_capacity(judgement.ask.len());

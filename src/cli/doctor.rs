@@ -175,10 +175,10 @@ async fn gateway(context: &Context, profile: &Profile) -> Check {
     };
     let list = async |client: &Gateway| {
         if profile.dialect.value.lists_w_ids() {
-            return client.query_login_wx().await.map(|online| Some(online.len()));
+            return client.query_login_wx().await.map(|online| Some(online.entries.len()));
         }
         let Ok(Some(password)) = context.config.password(profile) else { return Ok(None) };
-        client.get_login_wc_ids(&profile.account.value, &password.value).await.map(|online| Some(online.len()))
+        client.get_login_wc_ids(&profile.account.value, &password.value).await.map(|online| Some(online.entries.len()))
     };
     let mut begun = Instant::now();
     let mut answer = list(&client).await;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 use super::api::LoginStep;
 use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
-use crate::gateway::{Error, Kind};
+use crate::gateway::{Error, Kind, Online};
 use crate::model::{
     Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
 };
@@ -171,12 +171,13 @@ impl Runner {
                     tokio::time::sleep(pause).await;
                     let at = shared.now().wall;
                     // No list can be asked (V1 without the password): the machine does not wish for one then.
-                    let result = shared.list().await.unwrap_or_else(|| Ok(Vec::new()));
-                    let result = result.map(|list| find(list, wc_id.as_ref(), own.as_ref()));
+                    let result = shared.list().await.unwrap_or_else(|| Ok(Online::default()));
+                    let result = result.map(|list| find(list.entries, wc_id.as_ref(), own.as_ref()));
                     Input::Listed { generation, at, result }
                 }));
             }
-            Output::Probe { generation, w_id, limit } => pending.push(Box::pin(async move {
+            Output::Probe { generation, w_id, pause, limit } => pending.push(Box::pin(async move {
+                tokio::time::sleep(pause).await;
                 let result = shared.gateway.get_i_pad_login_info(&w_id, None, limit).await;
                 Input::Probed { generation, result }
             })),
@@ -221,9 +222,12 @@ impl Runner {
             Output::CheckToken { generation, error } => {
                 let hub = self.hub.clone();
                 pending.push(Box::pin(async move {
-                    let rejected = shared.is_token_rejected().await;
-                    let _ = hub.send(FromLogin::Token(!rejected));
-                    Input::TokenChecked { generation, rejected, error }
+                    let good = shared.is_token_good().await;
+                    // A gateway that does not answer has not said that the token is good either.
+                    if let Some(good) = good {
+                        let _ = hub.send(FromLogin::Token(good));
+                    }
+                    Input::TokenChecked { generation, rejected: good == Some(false), error }
                 }));
             }
             Output::NeedToken => self.tell_hub(FromLogin::NeedsToken(self.id.clone())),

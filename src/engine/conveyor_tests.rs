@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use crate::property::cases;
 use proptest::prelude::*;
 
 use super::api::{Fleet, LoginStep, Phase, Place};
@@ -886,7 +887,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(cases(512))]
 
     #[test]
     fn whatever_happens_nobody_is_asked_twice_and_everybody_settles(

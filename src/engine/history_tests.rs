@@ -1,5 +1,6 @@
 //! [`super::history`] as tables, and against a reckoning minute by minute as a spreadsheet does it.
 
+use crate::property::cases;
 use proptest::prelude::*;
 
 use super::api::{Figures, Strip};
@@ -227,7 +228,7 @@ fn minute() -> impl Strategy<Value = usize> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn the_figures_are_a_spreadsheets(

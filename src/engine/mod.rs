@@ -38,6 +38,7 @@ pub mod notices;
 pub mod past;
 pub mod presence;
 mod shared;
+pub mod unread;
 
 /// How codes are renewed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

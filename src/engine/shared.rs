@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::attempt::is_suspect;
 use super::{Options, Renewal};
-use crate::gateway::Gateway;
-use crate::model::{Dialect, Now, Stamp, WId, WcId};
+use crate::gateway::{Gateway, Online};
+use crate::model::{Dialect, Now, Stamp, WId};
 use crate::store::Store;
 
 /// How long a call that only asks something may take.
@@ -63,18 +63,17 @@ impl Shared {
     }
 
     /// Who is online, in the words of the profile's dialect; `None` where no list can be asked (V1 without password).
-    pub(super) async fn list(&self) -> Option<Result<Vec<(WcId, Option<WId>)>, crate::gateway::Error>> {
+    pub(super) async fn list(&self) -> Option<Result<Online, crate::gateway::Error>> {
         if self.options.dialect.lists_w_ids() {
-            let list = self.gateway.query_login_wx().await;
-            return Some(list.map(|list| list.into_iter().map(|(wc_id, w_id)| (wc_id, Some(w_id))).collect()));
+            return Some(self.gateway.query_login_wx().await);
         }
         let password = self.password()?;
-        let list = self.gateway.get_login_wc_ids(&self.options.account, &password).await;
-        Some(list.map(|list| list.into_iter().map(|wc_id| (wc_id, None)).collect()))
+        Some(self.gateway.get_login_wc_ids(&self.options.account, &password).await)
     }
 
-    /// The second, harmless call that confirms or clears the suspicion that the token is dead (design.md §4).
-    pub(super) async fn is_token_rejected(&self) -> bool {
+    /// The second, harmless call that confirms or clears the suspicion that the token is dead; `None` when nobody
+    /// answers it.
+    pub(super) async fn is_token_good(&self) -> Option<bool> {
         let error = match (self.options.dialect, self.password()) {
             (Dialect::V2 | Dialect::V3, _) => self.gateway.query_login_wx().await.err(),
             (Dialect::V1, Some(_)) => self.list().await.and_then(Result::err),
@@ -84,7 +83,16 @@ impl Shared {
                 self.gateway.get_i_pad_login_info(&nobody, None, HARMLESS_LIMIT).await.err()
             }
         };
-        error.is_some_and(|error| is_suspect(&error))
+        match error {
+            Some(error) if is_suspect(&error) => Some(false),
+            Some(error) if error.is_transport() => None,
+            Some(_) | None => Some(true),
+        }
+    }
+
+    /// Whether that call has confirmed the suspicion.
+    pub(super) async fn is_token_rejected(&self) -> bool {
+        self.is_token_good().await == Some(false)
     }
 
     /// The platform password, where it is known.

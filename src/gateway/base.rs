@@ -18,7 +18,7 @@ pub(super) fn parse(text: &str) -> Result<Url, Error> {
 }
 
 fn bad(base::BadBase(detail): base::BadBase) -> Error {
-    Error { call: Call::Setup, kind: Kind::BadSettings, gateway_message: None, detail, sent: false }
+    Error { call: Call::Setup, kind: Kind::BadSettings, gateway_message: None, detail, sent: false, status: None }
 }
 
 #[cfg(test)]

@@ -52,6 +52,15 @@ pub struct SignIn {
     pub available_number: Option<i64>,
 }
 
+/// Who is online, as a list tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Online {
+    /// The accounts, with the wId where the list has one that can be read: V1's has none.
+    pub entries: Vec<(WcId, Option<WId>)>,
+    /// How many entries could not be read: as many accounts may be online and not be among the others.
+    pub unread: usize,
+}
+
 /// What `iPadLogin` gave.
 #[derive(Clone, Debug)]
 pub struct QrIssued {
@@ -198,8 +207,9 @@ impl Gateway {
     ) -> Result<PollReply, Error> {
         let body = dialect::get_i_pad_login_info(self.inner.dialect, w_id, verify_code);
         let code = verify_code.map(ExposeSecret::expose_secret);
-        let reply =
-            self.ask(Call::GetIPadLoginInfo, &body, Some(limit), code.as_slice(), |reply| reply.poll(w_id)).await?;
+        let reply = self
+            .ask(Call::GetIPadLoginInfo, &body, Some(limit), code.as_slice(), |reply| reply.poll(w_id, code.is_some()))
+            .await?;
         Ok(match (reply, code) {
             (PollReply::VerifyCode { given, gateway_message }, Some(code)) => {
                 PollReply::VerifyCode { given, gateway_message: without(gateway_message, code) }
@@ -216,13 +226,13 @@ impl Gateway {
     }
 
     /// `/queryLoginWx` (protocol.md §3.7; V2, V3): who is online, with wIds. V1 has no such call: nothing is sent.
-    pub async fn query_login_wx(&self) -> Result<Vec<(WcId, WId)>, Error> {
+    pub async fn query_login_wx(&self) -> Result<Online, Error> {
         self.ask(Call::QueryLoginWx, &json!({}), None, &[], Envelope::online).await
     }
 
     /// `/member/getLoginWcIds` (protocol.md §3.8; V1, V2): who is online, without wIds. V3 has no such call: nothing
     /// is sent.
-    pub async fn get_login_wc_ids(&self, account: &str, password: &SecretString) -> Result<Vec<WcId>, Error> {
+    pub async fn get_login_wc_ids(&self, account: &str, password: &SecretString) -> Result<Online, Error> {
         let body = json!({ "account": account, "password": password.expose_secret() });
         let secrets = [password.expose_secret()];
         self.ask(Call::GetLoginWcIds, &body, None, &secrets, Envelope::online_wc_ids).await
@@ -300,7 +310,7 @@ impl Gateway {
         let Inner { base, dialect, transport, .. } = &*self.inner;
         if !dialect::has(*dialect, call) {
             let detail = format!("dialect {dialect} has no such call; nothing was sent");
-            return Err(failed(call, Kind::Http(404), detail));
+            return Err(Error { sent: false, ..failed(call, Kind::Http(404), detail) });
         }
         let token = self.inner.token.read().unwrap_or_else(PoisonError::into_inner).clone();
         let authorization = match call {
@@ -348,7 +358,8 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
             (401 | 403, _) => Kind::TokenSuspect,
             _ => Kind::Http(status),
         };
-        return Err(Error { call, kind, gateway_message, detail: format!("HTTP {status}").into(), sent: true });
+        let detail = format!("HTTP {status}").into();
+        return Err(Error { call, kind, gateway_message, detail, sent: true, status: Some(status) });
     }
     let bytes = body?;
     Envelope::decode(&bytes, content_type).and_then(|envelope| read(&envelope)).map_err(|fault| Error {
@@ -357,6 +368,7 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
         gateway_message: fault.message,
         detail: fault.detail,
         sent: true,
+        status: None,
     })
 }
 

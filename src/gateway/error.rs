@@ -76,7 +76,8 @@ pub enum Kind {
     Unreachable,
     /// The request is there, and no answer began before the time for this call was over.
     TimedOut,
-    /// An HTTP status that is neither 200 nor about the token.
+    /// An HTTP status that is neither a success nor about the token; or one that a web server on the way has put into
+    /// an envelope, under a success.
     Http(u16),
     /// HTTP 401 or 403, or an outer 1001 naming the token: to be confirmed by a second harmless call (design.md §4).
     TokenSuspect,
@@ -109,6 +110,8 @@ pub struct Error {
     pub detail: Box<str>,
     /// Whether the request may have reached the gateway: not if no connection came about.
     pub sent: bool,
+    /// The HTTP status, where that is what failed.
+    pub status: Option<u16>,
 }
 
 /// How many columns of the gateway's own words a message for people repeats.
@@ -152,6 +155,17 @@ impl Error {
         }
     }
 
+    /// What a suspicion of the token comes to when another call shows that the token is good: somebody on the way said
+    /// 401 or 403, which is no answer of the gateway's, or the gateway said no in words that only sound like the token.
+    #[must_use]
+    pub fn with_good_token(self) -> Self {
+        match (&self.kind, self.status) {
+            (Kind::TokenSuspect, Some(status)) => Self { kind: Kind::Http(status), ..self },
+            (Kind::TokenSuspect, None) => Self { kind: Kind::Refused, ..self },
+            _ => self,
+        }
+    }
+
     /// Whether the line or the gateway's web server broke, rather than the gateway having answered the question. Such
     /// a poll may be sent again with the same wId; iPadLogin and secondLogin never (design.md §3 rule 6).
     pub const fn is_transport(&self) -> bool {
@@ -166,20 +180,11 @@ impl Error {
         }
     }
 
-    /// Whether the gateway may have done what it was asked for, without its answer having come: the line or its web
-    /// server broke behind the request. Where nothing was sent, or time merely ran out, it is not so.
+    /// Whether no whole answer of the gateway's came although the request may have reached it: it may have done what it
+    /// was asked for. A proxy's status says nothing of what the gateway behind it has done. Where nothing was sent, or
+    /// time merely ran out, it is not so.
     pub const fn is_lost_answer(&self) -> bool {
-        match self.kind {
-            Kind::Unreachable | Kind::Malformed | Kind::TooLarge => self.sent,
-            Kind::Http(status) => status >= 500,
-            Kind::TimedOut
-            | Kind::TokenSuspect
-            | Kind::Refused
-            | Kind::RefusedInside
-            | Kind::Platform(_)
-            | Kind::BadImage
-            | Kind::BadSettings => false,
-        }
+        self.is_transport() && self.sent && !matches!(self.kind, Kind::TimedOut)
     }
 
     /// What failed, the gateway's own words (cleaned, at most 200 columns), and what to do next, for people.
@@ -231,7 +236,7 @@ impl Error {
             (_, Call::Image) | (Kind::BadImage, _) => "image",
             (Kind::TimedOut, Call::SecondLogin) => "phone",
             (Kind::Unreachable | Kind::TimedOut, _) => "reach",
-            (Kind::Http(500..), _) => "wait",
+            (Kind::Http(408 | 425 | 429 | 499 | 500..), _) => "wait",
             (Kind::Http(_) | Kind::Malformed | Kind::TooLarge, _) => "address",
             (Kind::TokenSuspect, _) => "sign_in",
             (Kind::Platform(_), _) => "vendor",

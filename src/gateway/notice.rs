@@ -9,7 +9,8 @@
 
 use serde_json::{Map, Value};
 
-use super::wire::{characters, id, integer, reason};
+use super::json;
+use super::wire::{id, integer, reason};
 use crate::model::{Dialect, WId, WcId};
 
 /// What a notice says, as far as it concerns saoma. All text in it is hostile until cleaned.
@@ -34,12 +35,15 @@ pub enum Notice {
 /// What a test message contains, in whatever dialect.
 const TEST_WORDS: &str = "验证回调地址是否可用";
 
+/// The body of a notice as JSON, mended where it is broken; `None` when it is none.
+pub fn value(body: &[u8], content_type: Option<&str>) -> Option<Value> {
+    json::read(body, content_type).ok()
+}
+
 /// Reads the body of a notice. `content_type` is only a hint for the characters. Never fails: what is no notice of a
 /// known shape is [`Notice::Other`].
 pub fn decode(body: &[u8], content_type: Option<&str>, dialect: Dialect) -> Notice {
-    let text = characters(body, content_type);
-    let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c == '\0');
-    let Ok(Value::Object(outer)) = serde_json::from_str::<Value>(text) else { return Notice::Other };
+    let Some(Value::Object(outer)) = value(body, content_type) else { return Notice::Other };
     // V1 nests all but the wcId under `message`; elsewhere that key would hold words.
     let inner = outer.get("message").and_then(Value::as_object).unwrap_or(&outer);
     let get = |key: &str| inner.get(key).or_else(|| outer.get(key)).filter(|value| !value.is_null());
@@ -108,6 +112,7 @@ fn is_test(fields: &Map<String, Value>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -209,6 +214,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_broken_is_read_all_the_same() {
+        for body in [
+            r#"{"wcId":" wxid_a ","messageType":"30000","data":{"wId":"w-1\n","reason":"环境\ud83d"}}"#,
+            "{\"wcId\":\"wxid_a\",\"messageType\":30000,\"data\":{\"wId\":\"w-1\",\"reason\":\"环\u{1}境\"},}",
+            r#"{"wcId":"wxid_a" "messageType":30000 "data":{"wId":"w-1","timestamp":1e999}}<br>"#,
+        ] {
+            match read(body, Dialect::V3) {
+                Notice::Offline { wc_id, w_id: Some(w_id), .. } => {
+                    assert_eq!((wc_id.as_str(), w_id.as_str()), ("wxid_a", "w-1"), "{body}");
+                }
+                other => panic!("{body}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn other_encodings_are_read() {
         let (bytes, _, _) =
             encoding_rs::GB18030.encode(r#"{"wcId":"wxid_a","messageType":30000,"data":{"reason":"环境"}}"#);
@@ -252,6 +273,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn random_bytes_are_borne(bytes in proptest::collection::vec(any::<u8>(), 0..200), label in "[ -~]{0,30}") {
             for dialect in ALL {

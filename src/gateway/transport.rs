@@ -241,7 +241,7 @@ fn cause(error: &reqwest::Error) -> String {
 
 pub(super) fn failed(call: Call, kind: Kind, detail: impl Into<Box<str>>) -> Error {
     let sent = !matches!(kind, Kind::BadSettings);
-    Error { call, kind, gateway_message: None, detail: detail.into(), sent }
+    Error { call, kind, gateway_message: None, detail: detail.into(), sent, status: None }
 }
 
 fn setup(detail: &str) -> Error {

@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 
-use encoding_rs::{Encoding, GB18030};
 use secrecy::SecretString;
 use serde_json::Value;
 
-use super::client::{PollReply, QrIssued, SignIn};
+use super::client::{Online, PollReply, QrIssued, SignIn};
 use super::error::Kind;
+use super::json::{self, Unread};
 use crate::model::{Reason, Record, WId, WcId};
 
 /// Longest id that is taken: real ones have some 36 bytes. An id is stored, sent back and handed to bots.
@@ -64,6 +64,14 @@ impl Code {
         })
     }
 
+    /// The HTTP status that this is.
+    fn http(&self) -> Option<u16> {
+        match self {
+            Self::Other(text) => text.parse().ok().filter(|status| (300..600).contains(status)),
+            Self::Success | Self::DeviceVerification | Self::Failure => None,
+        }
+    }
+
     fn name(&self) -> &str {
         match self {
             Self::Success => "1000",
@@ -114,18 +122,12 @@ impl Envelope {
     }
 
     fn read(bytes: &[u8], content_type: Option<&str>) -> Result<(Option<Self>, Option<Box<str>>), Fault> {
-        let text = characters(bytes, content_type);
-        let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}' || c == '\0');
-        if text.is_empty() {
-            return Err(Fault::malformed(None, "the answer is empty"));
-        }
-        let value: Value = serde_json::from_str(text).map_err(|error| {
-            let what = if text.starts_with('<') {
-                "the answer is an HTML page, not JSON".to_owned()
-            } else if error.is_eof() {
-                format!("the answer breaks off after {} bytes of JSON", bytes.len())
-            } else {
-                format!("the answer is not JSON ({} bytes)", bytes.len())
+        let value = json::read(bytes, content_type).map_err(|unread| {
+            let what = match unread {
+                Unread::Empty => "the answer is empty".to_owned(),
+                Unread::Html => "the answer is an HTML page, not JSON".to_owned(),
+                Unread::Cut => format!("the answer breaks off after {} bytes of JSON", bytes.len()),
+                Unread::Other => format!("the answer is not JSON ({} bytes)", bytes.len()),
             };
             Fault::malformed(None, what)
         })?;
@@ -181,6 +183,14 @@ impl Envelope {
         }
     }
 
+    /// The same where a refusal has consequences: only the code for one is believed.
+    fn clear_success(&self) -> Result<&Value, Fault> {
+        match self.verdict() {
+            Verdict::Success(data) => Ok(data),
+            Verdict::Failure(failure) => Err(failure.clear_fault(true)),
+        }
+    }
+
     fn malformed(&self, detail: &str) -> Fault {
         Fault::malformed(self.message.clone(), detail)
     }
@@ -220,8 +230,8 @@ impl Envelope {
         Ok(QrIssued { w_id: WId::new(w_id), image_url: string(data.get("qrCodeUrl")).trim().into() })
     }
 
-    /// `getIPadLoginInfo` (protocol.md §3.4; design.md §4) of the instance `polled`.
-    pub(super) fn poll(&self, polled: &WId) -> Result<PollReply, Fault> {
+    /// `getIPadLoginInfo` of the instance `polled`. `with_code`: the poll carried a verification code.
+    pub(super) fn poll(&self, polled: &WId, with_code: bool) -> Result<PollReply, Fault> {
         let failure = match self.verdict() {
             Verdict::Success(data) => {
                 let status = integer(data.get("status"));
@@ -251,7 +261,10 @@ impl Envelope {
                 None => PollReply::NotDone { status: integer(failure.data.get("status")) },
             });
         }
-        self.asks_for_code(failure.message.as_deref(), failure.data).ok_or_else(|| failure.fault())
+        // Words that answer a verification code may be about that, whatever the code beside them.
+        let is_about_it = with_code && failure.message.is_some();
+        self.asks_for_code(failure.message.as_deref(), failure.data)
+            .ok_or_else(|| if is_about_it { failure.fault() } else { failure.clear_fault(false) })
     }
 
     /// Whether a reply that is no success wants a verification code: by its words, or by a `verifyCode` that is not
@@ -269,39 +282,48 @@ impl Envelope {
 
     /// `secondLogin` (protocol.md §3.5): both ids, or it is no success.
     pub(super) fn second_login(&self) -> Result<Record, Fault> {
-        record(self.success()?, None).ok_or_else(|| self.malformed("the answer to secondLogin lacks a wcId or a wId"))
+        record(self.clear_success()?, None)
+            .ok_or_else(|| self.malformed("the answer to secondLogin lacks a wcId or a wId"))
     }
 
     /// `queryLoginWx` (protocol.md §3.7). An entry without a wcId names nobody yet (an instance whose code is not
-    /// scanned) and is left out; an entry without a wId would make a guess of the list, so it spoils it. `data: null`
-    /// is an empty list, a missing `data` is no list.
-    pub(super) fn online(&self) -> Result<Vec<(WcId, WId)>, Fault> {
-        let mut list = Vec::new();
+    /// scanned) and is left out. `data: null` is an empty list, a missing `data` is no list.
+    pub(super) fn online(&self) -> Result<Online, Fault> {
+        let mut online = Online::default();
         for entry in self.list("queryLoginWx")? {
-            if !entry.is_object() {
-                return Err(self.malformed("an entry of queryLoginWx is no object"));
+            let wc_id = entry.get("wcId").filter(|wc_id| !is_blank(wc_id));
+            match (entry, wc_id, id(wc_id)) {
+                // Online, and nobody can say as which instance: V1's entries are no more.
+                (Value::Object(fields), _, Some(wc_id)) => {
+                    online.entries.push((WcId::new(wc_id), id(fields.get("wId")).map(WId::new)));
+                }
+                (Value::Object(_), None, _) => {}
+                _ => online.unread += 1,
             }
-            let Some(wc_id) = id(entry.get("wcId")) else { continue };
-            let w_id = id(entry.get("wId")).ok_or_else(|| self.malformed("an entry of queryLoginWx has no wId"))?;
-            list.push((WcId::new(wc_id), WId::new(w_id)));
         }
-        Ok(list)
+        self.some_read(online, "queryLoginWx")
     }
 
     /// `member/getLoginWcIds` (protocol.md §3.8).
-    pub(super) fn online_wc_ids(&self) -> Result<Vec<WcId>, Fault> {
-        let mut list = Vec::new();
+    pub(super) fn online_wc_ids(&self) -> Result<Online, Fault> {
+        let mut online = Online::default();
         for entry in self.list("getLoginWcIds")? {
-            match entry {
-                Value::Null => {}
-                Value::Object(fields) => list.extend(id(fields.get("wcId")).map(WcId::new)),
-                entry => match id(Some(entry)) {
-                    Some(wc_id) => list.push(WcId::new(wc_id)),
-                    None => return Err(self.malformed("an entry of getLoginWcIds is no wcId")),
-                },
+            let wc_id = if entry.is_object() { entry.get("wcId") } else { Some(entry) };
+            match (wc_id.filter(|wc_id| !is_blank(wc_id)), id(wc_id)) {
+                (_, Some(wc_id)) => online.entries.push((WcId::new(wc_id), None)),
+                (None, None) => {}
+                (Some(_), None) => online.unread += 1,
             }
         }
-        Ok(list)
+        self.some_read(online, "getLoginWcIds")
+    }
+
+    /// One odd entry is skipped; a list of nothing else is none that we know.
+    fn some_read(&self, online: Online, call: &str) -> Result<Online, Fault> {
+        if online.entries.is_empty() && online.unread > 1 {
+            return Err(self.malformed(&format!("no entry of {call} can be read")));
+        }
+        Ok(online)
     }
 
     fn list(&self, call: &str) -> Result<&[Value], Fault> {
@@ -314,7 +336,7 @@ impl Envelope {
 
     /// `isOnline` (protocol.md §3.6).
     pub(super) fn is_online(&self) -> Result<bool, Fault> {
-        let data = self.success()?;
+        let data = self.clear_success()?;
         let value = data.get("isOnline").unwrap_or(data);
         let text = scalar(value).unwrap_or_default();
         match text.trim() {
@@ -345,11 +367,26 @@ impl Envelope {
 }
 
 impl Failure<'_> {
+    /// A failure under a code that this API does not have for one is no answer: somebody else has given it, or nobody knows
+    /// what it means. `inside`: but one inside a success is the gateway's own.
+    fn clear_fault(self, inside: bool) -> Fault {
+        let is_clear = self.code == Code::Failure || (inside && self.nested);
+        match self.fault() {
+            Fault { kind: Kind::Refused | Kind::RefusedInside, message, detail } if !is_clear => {
+                Fault { kind: Kind::Malformed, message, detail }
+            }
+            fault => fault,
+        }
+    }
+
     /// A refusal; one that names the token is only suspected, and only when the outer layer says so: a refused second
     /// login names `登录` as well, inside (design.md §4).
     fn fault(self) -> Fault {
         let words = self.message.as_deref().unwrap_or_default();
-        let (kind, detail) = if self.nested {
+        let (kind, detail) = if let Some(status) = self.code.http() {
+            // No code of this API: a web server on the way puts its own status into an envelope.
+            (Kind::Http(status), format!("code {status}"))
+        } else if self.nested {
             (Kind::RefusedInside, format!("code 1000, and inside it code {}", self.code.name()))
         } else if self.code == Code::Failure && names_token(words) {
             (Kind::TokenSuspect, "code 1001 about the token".to_owned())
@@ -385,31 +422,6 @@ fn record(data: &Value, polled: Option<&WId>) -> Option<Record> {
     })
 }
 
-/// The characters of a reply. JSON is UTF-8, whatever a web server's default label claims; what is not UTF-8 is read
-/// as labelled, and without a label as GB18030, the other encoding of the place, if it is that.
-pub(super) fn characters<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
-    if let Some((encoding, _)) = Encoding::for_bom(bytes) {
-        return encoding.decode(bytes).0;
-    }
-    if let Ok(text) = str::from_utf8(bytes) {
-        return Cow::Borrowed(text);
-    }
-    match content_type.and_then(charset).and_then(|label| Encoding::for_label(label.as_bytes())) {
-        Some(encoding) => encoding.decode(bytes).0,
-        None => GB18030
-            .decode_without_bom_handling_and_without_replacement(bytes)
-            .unwrap_or_else(|| String::from_utf8_lossy(bytes)),
-    }
-}
-
-/// The `charset` parameter of a Content-Type.
-fn charset(content_type: &str) -> Option<&str> {
-    content_type.split(';').skip(1).find_map(|parameter| {
-        let (name, value) = parameter.split_once('=')?;
-        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']))
-    })
-}
-
 /// A string, number or bool as text; other values have none.
 fn scalar(value: &Value) -> Option<Cow<'_, str>> {
     match value {
@@ -425,10 +437,10 @@ fn string(value: Option<&Value>) -> &str {
     value.and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Free text exactly as it came; empty when it is none.
+/// Free text as it came; empty when it is none. Zeros go: not every database takes them.
 fn text(value: Option<&Value>) -> Box<str> {
     match value {
-        Some(Value::String(text)) => text.as_str().into(),
+        Some(Value::String(text)) => text.replace('\0', "\u{fffd}").into(),
         Some(Value::Number(number)) => number.to_string().into(),
         _ => "".into(),
     }
@@ -453,11 +465,11 @@ pub(super) fn reason(value: &Value) -> Option<Box<str>> {
 /// At most [`MESSAGE_BYTES`] of a text.
 fn shortened(words: &str) -> Box<str> {
     let end = (0..=words.len().min(MESSAGE_BYTES)).rev().find(|&at| words.is_char_boundary(at)).unwrap_or(0);
-    words.get(..end).unwrap_or_default().into()
+    words.get(..end).unwrap_or_default().replace('\0', "\u{fffd}").into()
 }
 
-/// An id: a string as it came, or a whole number. Blank, `null` written as text, control characters, absurd length and
-/// numbers that have lost digits are none.
+/// An id: a string without the blanks around it, or a whole number. Blank, `null` written as text, control characters,
+/// characters that were lost on the way, absurd length and numbers that have lost digits are none.
 pub(super) fn id(value: Option<&Value>) -> Option<Box<str>> {
     let id: Cow<'_, str> = match value? {
         Value::String(text) => Cow::Borrowed(text),
@@ -465,9 +477,20 @@ pub(super) fn id(value: Option<&Value>) -> Option<Box<str>> {
         Value::Number(number) => Cow::Owned(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
-    let bare = id.trim();
-    let usable = !bare.is_empty() && bare != "null" && id.len() <= ID_BYTES && !id.chars().any(char::is_control);
-    usable.then(|| id.into())
+    let bare = trimmed(&id);
+    let lost = |c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER;
+    let usable = !bare.is_empty() && bare != "null" && bare.len() <= ID_BYTES && !bare.contains(lost);
+    usable.then(|| bare.into())
+}
+
+/// Without blanks around it, those that nobody sees included.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || matches!(c, '\0' | '\u{200b}' | '\u{feff}'))
+}
+
+/// Whether a value is nothing, or written as nothing.
+fn is_blank(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| matches!(trimmed(text), "" | "null"))
 }
 
 /// A number, or a string that holds one.

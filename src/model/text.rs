@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr};
 
 /// Makes text from outside safe for a terminal: C0 and C1 controls, escapes, bidirectional overrides, other
 /// invisible format characters and line breaks go; each run of them becomes one space when it stood between words.
@@ -102,12 +102,44 @@ fn is_unsafe(c: char) -> bool {
             | '\u{f0000}'..='\u{10ffff}')
 }
 
-/// How many terminal columns the text takes.
+/// How many terminal columns the text takes: the sum of its graphemes, since that is how it is drawn. The text as a
+/// whole may be counted narrower (Arabic's lam and alef are one glyph in a font that joins them), and cells would be short.
 pub fn width(text: &str) -> usize {
-    UnicodeWidthStr::width(text)
+    text.graphemes(true).map(grapheme_width).sum()
 }
 
-/// Cuts text to at most `columns`, ending in `…` where something was cut; never in the middle of a grapheme.
+/// The columns of one grapheme, as the canvas counts them: it adds one for each half-width sound mark, which some
+/// terminals put into a cell of its own.
+fn grapheme_width(grapheme: &str) -> usize {
+    UnicodeWidthStr::width(grapheme) + grapheme.matches(['\u{ff9e}', '\u{ff9f}']).count()
+}
+
+/// The widest that one sign is.
+const SIGN: usize = 2;
+
+/// What a line may be broken between, with its columns. That is the grapheme, unless it is wider than a sign: `가𑶓` is one
+/// grapheme of three columns, and a chain of jamo or of broken emoji is as wide as somebody likes. Then it is the
+/// character with the marks on it.
+fn units(text: &str) -> impl Iterator<Item = (&str, usize)> {
+    text.graphemes(true).flat_map(|grapheme| {
+        let mut rest = grapheme;
+        std::iter::from_fn(move || {
+            let whole = grapheme_width(rest);
+            let end = if whole > SIGN { first_sign(rest) } else { rest.len() };
+            let (unit, tail) = rest.split_at_checked(end)?;
+            rest = tail;
+            (!unit.is_empty()).then(|| (unit, if tail.is_empty() { whole } else { grapheme_width(unit) }))
+        })
+    })
+}
+
+/// Where the second character that takes room begins.
+fn first_sign(text: &str) -> usize {
+    let mut signs = text.char_indices().filter(|(_, c)| c.width().is_some_and(|width| width > 0));
+    signs.nth(1).map_or(text.len(), |(at, _)| at)
+}
+
+/// Cuts text to at most `columns`, ending in `…` where something was cut; never in the middle of a sign.
 pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     if width(text) <= columns {
         return Cow::Borrowed(text);
@@ -117,12 +149,11 @@ pub fn cut(text: &str, columns: usize) -> Cow<'_, str> {
     }
     let mut out = String::new();
     let mut used = 0;
-    for grapheme in text.graphemes(true) {
-        let wide = width(grapheme);
+    for (unit, wide) in units(text) {
         if used + wide > columns - 1 {
             break;
         }
-        out.push_str(grapheme);
+        out.push_str(unit);
         used += wide;
     }
     out.push('…');
@@ -164,29 +195,37 @@ fn pieces(text: &str) -> Vec<&str> {
     out
 }
 
-/// Breaks text into lines of at most `columns`, at spaces where there are any (CJK text breaks anywhere).
+/// Breaks text into lines of at most `columns`, but at least two, at spaces where there are any (CJK text breaks
+/// anywhere). A sign that is wider than that is `…`.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
-    let columns = columns.max(2);
+    let columns = columns.max(SIGN);
     let mut lines = Vec::new();
     let mut line = String::new();
+    let mut used = 0;
     for word in pieces(text) {
-        if width(&line) + width(word) <= columns {
+        let wide = width(word);
+        if used + wide <= columns {
             if !(line.is_empty() && word.trim().is_empty()) {
                 line.push_str(word);
+                used += wide;
             }
             continue;
         }
         if !line.is_empty() {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
+            used = 0;
         }
         if word.trim().is_empty() {
             continue;
         }
-        for grapheme in word.graphemes(true) {
-            if width(&line) + width(grapheme) > columns {
+        for (unit, wide) in units(word) {
+            let (unit, wide) = if wide > columns { ("…", 1) } else { (unit, wide) };
+            if used + wide > columns {
                 lines.push(std::mem::take(&mut line));
+                used = 0;
             }
-            line.push_str(grapheme);
+            line.push_str(unit);
+            used += wide;
         }
     }
     let line = line.trim_end();
@@ -198,6 +237,7 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -257,7 +297,74 @@ mod tests {
         assert_eq!(wrap("scanned (“李四”)", 13), ["scanned (“李", "四”)"]);
     }
 
+    /// Signs whose widths do not add up, or that are wider than a sign should be.
+    fn odd() -> impl Strategy<Value = String> {
+        let signs = prop::sample::select(vec![
+            "가",
+            "\u{11d93}",
+            "\u{fffc}",
+            "\u{1930}",
+            "\u{cc3}",
+            "\u{17d8}",
+            "ᄀ",
+            "ᅡ",
+            "ᆨ",
+            "ل",
+            "ا",
+            "👩",
+            "\u{200d}",
+            "\u{1f3fb}",
+            "☝",
+            "\u{fe0f}",
+            "\u{fe0e}",
+            "1",
+            "\u{20e3}",
+            "\u{1f1e6}",
+            "\u{600}",
+            "\u{d4e}",
+            "क",
+            "\u{94d}",
+            "ष",
+            "ｶ",
+            "\u{ff9e}",
+            "“",
+            "\u{fe01}",
+            "\u{300}",
+            "张",
+            "a",
+            " ",
+            "…",
+            ".",
+            "（",
+            "-",
+            "\u{1a15}",
+            "\u{1a17}",
+            "\u{1a10}",
+            "ꓹ",
+            "ꓼ",
+            "\u{2d4f}",
+            "\u{2d7f}",
+            "\u{16d63}",
+            "\u{16d67}",
+            "\u{2e3b}",
+        ]);
+        prop::collection::vec(signs, 0..16).prop_map(|signs| signs.concat())
+    }
+
+    #[test]
+    fn what_is_wider_than_the_line_is_broken() {
+        assert_eq!(wrap("가\u{11d93}", 2), ["가", "\u{11d93}"]);
+        assert_eq!(wrap("\u{fffc}\u{1930}\u{cc3}", 2), ["\u{fffc}", "\u{1930}\u{cc3}"]);
+        assert_eq!(wrap("a\u{17d8}b", 2), ["a", "…b"], "a sign of three columns");
+        assert_eq!(wrap("ᄀᄀᄀ", 5), ["ᄀᄀ", "ᄀ"], "one grapheme of six columns");
+        assert_eq!(cut("ᄀᄀᄀ", 5), "ᄀᄀ…");
+        assert_eq!(wrap("👩‍👩‍👧👩‍👩‍👧", 3), ["👩‍👩‍👧", "👩‍👩‍👧"], "a family stays whole");
+        assert_eq!((width("لا"), width("ｶ\u{ff9e}"), width("☝\u{fe0f}")), (2, 3, 2));
+    }
+
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn cleaned_text_is_safe_and_stays_so(text in ".*") {
             let once = clean(&text).into_owned();
@@ -266,15 +373,25 @@ mod tests {
         }
 
         #[test]
-        fn fitted_text_is_exactly_as_wide(text in "\\PC*", columns in 0usize..60) {
+        fn fitted_text_is_exactly_as_wide(text in prop_oneof!["\\PC*", odd()], columns in 0usize..60) {
             prop_assert_eq!(width(&fit(&clean(&text), columns)), columns);
+            prop_assert_eq!(width(&fit(&text, columns)), columns);
         }
 
         #[test]
-        fn wrapped_lines_are_never_too_wide(text in "\\PC*", columns in 2usize..60) {
-            for line in wrap(&clean(&text), columns) {
-                prop_assert!(width(&line) <= columns);
+        fn wrapped_lines_are_never_too_wide(text in prop_oneof!["\\PC*", odd()], columns in 2usize..60) {
+            for text in [&*clean(&text), &*text] {
+                for line in wrap(text, columns) {
+                    prop_assert!(width(&line) <= columns, "{:?} is {}", line, width(&line));
+                }
             }
+        }
+
+        /// The whole text is there, but for blanks at the breaks.
+        #[test]
+        fn wrapping_loses_nothing(text in odd(), columns in 3usize..60) {
+            let signs = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+            prop_assert_eq!(signs(&wrap(&text, columns).concat()), signs(&text));
         }
     }
 }

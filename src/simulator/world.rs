@@ -361,6 +361,7 @@ impl World {
 mod tests {
     use std::collections::HashSet;
 
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::super::act::Act;
@@ -405,6 +406,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn no_order_of_things_breaks_the_world(
             steps in proptest::collection::vec(step(), 0..60),

@@ -456,6 +456,7 @@ fn single(old: char, mut new: impl ExactSizeIterator<Item = char>) -> char {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
 
     use super::*;
@@ -755,6 +756,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn answers_and_keys_may_be_cut_and_mixed(
             which in proptest::collection::vec((any::<bool>(), 0..64_usize), 1..12),

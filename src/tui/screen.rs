@@ -446,6 +446,7 @@ fn column(x: usize) -> u16 {
 
 #[cfg(test)]
 mod tests {
+    use crate::property::cases;
     use proptest::prelude::*;
     use ratatui::style::{Color, Modifier, Style};
 
@@ -546,6 +547,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn the_terminal_shows_what_was_drawn(frames in proptest::collection::vec((strokes(), any::<bool>()), 1..12)) {
             let mut screen = screen(COLUMNS, ROWS);

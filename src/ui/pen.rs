@@ -175,3 +175,22 @@ pub(super) fn field(
     let x = write(buffer, area, x, row, &under, style.add_modifier(Modifier::REVERSED));
     write(buffer, area, x, row, rest.as_str(), style);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever lays out counts with `width`; were the canvas to count otherwise, text would be cut off without a `…`.
+    #[test]
+    fn the_canvas_counts_columns_as_the_layout_does() {
+        let area = Rect::new(0, 0, 40, 1);
+        let mut buffer = Buffer::empty(area);
+        let signs = (' '..=char::MAX).filter(|c| !c.is_control()).map(String::from);
+        let pairs = ["لا", "ｶﾞ", "ﾞ", "가\u{11d93}", "ᄀᄀᄀ", "👩‍👩‍👧", "☝\u{fe0f}", "ᨕᨗ\u{200d}ᨐ", "ⵏ⵿ⴾ", "ꓹꓼ", "\u{600}1"]
+            .map(String::from);
+        for text in signs.chain(pairs) {
+            let end = write(&mut buffer, area, 0, 0, &text, Style::new());
+            assert_eq!(usize::from(end), width(&text), "{text:?}");
+        }
+    }
+}

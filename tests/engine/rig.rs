@@ -65,6 +65,8 @@ pub(crate) struct How {
     pub(crate) token: Option<&'static str>,
     /// Where other processes put tokens.
     pub(crate) stored_token: Option<StoredToken>,
+    /// Who stands between saoma and the gateway: where requests go instead.
+    pub(crate) base: Option<String>,
 }
 
 impl Default for How {
@@ -87,6 +89,7 @@ impl Default for How {
             device: saoma::model::Device::default(),
             token: None,
             stored_token: None,
+            base: None,
         }
     }
 }
@@ -164,7 +167,7 @@ impl Front {
     pub(crate) async fn start(sim: &Simulator, dir: &Path, dialect: Dialect, how: How) -> Self {
         let token = how.token.map_or_else(|| SecretString::from(sim.token()), SecretString::from);
         let gateway = Gateway::new(gateway::Options {
-            base: sim.url().to_owned(),
+            base: how.base.clone().unwrap_or_else(|| sim.url().to_owned()),
             dialect,
             token: how.has_token.then_some(token),
             http_proxy: None,

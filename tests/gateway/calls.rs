@@ -84,10 +84,10 @@ async fn every_call_sends_what_the_api_wants_and_reads_what_it_says() {
     assert!(!format!("{record:?}").contains("13800000000"));
 
     assert_eq!(gateway.second_login(&wc_id, &Device::default(), PATIENCE).await.unwrap(), record);
-    assert_eq!(gateway.query_login_wx().await.unwrap(), [(wc_id.clone(), WId::from("w2"))]);
+    assert_eq!(gateway.query_login_wx().await.unwrap().entries, [(wc_id.clone(), Some(WId::from("w2")))]);
     assert_eq!(
-        gateway.get_login_wc_ids("13800000000", &"hunter2".into()).await.unwrap(),
-        [wc_id.clone(), WcId::from("wxid_b")]
+        gateway.get_login_wc_ids("13800000000", &"hunter2".into()).await.unwrap().entries,
+        [(wc_id.clone(), None), (WcId::from("wxid_b"), None)]
     );
     assert!(gateway.is_online(&WId::from("w2")).await.unwrap());
 
@@ -208,7 +208,7 @@ async fn the_gateways_words_do_not_repeat_a_verification_code() {
 async fn a_proxy_is_used_only_when_it_is_set() {
     let proxy = Server::always(server::json(r#"{"code":"1000","data":[]}"#)).await;
     let gateway = server::client("http://gw.test:9899", Dialect::V2, Some(proxy.url()), Limits::default());
-    assert!(gateway.query_login_wx().await.unwrap().is_empty());
+    assert!(gateway.query_login_wx().await.unwrap().entries.is_empty());
     assert_eq!(proxy.seen()[0].line(), "POST http://gw.test:9899/queryLoginWx");
 }
 
@@ -216,7 +216,7 @@ async fn a_proxy_is_used_only_when_it_is_set() {
 #[tokio::test]
 async fn under_a_proxy_environment() {
     let Ok(base) = std::env::var("SAOMA_TEST_BASE") else { return };
-    assert!(client(&base, Dialect::V2).query_login_wx().await.unwrap().is_empty());
+    assert!(client(&base, Dialect::V2).query_login_wx().await.unwrap().entries.is_empty());
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use saoma::i18n::{self, Lang};
 use saoma::model::{Reason, text};
 
 fn error(call: Call, kind: Kind, words: Option<&str>) -> Error {
-    Error { call, kind, gateway_message: words.map(Into::into), detail: "".into(), sent: true }
+    Error { call, kind, gateway_message: words.map(Into::into), detail: "".into(), sent: true, status: None }
 }
 
 fn describe(error: &Error, lang: Lang) -> String {
@@ -122,4 +122,29 @@ fn hostile_words_are_cleaned_and_cut() {
     // Nothing but controls is nothing said.
     let empty = error(Call::IPadLogin, Kind::Refused, Some("\u{1b}[31m \u{7}"));
     assert!(!describe(&empty, Lang::En).contains("says"));
+}
+
+#[test]
+fn whose_answer_is_lost_may_have_been_done() {
+    for status in 300..600 {
+        let error = error(Call::SecondLogin, Kind::Http(status), None);
+        assert!(error.is_lost_answer() && error.is_transport(), "{status}");
+        assert_eq!(error.reason(), Reason::GatewayDown, "{status}");
+    }
+    for kind in kinds() {
+        let lost = matches!(kind, Kind::Unreachable | Kind::Http(_) | Kind::Malformed | Kind::TooLarge);
+        let error = error(Call::SecondLogin, kind, None);
+        assert_eq!(error.is_lost_answer(), lost, "{error:?}");
+        assert!(!Error { sent: false, ..error }.is_lost_answer(), "what never left");
+    }
+}
+
+#[test]
+fn a_suspicion_that_is_cleared_leaves_what_was_said() {
+    let suspect = |status| Error { status, ..error(Call::GetIPadLoginInfo, Kind::TokenSuspect, Some("无权限")) };
+    assert_eq!(suspect(Some(403)).with_good_token().kind, Kind::Http(403), "somebody on the way");
+    assert_eq!(suspect(None).with_good_token().kind, Kind::Refused, "the gateway, of something else");
+    for kind in kinds().into_iter().filter(|kind| *kind != Kind::TokenSuspect) {
+        assert_eq!(error(Call::IsOnline, kind.clone(), None).with_good_token().kind, kind);
+    }
 }

@@ -88,8 +88,8 @@ fn a_code_that_cannot_be_asked_for() {
     tui.select("Bela");
     let mut faults: Vec<(Fault, &str)> =
         broken().into_iter().map(|fault| (fault, "no usable answer from the gateway")).collect();
-    // The second call says that the token is good.
-    faults.push((Fault::Http(401), "the gateway said no"));
+    // The second call says that the token is good: it was somebody on the way.
+    faults.push((Fault::Http(401), "no usable answer from the gateway"));
     faults.push((Fault::Nested, "the gateway said no (“二次登录失败，请重新扫码登录”)"));
     faults.push((Fault::Fail("登录数量已满".into()), "no login slot is free"));
     faults.push((

@@ -1,6 +1,7 @@
 //! What a terminal shows: every version, layout and quiet zone, rasterised and read by two decoders that know nothing
 //! of each other.
 
+use crate::property::cases;
 use image::GrayImage;
 use proptest::prelude::*;
 use ratatui::backend::{Backend, CrosstermBackend};
@@ -114,7 +115,7 @@ fn two_decoders_read_every_version_layout_and_quiet_zone() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(12))]
 
     #[test]
     fn two_decoders_read_every_cell_size(

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::time::{Duration, Instant};
 
+use crate::property::cases;
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
 use proptest::prelude::*;
 use saoma::qr::read::{ReadError, read_within};
@@ -24,7 +25,7 @@ fn noise(side: u32, seed: u64) -> GrayImage {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn random_bytes_are_an_error(

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::property::cases;
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
@@ -293,7 +294,7 @@ fn shows(screen: &mut Screen) -> Shows {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(cases(200))]
 
     #[test]
     fn nothing_lies_over_a_part_of_a_code(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::property::cases;
 use proptest::prelude::*;
 use ratatui::style::Color;
 use saoma::action::{Key, KeyCode, TABLE};
@@ -313,7 +314,7 @@ fn shows_code(screen: &mut Screen) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(cases(96))]
 
     #[test]
     fn nothing_breaks_and_no_dead_code_is_shown(

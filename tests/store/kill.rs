@@ -47,6 +47,7 @@ fn child() {
 
 /// Logs accounts in, one after the other, and takes over what dead processes left, until it is killed.
 async fn work(store: &Store) {
+    let mut random = fastrand::Rng::with_seed(5);
     say("ready");
     for turn in 0_u32.. {
         for attempt in store.attempts().await.unwrap() {
@@ -56,7 +57,7 @@ async fn work(store: &Store) {
                 finish(store, &attempt.id, attempt.wc_id.as_ref().unwrap(), attempt.w_id).await;
             }
         }
-        let wc_id = WcId::from(ACCOUNTS[fastrand::usize(..ACCOUNTS.len())]);
+        let wc_id = WcId::from(ACCOUNTS[random.usize(..ACCOUNTS.len())]);
         match store.begin_attempt(Some(&wc_id), Rung::QrLogin, now()).await.unwrap() {
             Begun::Started(id) => {
                 let w_id = WId::from(format!("{}-{turn}", std::process::id()));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::property::cases;
 use proptest::prelude::*;
 use saoma::model::{AttemptId, Rung, Stamp, WcId};
 use saoma::store::{Begun, Store};
@@ -144,7 +145,7 @@ async fn run(steps: Vec<Step>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn the_newest_requested_success_is_current(steps in prop::collection::vec(step(), 1..40)) {

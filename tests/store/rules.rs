@@ -533,8 +533,8 @@ async fn the_feed_tells_what_others_did_once_and_in_order() {
     let (folder, store) = store().await;
     let other = beside(&folder).await;
     let seq = store.seq();
-    for wc_id in ["wxid_a", "wxid_b", "wxid_a"] {
-        login(&other, wc_id, &format!("w{}", fastrand::u64(..)), 100, 200).await;
+    for (wc_id, w_id) in [("wxid_a", "w1"), ("wxid_b", "w2"), ("wxid_a", "w3")] {
+        login(&other, wc_id, w_id, 100, 200).await;
     }
     let changes = store.changes(seq).await.unwrap();
     assert_eq!(changes.wc_ids, ["wxid_b".into(), "wxid_a".into()]);

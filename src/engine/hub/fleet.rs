@@ -12,7 +12,9 @@ use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::attempt::is_suspect;
 use crate::engine::presence::{Again, Answer, Judgement, Turn, answer, outage_alert, outage_over_alert, taken_offline};
 use crate::engine::shared::Shared;
-use crate::gateway::{Error, Kind};
+use crate::engine::unread;
+use crate::gateway::{Error, Kind, Online};
+use crate::i18n::tf;
 use crate::model::{Account, Attempt, AttemptState, Presence, Reason, Stamp, WId, WcId};
 use crate::store::{self, Moment};
 
@@ -62,6 +64,7 @@ impl Hub {
     pub(super) async fn news(&mut self, news: News) {
         match news {
             News::Listed { at, result, rejected } => self.listed(at, result, rejected).await,
+            News::ListedWhole { at, list } => self.list_came(at, list).await,
             News::Asked { at, entries, answers } => {
                 let judgement = self.judge.asked(at, &entries, &answers, &self.accounts, &self.busy());
                 self.list_judged(at, judgement).await;
@@ -96,16 +99,13 @@ impl Hub {
                 // Another process may know the password.
                 self.observe_no_longer().await;
             }
-            Some(Ok(entries)) => {
+            Some(Ok(list)) => {
                 self.failures = 0;
                 self.own_try = OwnTry::Listed(Moment::now());
                 self.set_token(Token::Ok);
-                let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
-                if self.observing && !judgement.ask.is_empty() {
-                    // Still being asked, until these have answered.
-                    return self.ask_some(at, entries, judgement.ask);
+                if let Some(list) = self.read_whole(at, list) {
+                    self.list_came(at, list).await;
                 }
-                self.list_judged(at, judgement).await;
             }
             Some(Err(error)) => {
                 self.failures = self.failures.saturating_add(1);
@@ -122,6 +122,37 @@ impl Hub {
                 self.asked_enough().await;
             }
         }
+    }
+
+    /// Says that entries of the list could not be read, once. Asks for those who may be behind them, one by one, before it
+    /// is judged; gives the list where there are none.
+    fn read_whole(&mut self, at: Stamp, list: Online) -> Option<Online> {
+        if list.unread > 0 && self.unread != list.unread {
+            let count = list.unread.to_string();
+            self.fault(tf(self.shared.options.lang, "engine.list_unread", &[("count", &count)]));
+        }
+        self.unread = list.unread;
+        let hidden = unread::hidden(&list, &self.accounts, &self.busy());
+        if hidden.is_empty() {
+            return Some(list);
+        }
+        let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
+        tokio::spawn(async move {
+            let checks = shared.options.dialect.lists_w_ids();
+            let list = unread::filled_in(&shared.gateway, checks, list, hidden).await;
+            let _ = news.send(News::ListedWhole { at, list });
+        });
+        None
+    }
+
+    async fn list_came(&mut self, at: Stamp, list: Online) {
+        let entries = list.entries;
+        let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
+        if self.observing && !judgement.ask.is_empty() {
+            // Still being asked, until these have answered.
+            return self.ask_some(at, entries, judgement.ask);
+        }
+        self.list_judged(at, judgement).await;
     }
 
     /// Nothing is being asked any more; somebody may have wished for a list meanwhile.
@@ -436,4 +467,25 @@ const fn is_gone(error: &Error) -> bool {
 /// ±10 %, so that many processes do not ask at once.
 pub(super) fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.9 + 0.2 * fastrand::f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::Call;
+
+    #[test]
+    fn a_refused_token_is_no_outage_and_whatever_else_is_no_list_is_one() {
+        let gone = |kind| {
+            let (call, detail) = (Call::QueryLoginWx, "".into());
+            is_gone(&Error { call, kind, gateway_message: None, detail, sent: true, status: None })
+        };
+        for kind in [Kind::TokenSuspect, Kind::Platform(Reason::PlatformFrozen), Kind::BadSettings] {
+            assert!(!gone(kind.clone()), "{kind:?}");
+        }
+        let broken = [Kind::Unreachable, Kind::TimedOut, Kind::Malformed, Kind::TooLarge, Kind::Refused];
+        for kind in broken.into_iter().chain((300..600).map(Kind::Http)) {
+            assert!(gone(kind.clone()), "{kind:?}");
+        }
+    }
 }

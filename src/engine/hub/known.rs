@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
+use crate::engine::login::Input;
 use crate::engine::presence::{is_mass, is_stale, is_stale_in_outage};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WcId};
 
@@ -157,9 +158,16 @@ impl Hub {
     }
 
     pub(super) fn set_token(&mut self, token: Token) {
-        if self.token != Some(token) {
-            self.token = Some(token);
-            self.tell(Event::Token(token));
+        if self.token == Some(token) {
+            return;
+        }
+        let before = self.token.replace(token);
+        self.tell(Event::Token(token));
+        if (before, token) == (Some(Token::Rejected), Token::Ok) {
+            // Somebody on the way refused it for a while: whoever waits for another one goes on with it.
+            for login in self.logins.values() {
+                let _ = login.to.send(Input::NewToken { was_dead: false });
+            }
         }
     }
 

@@ -18,7 +18,7 @@ use super::notices::Listener;
 use super::presence::{Answer, Judge, Rules};
 use super::shared::Shared;
 use super::{Sink, alerts};
-use crate::gateway::Error;
+use crate::gateway::{Error, Online};
 use crate::i18n::tf;
 use crate::model::{Account, AttemptId, Owner, Stamp, WId, WcId};
 use crate::store::Changed;
@@ -46,12 +46,14 @@ const LAST_STORE: Duration = Duration::from_secs(5);
 const LAST_DELIVERY: Duration = Duration::from_secs(40);
 
 /// A fleet list as [`Shared::list`] gives it.
-type List = Option<Result<Vec<(WcId, Option<WId>)>, Error>>;
+type List = Option<Result<Online, Error>>;
 
 /// What comes back from the calls the hub makes itself.
 enum News {
     /// The fleet list was answered; `None`: no list can be asked.
     Listed { at: Stamp, result: List, rejected: bool },
+    /// A list with entries that could not be read was filled in as far as possible.
+    ListedWhole { at: Stamp, list: Online },
     /// Some of those whom the list of this time lacks have answered.
     Asked { at: Stamp, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
     /// A single check was answered.
@@ -134,6 +136,8 @@ pub(super) struct Hub {
     orphans: HashMap<AttemptId, Option<Stamp>>,
     failures: u32,
     last_fault: Option<String>,
+    /// How many entries of the last list could not be read.
+    unread: usize,
     /// Whose strips somebody looks at, and whether one of them is another one now.
     strips_of: Vec<WcId>,
     strips_due: bool,
@@ -183,6 +187,7 @@ impl Hub {
             orphans: HashMap::new(),
             failures: 0,
             last_fault: None,
+            unread: 0,
             strips_of: Vec::new(),
             strips_due: false,
             conveyor: conveyor::Seat::default(),

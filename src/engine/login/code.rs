@@ -5,7 +5,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::{
-    Doubted, Generation, LAST_POLL, Machine, NEARLY_OVER, Output, Outputs, Phase, Picture, PictureState, Polling, State,
+    Doubted, Generation, Is, LAST_POLL, Machine, NEARLY_OVER, ONCE_MORE, Output, Outputs, Phase, Picture, PictureState,
+    Polling, State, Typed,
 };
 use crate::engine::api::{LoginStep, Way};
 use crate::gateway::{Error, Kind, PollReply, QrIssued};
@@ -145,9 +146,11 @@ impl Machine {
         let Some(polling) = self.polling() else { return };
         let last = polling.phase == Phase::Last;
         // A token under suspicion is a broken poll too, once the other call has cleared it.
-        if result.is_ok() {
+        if let Ok(reply) = &result {
             polling.broken = 0;
-            polling.code_on_trial = false;
+            let asks_again = matches!(reply, PollReply::VerifyCode { .. });
+            // It has been taken, and a code is taken once.
+            polling.typed.take_if(|typed| typed.is == Is::Sent && !asks_again);
         }
         match result {
             // Expired to the gateway's mind: a phone that scanned it in time may still confirm.
@@ -158,16 +161,18 @@ impl Machine {
                 self.suspect(error, now, out);
             }
             // What the gateway says to a wrong code is not known (protocol.md §3.4): a person reads it, and may correct it.
-            Err(error) if polling.code_on_trial && !last && !abandoned && is_refusal(&error) => {
+            Err(error) if polling.is_code_on_trial() && !last && !abandoned && is_refusal(&error) => {
                 self.ask_for_code(error.gateway_message.unwrap_or_default(), out);
             }
+            Err(error) if last && polling.may_ask_again(&error) => self.last_poll_broke(now),
             Err(error) if polls_alone && is_last_word(&error, last) => {
                 self.fail(Reason::LoginInterrupted, error.gateway_message, error.detail, out);
             }
             // The code is over whatever else is said, except that it worked.
             Ok(_) if last => self.code_over(now, out),
             Err(error) if last => {
-                if may_pass(&error) && error.kind != Kind::TimedOut && !self.abandoned {
+                let list_tells = self.resumed.is_some() && self.wish.dialect.lists_w_ids();
+                if may_pass(&error) && error.kind != Kind::TimedOut && !self.abandoned && !list_tells {
                     self.fail_with(&error, out);
                 } else {
                     self.code_over(now, out);
@@ -183,6 +188,8 @@ impl Machine {
                     self.tell(LoginStep::Scanned, out);
                 }
             }
+            // One was typed, and the gateway has not had it.
+            Ok(PollReply::VerifyCode { .. }) if polling.has_code_left() => polling.pause(POLL_PAUSE, now),
             Ok(PollReply::VerifyCode { gateway_message, .. }) => {
                 // Somebody may still come back with the code for a login whose process has ended (exit 8).
                 if abandoned && !self.resumed.as_ref().is_some_and(|remains| remains.orphan) {
@@ -203,7 +210,7 @@ impl Machine {
             Err(_) if now.mono + NEARLY_OVER >= polling.deadline.mono => self.code_over(now, out),
             Err(error) if self.resumed.is_some() && self.wish.dialect.lists_w_ids() => {
                 drop(error);
-                self.ask_at_the_end(out);
+                self.ask_at_the_end(Duration::ZERO, out);
             }
             // The gateway knows the old code no more: that is no failure of the login, which goes on with the new one.
             Err(_) if is_twin => self.idle(out),
@@ -219,6 +226,9 @@ impl Machine {
         if now.mono >= polling.deadline.mono {
             return self.last_poll(out);
         }
+        // Whether the gateway took the code that went with it nobody knows, but where it was never sent. A code is taken
+        // once, so the next poll goes without: a gateway that wants it still asks.
+        polling.code_went(if error.sent { Is::Unsure } else { Is::Unsent });
         // The poll's own limit is the deadline's; a poll that merely ran out is no broken line.
         if error.kind == Kind::TimedOut {
             polling.pause(POLL_PAUSE, now);
@@ -232,19 +242,24 @@ impl Machine {
         self.tell(LoginStep::PollBroken { retry_at, detail: error.detail.clone() }, out);
     }
 
+    /// The last poll broke: asked once more, since what it would have told may be told to nobody else.
+    pub(super) fn last_poll_broke(&mut self, now: Now) {
+        let Some(polling) = self.polling() else { return };
+        polling.broken_at_the_end += 1;
+        polling.phase = Phase::Pausing(now.mono.saturating_add(POLL_PAUSE));
+    }
+
     pub(super) fn ask_for_code(&mut self, gateway_message: Box<str>, out: &mut Outputs) {
         let Some(polling) = self.polling() else { return };
-        polling.verify_code = None;
-        polling.code_on_trial = false;
+        polling.typed = None;
         polling.phase = Phase::AwaitingCode;
         self.tell(LoginStep::VerifyCodeRequired { gateway_message }, out);
     }
 
     pub(super) fn verify_code(&mut self, code: SecretString, now: Now, out: &mut Outputs) {
         let Some(polling) = self.polling() else { return };
-        polling.verify_code = Some(code);
+        polling.typed = Some(Typed { code, is: Is::Unsent, again: false });
         if polling.phase == Phase::AwaitingCode && now.mono < polling.deadline.mono {
-            polling.code_on_trial = true;
             self.poll(now, out);
             self.tell(LoginStep::Waiting, out);
         }
@@ -294,12 +309,12 @@ impl Machine {
         let generation = self.ask();
         let Some(polling) = self.polling() else { return };
         polling.phase = phase;
-        out.push(Output::Poll {
-            generation,
-            w_id: polling.w_id.clone(),
-            verify_code: polling.verify_code.clone(),
-            limit,
+        let unsent = polling.typed.as_mut().filter(|typed| typed.is == Is::Unsent);
+        let verify_code = unsent.map(|typed| {
+            typed.is = Is::Sent;
+            typed.code.clone()
         });
+        out.push(Output::Poll { generation, w_id: polling.w_id.clone(), verify_code, limit });
     }
 
     // ── Renewal ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -307,7 +322,7 @@ impl Machine {
     /// Nobody scanned in time: a new code while somebody is there and the day's codes last, else idle.
     pub(super) fn code_over(&mut self, now: Now, out: &mut Outputs) {
         if self.resumed.is_some() && self.wish.dialect.lists_w_ids() {
-            return self.ask_at_the_end(out);
+            return self.ask_at_the_end(Duration::ZERO, out);
         }
         if self.abandoned {
             return self.idle(out);
@@ -334,11 +349,11 @@ impl Machine {
     }
 }
 
-/// Whether a failed poll says nothing about the login: the line or the gateway broke, and may be whole again.
+/// Whether a failed poll says nothing about the login: the line, the gateway or something on the way broke, and may be
+/// whole again. No HTTP status is more than that: proxies say them all, and a redeploy says some for a few seconds.
 const fn may_pass(error: &Error) -> bool {
     match error.kind {
-        Kind::Unreachable | Kind::TimedOut | Kind::Malformed | Kind::TooLarge => true,
-        Kind::Http(status) => status >= 500,
+        Kind::Unreachable | Kind::TimedOut | Kind::Malformed | Kind::TooLarge | Kind::Http(_) => true,
         Kind::TokenSuspect
         | Kind::Refused
         | Kind::RefusedInside
@@ -370,15 +385,45 @@ impl Polling {
             image_url,
             deadline,
             phase: Phase::Asking,
-            verify_code: None,
-            code_on_trial: false,
+            typed: None,
             broken: 0,
+            broken_at_the_end: 0,
             picture: PictureState::Missing(0),
             refetch: None,
             scanned: false,
             url: None,
             first,
         }
+    }
+
+    /// What became of the code in the poll that is over, where it took one along.
+    pub(super) fn code_went(&mut self, is: Is) {
+        if let Some(typed) = self.typed.as_mut().filter(|typed| typed.is == Is::Sent) {
+            typed.is = is;
+        }
+    }
+
+    /// Whether a code was typed that the gateway, which asks for one, may not have had. The next poll takes it along; but
+    /// it is sent twice at most, since it may be a wrong one, and tries are counted.
+    fn has_code_left(&mut self) -> bool {
+        self.typed.as_mut().is_some_and(|typed| match typed.is {
+            Is::Unsent => true,
+            Is::Unsure if !typed.again => {
+                *typed = Typed { code: typed.code.clone(), is: Is::Unsent, again: true };
+                true
+            }
+            Is::Unsure | Is::Sent => false,
+        })
+    }
+
+    /// Whether the gateway has not answered yet to a code that was sent.
+    pub(super) fn is_code_on_trial(&self) -> bool {
+        self.typed.as_ref().is_some_and(|typed| typed.is != Is::Unsent)
+    }
+
+    /// Whether a question after the deadline that came to nothing is asked once more.
+    pub(super) const fn may_ask_again(&self, error: &Error) -> bool {
+        error.is_transport() && !matches!(error.kind, Kind::TimedOut) && self.broken_at_the_end < ONCE_MORE
     }
 
     const fn pause(&mut self, pause: Duration, now: Now) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Generation, Machine, Output, Outputs, Phase, State};
+use super::{Generation, Machine, ONCE_MORE, Output, Outputs, Phase, State};
 use crate::engine::api::{LoginStep, StepDown, Way};
 use crate::gateway::{Error, Kind, PollReply};
 use crate::model::{Cost, Now, Reason, Record, Rung, Stamp, WId, WcId};
@@ -97,8 +97,7 @@ impl Machine {
             (Ok(Some((_, None))), _) => match self.wish.known_w_id.clone() {
                 Some(w_id) => {
                     self.state = State::Probing { at };
-                    let generation = self.ask();
-                    out.push(Output::Probe { generation, w_id, limit: PROBE });
+                    self.ask_instance(at, w_id, Duration::ZERO, out);
                 }
                 None => self.step_down(StepDown::NoAnswer, None, now, out),
             },
@@ -107,19 +106,68 @@ impl Machine {
                 self.state = State::Listing { seen: None, until: None };
                 match error.kind {
                     Kind::TokenSuspect => self.suspect(error, now, out),
-                    // Nobody there: no phone needs to ring to find that out again.
-                    Kind::Unreachable | Kind::TimedOut => self.fail_with(&error, out),
-                    Kind::Http(_)
+                    Kind::Unreachable
+                    | Kind::TimedOut
+                    | Kind::Http(_)
                     | Kind::Malformed
                     | Kind::TooLarge
                     | Kind::Refused
                     | Kind::RefusedInside
                     | Kind::Platform(_)
                     | Kind::BadImage
-                    | Kind::BadSettings => self.step_down(StepDown::ListFailed, error.gateway_message, now, out),
+                    | Kind::BadSettings => self.list_failed(error, now, out),
                 }
             }
         }
+    }
+
+    /// The ladder's list did not come. One odd answer is no reason to ring a phone.
+    pub(super) fn list_failed(&mut self, error: Error, now: Now, out: &mut Outputs) {
+        // A gateway that has no such list says so each time.
+        let none_there = matches!(error.kind, Kind::Http(404 | 405 | 501));
+        if !none_there && self.may_ask_again(&error) {
+            self.state = State::Listing { seen: None, until: None };
+            let generation = self.ask();
+            out.push(Output::AskList { generation, pause: LIST_PAUSE });
+            return;
+        }
+        match error.kind {
+            // Nobody there: no phone needs to ring to find that out again.
+            Kind::Unreachable | Kind::TimedOut => self.fail_with(&error, out),
+            Kind::Http(_)
+            | Kind::Malformed
+            | Kind::TooLarge
+            | Kind::TokenSuspect
+            | Kind::Refused
+            | Kind::RefusedInside
+            | Kind::Platform(_)
+            | Kind::BadImage
+            | Kind::BadSettings => self.step_down(StepDown::ListFailed, error.gateway_message, now, out),
+        }
+    }
+
+    /// Whether a question that rings nobody is asked once more, because its answer broke.
+    fn may_ask_again(&mut self, error: &Error) -> bool {
+        let again = error.is_lost_answer() && self.asked_again < ONCE_MORE;
+        self.asked_again += u8::from(again);
+        again
+    }
+
+    /// V1: asks the instance that we hold whether it lives. `at`: when the list was asked.
+    fn ask_instance(&mut self, at: Stamp, w_id: WId, pause: Duration, out: &mut Outputs) {
+        self.state = State::Probing { at };
+        let generation = self.ask();
+        out.push(Output::Probe { generation, w_id, pause, limit: PROBE });
+    }
+
+    pub(super) fn probe_failed(&mut self, error: Error, now: Now, out: &mut Outputs) {
+        if let (State::Probing { at }, Some(w_id)) = (&self.state, self.wish.known_w_id.clone()) {
+            let at = *at;
+            if self.may_ask_again(&error) {
+                return self.ask_instance(at, w_id, LIST_PAUSE, out);
+            }
+        }
+        self.step_down(StepDown::NoAnswer, error.gateway_message, now, out);
     }
 
     /// The instance that we hold was asked. An answer for another account proves nothing of this one.
@@ -137,7 +185,7 @@ impl Machine {
             Ok(PollReply::LoggedIn(_) | PollReply::NotDone { .. } | PollReply::DeviceVerification { .. }) => {
                 self.step_down(StepDown::NoAnswer, None, now, out);
             }
-            Err(error) => self.step_down(StepDown::NoAnswer, error.gateway_message, now, out),
+            Err(error) => self.probe_failed(error, now, out),
         }
     }
 

@@ -24,6 +24,8 @@ mod types;
 
 pub use self::types::{Generation, Input, Output, Picture, Remains, Swapped, Wish};
 
+/// How often a question that rings nobody is asked once more when its answer broke, where nothing asks it again anyway.
+const ONCE_MORE: u8 = 2;
 /// How long the last poll after a deadline may take.
 const LAST_POLL: Duration = Duration::from_secs(5);
 /// From this long before a deadline, a failure that the gateway does not name counts as expiry.
@@ -72,11 +74,12 @@ struct Polling {
     /// When the code is over, on both clocks: the one countdown of poll and picture.
     deadline: Now,
     phase: Phase,
-    verify_code: Option<SecretString>,
-    /// Whether the gateway has not answered yet to the code that was typed last.
-    code_on_trial: bool,
+    /// The verification code that a person typed last, until the gateway has taken it.
+    typed: Option<Typed>,
     /// Polls broken in a row.
     broken: u32,
+    /// Questions after the deadline that came to nothing.
+    broken_at_the_end: u8,
     picture: PictureState,
     /// When the picture is fetched again.
     refetch: Option<Duration>,
@@ -84,6 +87,26 @@ struct Polling {
     url: Option<String>,
     /// The number of the question this code began with.
     first: Generation,
+}
+
+/// A verification code.
+#[derive(Clone, Debug)]
+struct Typed {
+    code: SecretString,
+    is: Is,
+    /// Whether it has gone out more than once.
+    again: bool,
+}
+
+/// How far a verification code has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Is {
+    /// The next poll takes it along.
+    Unsent,
+    /// With the poll that is out.
+    Sent,
+    /// With a poll that broke: the gateway may have taken it or not.
+    Unsure,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +155,8 @@ pub struct Machine {
     resumed: Option<Remains>,
     /// Whether a person is there; kept up to date by the driver, asked when a code expires.
     somebody: bool,
+    /// How often the list or the instance has been asked once more on the ladder's first rung.
+    asked_again: u8,
     /// What took the answer to this machine's second login away: its phone may confirm all the same.
     lost: Option<Error>,
     /// Until when the dialog of the second login may be confirmed.
@@ -156,6 +181,7 @@ impl Machine {
             abandoned: false,
             resumed: None,
             somebody: true,
+            asked_again: 0,
             lost: None,
             dialog_until: None,
             renewed: false,

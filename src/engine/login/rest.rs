@@ -138,12 +138,12 @@ impl Machine {
     }
 
     /// Before a resumed attempt ends without success: one look at the list for its wId.
-    pub(super) fn ask_at_the_end(&mut self, out: &mut Outputs) {
+    pub(super) fn ask_at_the_end(&mut self, pause: Duration, out: &mut Outputs) {
         let generation = self.ask();
         if let State::Polling(polling) = &mut self.state {
             polling.phase = Phase::Last;
         }
-        out.push(Output::AskList { generation, pause: Duration::ZERO });
+        out.push(Output::AskList { generation, pause });
     }
 
     /// A resumed code has no success to tell any more: perhaps it was told to the process that died.
@@ -171,7 +171,25 @@ impl Machine {
                 self.state = State::Polling(polling);
                 self.suspect(error, now, out);
             }
-            Ok(_) | Err(_) => self.idle(out),
+            Ok(_) => self.idle(out),
+            Err(error) => {
+                self.state = State::Polling(polling);
+                self.last_list_broke(&error, out);
+            }
+        }
+    }
+
+    /// The list that has the last word on a resumed code did not come.
+    pub(super) fn last_list_broke(&mut self, error: &Error, out: &mut Outputs) {
+        let again = self.polling().is_some_and(|polling| {
+            let again = polling.may_ask_again(error);
+            polling.broken_at_the_end += u8::from(again);
+            again
+        });
+        match again {
+            true => self.ask_at_the_end(LIST_PAUSE, out),
+            false if error.is_transport() && !self.abandoned => self.fail_with(error, out),
+            false => self.idle(out),
         }
     }
 

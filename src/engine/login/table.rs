@@ -347,7 +347,7 @@ fn stored(machine: &Machine, asked: State, adopted: bool) -> Option<Input> {
 }
 
 fn error(call: Call, kind: Kind) -> Error {
-    Error { call, kind, gateway_message: None, detail: "".into(), sent: true }
+    Error { call, kind, gateway_message: None, detail: "".into(), sent: true, status: None }
 }
 
 fn record() -> Record {
@@ -401,7 +401,10 @@ fn state(machine: &Machine) -> String {
 pub(in crate::engine) fn line(output: &Output) -> String {
     match output {
         Output::AskList { pause, .. } => format!("list after {} ms", pause.as_millis()),
-        Output::Probe { w_id, limit, .. } => format!("probe {w_id} for {} s", limit.as_secs()),
+        Output::Probe { w_id, pause, limit, .. } => {
+            let after = if pause.is_zero() { String::new() } else { format!(" after {} ms", pause.as_millis()) };
+            format!("probe {w_id} for {} s{after}", limit.as_secs())
+        }
         Output::SecondLogin { again: false, .. } => "POST secondLogin".into(),
         Output::SecondLogin { again: true, .. } => "POST secondLogin again".into(),
         Output::IPadLogin { again: false, .. } => "POST iPadLogin".into(),

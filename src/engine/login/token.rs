@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
-use super::{Doubted, Machine, Output, Outputs, Phase, Question, State};
-use crate::engine::api::{LoginStep, StepDown};
+use super::{Doubted, Is, Machine, Output, Outputs, Phase, Question, State};
+use crate::engine::api::LoginStep;
 use crate::gateway::{Error, Kind};
 use crate::model::{Now, Reason};
 
 /// How long a login waits for another token: a person may have to look a password up.
 const PATIENCE: Duration = Duration::from_secs(600);
+
+/// So many refused polls in a row, with their pauses, take half a minute.
+const REFUSED_POLLS: u32 = 6;
 
 impl Machine {
     /// A call was refused as with a dead token. Where another token has come since it was sent, that one is used;
@@ -33,29 +36,28 @@ impl Machine {
         if self.renewed && (self.was_dead || rejected || !self.asks_phone()) {
             return self.go_on(now, out);
         }
-        if rejected {
+        if rejected && !self.is_hardly_proven(&error) {
             return self.token_rejected(error, now, out);
         }
-        // The token is good: this one call was refused, for whatever reason.
-        let error = Error { kind: Kind::Refused, ..error };
+        // The token is good, or nobody knows: this one call was refused, for whatever reason.
+        let error = error.with_good_token();
         let abandoned = self.abandoned;
         match &mut self.state {
-            State::Listing { until: None, .. } => {
-                self.step_down(StepDown::ListFailed, error.gateway_message, now, out);
-            }
+            State::Listing { until: None, .. } => self.list_failed(error, now, out),
             State::Listing { until: Some(until), .. } => {
                 let until = *until;
                 self.look_again(until, true, now, out);
             }
-            State::Probing { .. } => self.step_down(StepDown::NoAnswer, error.gateway_message, now, out),
+            State::Probing { .. } => self.probe_failed(error, now, out),
             State::Second => self.second_failed(&error, now, out),
             State::Requesting => self.fail_with(&error, out),
             State::Polling(polling) => match polling.phase {
+                Phase::CheckingToken(Doubted::LastPoll) if polling.may_ask_again(&error) => self.last_poll_broke(now),
                 Phase::CheckingToken(Doubted::LastPoll) => self.code_over(now, out),
-                Phase::CheckingToken(Doubted::LastList) => self.idle(out),
+                Phase::CheckingToken(Doubted::LastList) => self.last_list_broke(&error, out),
                 // It is the code that was typed: sent again as it is, it would be refused again.
                 Phase::CheckingToken(Doubted::Poll)
-                    if polling.code_on_trial && !abandoned && error.gateway_message.is_some() =>
+                    if polling.is_code_on_trial() && !abandoned && error.kind == Kind::Refused =>
                 {
                     self.ask_for_code(error.gateway_message.unwrap_or_default(), out);
                 }
@@ -67,6 +69,14 @@ impl Machine {
             },
             State::New | State::AwaitingToken { .. } | State::Adopting | State::Storing | State::Over => {}
         }
+    }
+
+    /// V1 without the password: the second call is another poll, and whoever answers polls oddly for a while answers both.
+    /// The token has just brought a code, so it is believed dead only when polls have been refused for half a minute.
+    /// The gateway's own words are believed at once.
+    fn is_hardly_proven(&mut self, error: &Error) -> bool {
+        let proves = self.wish.dialect.lists_w_ids() || self.wish.can_list || error.status.is_none();
+        !proves && self.polling().is_some_and(|polling| polling.broken < REFUSED_POLLS)
     }
 
     /// The token is dead. What asked a phone already, or may have, keeps its row for whoever has a better token.
@@ -146,8 +156,14 @@ impl Machine {
                 Question::Second => self.second_login(true, now, out),
                 Question::Code => self.request_code(true, now, out),
             },
-            State::Polling(polling) if now.mono >= polling.deadline.mono => self.last_poll(out),
             State::Polling(_) => {
+                if let Some(polling) = self.polling() {
+                    // It was refused with its token.
+                    polling.code_went(Is::Unsent);
+                    if now.mono >= polling.deadline.mono {
+                        return self.last_poll(out);
+                    }
+                }
                 self.poll(now, out);
                 self.tell(LoginStep::Waiting, out);
             }

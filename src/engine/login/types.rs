@@ -216,6 +216,8 @@ pub enum Output {
         generation: Generation,
         /// Which instance.
         w_id: WId,
+        /// How long to wait before.
+        pause: Duration,
         /// How long to wait for the answer.
         limit: Duration,
     },

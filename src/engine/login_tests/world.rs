@@ -556,7 +556,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_500))]
+    #![proptest_config(cases(1_500))]
 
     #[test]
     fn two_accounts_are_never_mixed_no_w_id_is_lost_and_every_attempt_ends(

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::gateway::notice;
 use crate::model::{WId, WcId};
 
 /// How long the same notice is not heard again.
@@ -45,7 +46,7 @@ impl Twice {
 
 /// `newMsgId` of a body, wherever the dialect has it, number or text. It may exceed 2^53: never a float.
 pub(super) fn message_id(body: &[u8]) -> Option<String> {
-    let body: Value = serde_json::from_slice(body).ok()?;
+    let body = notice::value(body, None)?;
     let inner = body.get("message").filter(|message| message.is_object()).unwrap_or(&body);
     let id = [inner.get("data"), Some(inner)].into_iter().flatten().find_map(|place| place.get("newMsgId"))?;
     match id {

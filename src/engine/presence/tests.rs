@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::property::cases;
 use proptest::prelude::*;
 
 use super::*;
@@ -594,6 +595,8 @@ fn piece() -> impl Strategy<Value = Piece> {
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     /// Whatever comes, in whatever order and however late: nothing panics, nobody drops who was not asked about with
     /// the answer no, and an outage begins and ends in turns.
     #[test]
@@ -661,4 +664,24 @@ proptest! {
             court.clock = steady.max(court.clock);
         }
     }
+}
+
+/// Only the gateway's own word is an answer: what a proxy says, or half of one, leaves the account as it is.
+#[test]
+fn what_is_no_answer_says_neither_online_nor_offline() {
+    use crate::gateway::{Call, Error, Kind};
+    let failed = |kind| {
+        let (call, detail) = (Call::IsOnline, "".into());
+        super::answer(Err(Error { call, kind, gateway_message: None, detail, sent: true, status: None }))
+    };
+    for status in 300..600 {
+        assert_eq!(failed(Kind::Http(status)), Answer::Failed, "{status}");
+    }
+    for kind in [Kind::Unreachable, Kind::TimedOut, Kind::Malformed, Kind::TooLarge, Kind::TokenSuspect] {
+        assert_eq!(failed(kind.clone()), Answer::Failed, "{kind:?}");
+    }
+    for kind in [Kind::Refused, Kind::RefusedInside] {
+        assert_eq!(failed(kind), Answer::Refused);
+    }
+    assert_eq!((super::answer(Ok(true)), super::answer(Ok(false))), (Answer::Online, Answer::Offline));
 }

@@ -1,3 +1,4 @@
+use crate::property::cases;
 use pretty_assertions::assert_eq;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
@@ -10,7 +11,7 @@ fn envelope(text: &str) -> Envelope {
 }
 
 fn poll(text: &str) -> Result<PollReply, Fault> {
-    Envelope::decode(text.as_bytes(), None)?.poll(&WId::from("polled"))
+    Envelope::decode(text.as_bytes(), None)?.poll(&WId::from("polled"), false)
 }
 
 /// A poll's reply as one line, for tables.
@@ -170,7 +171,7 @@ fn a_poll_is_read_as_the_design_says() {
         // Failures.
         (r#"{"code":"1001","message":"失败","data":null}"#, "Refused 失败"),
         (r#"{"code":"1001"}"#, "Refused -"),
-        (r#"{"code":"E7","message":null,"msg":"不行"}"#, "Refused 不行"),
+        (r#"{"code":"E7","message":null,"msg":"不行"}"#, "Malformed 不行"),
         (r#"{"code":"1001","message":"登录失败"}"#, "Refused 登录失败"),
         (r#"{"code":"1001","message":"Token 已失效"}"#, "TokenSuspect Token 已失效"),
         (r#"{"code":"10001","message":"未授权"}"#, "TokenSuspect 未授权"),
@@ -192,11 +193,67 @@ fn a_poll_is_read_as_the_design_says() {
 }
 
 #[test]
+fn a_web_servers_status_in_an_envelope_is_no_word_of_the_gateways() {
+    for (text, expected) in [
+        (r#"{"code":500,"message":"Internal Server Error"}"#, "Http(500) Internal Server Error"),
+        (r#"{"code":"404","msg":"Not Found","data":null}"#, "Http(404) Not Found"),
+        (r#"{"code":401,"message":"Unauthorized"}"#, "Http(401) Unauthorized"),
+        (r#"{"code":"1000","data":{"code":"503","message":"busy"}}"#, "Http(503) busy"),
+        (r#"{"code":"600","message":"x"}"#, "Malformed x"),
+        (r#"{"code":"1001","message":"二维码失效"}"#, "Refused 二维码失效"),
+        (r#"{"code":"299"}"#, "Malformed -"),
+    ] {
+        assert_eq!(told(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_code_that_nobody_knows_answers_no_poll_but_maybe_what_was_typed() {
+    for (text, bare, typed) in [
+        (r#"{"code":true,"message":"ok"}"#, Kind::Malformed, Kind::Refused),
+        (r#"{"code":"1002","message":"验证码错误"}"#, Kind::Malformed, Kind::Refused),
+        (r#"{"code":-1}"#, Kind::Malformed, Kind::Malformed),
+        (r#"{"code":"1000","data":{"code":"7","message":"错误"}}"#, Kind::Malformed, Kind::RefusedInside),
+        (r#"{"code":"1001","message":"失败"}"#, Kind::Refused, Kind::Refused),
+        (r#"{"code":502,"message":"Bad Gateway"}"#, Kind::Http(502), Kind::Http(502)),
+    ] {
+        let kind = |with_code| envelope(text).poll(&WId::from("polled"), with_code).unwrap_err().kind;
+        assert_eq!((kind(false), kind(true)), (bare, typed), "{text}");
+    }
+    // It refuses no second login either, and says of nobody that he is off line.
+    for (text, expected) in [
+        (r#"{"code":0,"message":"ok"}"#, Kind::Malformed),
+        (r#"{"code":"200","data":{"url":"https://v.example/x"}}"#, Kind::Malformed),
+        (r#"{"code":503,"message":"busy"}"#, Kind::Http(503)),
+        (r#"{"code":"10001","message":"失败"}"#, Kind::Refused),
+        (r#"{"code":"1000","data":{"code":"7"}}"#, Kind::RefusedInside),
+    ] {
+        assert_eq!(envelope(text).second_login().unwrap_err().kind, expected, "{text}");
+        assert_eq!(envelope(text).is_online().unwrap_err().kind, expected, "{text}");
+    }
+}
+
+#[test]
+fn a_broken_name_loses_no_login() {
+    for name in ["abc\\ud83d", "\\udc00", "a\u{1}\n\tb", "\\x", "a\\u12"] {
+        let text =
+            format!(r#"{{"code":"1000","data":{{"wcId":" wxid_a ","wId":"w2\n","nickName":"{name}","uin":1e999,}}}}"#);
+        assert_eq!(told(&text), "logged in wxid_a w2", "{text}");
+        let record = envelope(&text).second_login().unwrap();
+        assert_eq!((record.wc_id.as_str(), record.w_id.as_str()), ("wxid_a", "w2"));
+        assert!(!record.nick_name.is_empty());
+    }
+    // An id that lost a character on the way names nobody.
+    assert_eq!(told(r#"{"code":"1000","data":{"wcId":"wxid_\ud83d","wId":"w2"}}"#), "not done None");
+    assert_eq!(told(r#"{"code":"1000","data":{"wcId":"wxid_a","wId":"w\ud83d"}}"#), "logged in wxid_a polled");
+}
+
+#[test]
 fn characters_come_as_they_come() {
     let text = r#"{"code":"1000","data":{"wcId":"wxid_a","wId":"w","nickName":"扫码 👩‍💻"}}"#;
     let nick = |bytes: &[u8], content_type: Option<&str>| match Envelope::decode(bytes, content_type)
         .unwrap()
-        .poll(&"p".into())
+        .poll(&"p".into(), false)
     {
         Ok(PollReply::LoggedIn(record)) => record.nick_name,
         other => panic!("{other:?}"),
@@ -211,7 +268,7 @@ fn characters_come_as_they_come() {
     let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     assert_eq!(&*nick(&utf16, None), "扫码 👩‍💻");
 
-    let (gbk, ..) = GB18030.encode(text);
+    let (gbk, ..) = encoding_rs::GB18030.encode(text);
     for label in [None, Some("application/json"), Some("text/html; Charset=GBK"), Some("text/json;charset=gb18030")] {
         assert_eq!(&*nick(&gbk, label), "扫码 👩‍💻", "{label:?}");
     }
@@ -272,6 +329,9 @@ fn ids_may_be_numbers_as_long_as_no_digit_is_lost() {
         (serde_json::from_str("123456789012345678901234567890").unwrap(), None),
         (json!(true), None),
         (json!("x".repeat(ID_BYTES + 1)), None),
+        (json!(" \u{feff}wxid_a\n\t\0"), Some("wxid_a")),
+        (json!("wxid_\u{fffd}"), None),
+        (json!("wxid\u{7}a"), None),
     ] {
         assert_eq!(id(Some(&value)).as_deref(), expected, "{value}");
     }
@@ -282,7 +342,14 @@ fn the_fleet_list() {
     let list = |data: &str| {
         envelope(&format!(r#"{{"code":"1000","message":"成功"{data}}}"#))
             .online()
-            .map(|list| list.iter().map(|(wc_id, w_id)| format!("{wc_id}={w_id}")).collect::<Vec<_>>().join(" "))
+            .map(|online| {
+                let entry = |(wc_id, w_id): &(WcId, Option<WId>)| match w_id {
+                    Some(w_id) => format!("{wc_id}={w_id}"),
+                    None => format!("{wc_id}"),
+                };
+                let skipped = if online.unread > 0 { format!(" skipped {}", online.unread) } else { String::new() };
+                online.entries.iter().map(entry).collect::<Vec<_>>().join(" ") + &skipped
+            })
             .map_err(|fault| fault.kind)
     };
     assert_eq!(list(r#","data":[{"wcId":"a","wId":"1"},{"wId":2,"wcId":"b","more":[]}]"#).as_deref(), Ok("a=1 b=2"));
@@ -290,10 +357,28 @@ fn the_fleet_list() {
     assert_eq!(list(r#","data":null"#).as_deref(), Ok(""));
     // An instance that nobody has scanned yet.
     assert_eq!(list(r#","data":[{"wcId":null,"wId":"1"},{"wcId":"b","wId":"2"}]"#).as_deref(), Ok("b=2"));
-    for data in
-        ["", r#","data":{}"#, r#","data":"a""#, r#","data":[{"wcId":"a"}]"#, r#","data":["a"]"#, r#","data":[null]"#]
-    {
+    for data in ["", r#","data":{}"#, r#","data":"a""#, r#","data":["a",null]"#, r#","data":NaN"#] {
         assert_eq!(list(data), Err(Kind::Malformed), "{data}");
+    }
+    // One bad entry is skipped; who is online is online, though nobody can say as which instance.
+    for (bad, read) in [
+        ("null", "a=1 c=3 skipped 1"),
+        ("7", "a=1 c=3 skipped 1"),
+        (r#""b""#, "a=1 c=3 skipped 1"),
+        (r#"["b","2"]"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":{},"wId":"2"}"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":"b\ud83d","wId":"2"}"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":1e999,"wId":"2"}"#, "a=1 c=3 skipped 1"),
+        (r#"{"wcId":"b\u0007","wId":"2"}"#, "a=1 c=3 skipped 1"),
+        ("{}", "a=1 c=3"),
+        (r#"{"wcId":" ","wId":"2"}"#, "a=1 c=3"),
+        (r#"{"wcId":"b"}"#, "a=1 b c=3"),
+        (r#"{"wcId":"b","wId":NaN}"#, "a=1 b c=3"),
+        (r#"{"wcId":"b","wId":"\udc00"}"#, "a=1 b c=3"),
+        ("{\"wcId\":\" b\\n\",\"wId\":\"\t2 \"}", "a=1 b=2 c=3"),
+    ] {
+        let data = format!(r#","data":[{{"wcId":"a","wId":"1"}},{bad},{{"wcId":"c","wId":"3"}}]"#);
+        assert_eq!(list(&data).as_deref(), Ok(read), "{bad}");
     }
     assert_eq!(envelope(r#"{"code":"1001","message":"失败"}"#).online().unwrap_err().kind, Kind::Refused);
 }
@@ -303,12 +388,21 @@ fn the_list_of_v1() {
     let list = |data: &str| {
         envelope(&format!(r#"{{"code":"1000"{data}}}"#))
             .online_wc_ids()
-            .map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>())
+            .map(|online| {
+                let names = online.entries.iter().map(|(wc_id, w_id)| {
+                    assert_eq!(*w_id, None);
+                    wc_id.to_string()
+                });
+                (names.collect::<Vec<_>>().join(" "), online.unread)
+            })
             .map_err(|fault| fault.kind)
     };
-    assert_eq!(list(r#","data":["wxid_a",7,null,{"wcId":"wxid_b"}]"#).unwrap(), ["wxid_a", "7", "wxid_b"]);
-    assert!(list(r#","data":[]"#).unwrap().is_empty() && list(r#","data":null"#).unwrap().is_empty());
-    for data in ["", r#","data":"wxid_a""#, r#","data":[""]"#, r#","data":[[]]"#] {
+    let read = |data: &str| list(data).unwrap();
+    assert_eq!(read(r#","data":["wxid_a",7,null,{"wcId":"wxid_b"}]"#), ("wxid_a 7 wxid_b".into(), 0));
+    assert_eq!(read(r#","data":[" wxid_a ",[],"b\ud83d",true,"c"]"#), ("wxid_a c".into(), 3));
+    assert_eq!((read(r#","data":[]"#), read(r#","data":null"#)), ((String::new(), 0), (String::new(), 0)));
+    assert_eq!(read(r#","data":[""]"#), (String::new(), 0));
+    for data in ["", r#","data":"wxid_a""#, r#","data":[[],[]]"#] {
         assert_eq!(list(data), Err(Kind::Malformed), "{data}");
     }
 }
@@ -391,7 +485,7 @@ fn reply() -> impl Strategy<Value = Value> {
 /// Reads a reply in every way there is and checks what may never be wrong.
 fn read_every_way(bytes: &[u8], content_type: Option<&str>) -> Result<(), TestCaseError> {
     let Ok(envelope) = Envelope::decode(bytes, content_type) else { return Ok(()) };
-    if let Ok(PollReply::LoggedIn(record)) = envelope.poll(&"polled".into()) {
+    if let Ok(PollReply::LoggedIn(record)) = envelope.poll(&"polled".into(), false) {
         prop_assert_eq!(&envelope.code, &Code::Success);
         prop_assert!(!record.wc_id.as_str().trim().is_empty() && !record.w_id.as_str().trim().is_empty());
         let told = |data: &Value| data.get("wcId").is_some_and(|id| !id.is_null());
@@ -405,13 +499,16 @@ fn read_every_way(bytes: &[u8], content_type: Option<&str>) -> Result<(), TestCa
         prop_assert!(!issued.w_id.as_str().trim().is_empty());
     }
     if let Ok(list) = envelope.online() {
-        prop_assert!(list.iter().all(|(wc_id, w_id)| !wc_id.as_str().is_empty() && !w_id.as_str().is_empty()));
+        let is_named = |w_id: &Option<WId>| w_id.as_ref().is_none_or(|w_id| !w_id.as_str().is_empty());
+        prop_assert!(list.entries.iter().all(|(wc_id, w_id)| !wc_id.as_str().is_empty() && is_named(w_id)));
     }
     drop((envelope.sign_in(), envelope.online_wc_ids(), envelope.is_online(), envelope.done()));
     Ok(())
 }
 
 proptest! {
+    #![proptest_config(cases(256))]
+
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..600), label in "\\PC{0,20}") {
         read_every_way(&bytes, Some(&label))?;
