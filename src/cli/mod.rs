@@ -45,12 +45,15 @@ use crate::config::load::early_lang;
 use crate::config::{Config, Env, Overrides};
 use crate::engine::Role;
 use crate::i18n::Lang;
+use crate::tui::quiet;
 
 /// Runs the program with its arguments; returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // Whatever is created is for its owner's eyes only (design.md §6).
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     quiet_caught_panics();
+    // Whatever the terminal still has to say is not left to the shell.
+    let _quiet = quiet::AtEnd;
     let env = Env::from_process();
     let lang = early_lang(&env);
     let arguments: Vec<OsString> = arguments.into_iter().collect();
