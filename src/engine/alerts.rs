@@ -40,6 +40,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// other processes do with an outbox of thousands rings with every event.
 const REST_TIMES: u32 = 4;
 const LONGEST_REST: Duration = Duration::from_secs(1);
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 /// While a lane has more than so many on the way, nothing is fetched for it: it would be told after those anyway.
 const ENOUGH: usize = 8;
 
@@ -130,6 +131,24 @@ pub(super) async fn run(
             // What waits behind an event that was told may be due now.
             () = room(&mut finished, &mut lanes) => {}
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
+        }
+    }
+}
+
+/// Once a day, drops what waits for receivers that nobody has any more.
+pub(super) async fn forget(shared: Arc<Shared>, closing: CancellationToken) {
+    loop {
+        match shared.store.outbox_forget(shared.now().wall).await {
+            Ok(gone) => {
+                for (receiver, rows) in gone {
+                    tracing::warn!(receiver, rows, "dropped what waited for a receiver that nobody has known for a week");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the outbox cannot be tidied up"),
+        }
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(A_DAY) => {}
         }
     }
 }

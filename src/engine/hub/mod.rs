@@ -260,6 +260,10 @@ impl Hub {
 
     fn start_alerts(&self) -> Option<tokio::task::JoinHandle<()>> {
         let (shared, kick, news) = (Arc::clone(&self.shared), Arc::clone(&self.kick), self.news.0.clone());
+        // Who stays, not a command that is over in a moment.
+        if shared.options.interval.is_some() {
+            tokio::spawn(alerts::forget(Arc::clone(&shared), self.closing.clone()));
+        }
         if !alerts::has_receivers(&shared.options) {
             return None;
         }
