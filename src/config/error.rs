@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::i18n::{Lang, t, tf};
+use crate::model::Trouble;
 use crate::model::text::clean;
 
 /// What is wrong with the settings. [`Error::message`] and [`Error::hint`] are for people; `Display` is for logs.
@@ -13,8 +14,18 @@ pub enum Error {
     Io {
         /// Which.
         path: PathBuf,
+        /// What stands in the way, if it is one of the usual things.
+        trouble: Option<Trouble>,
         /// The system's words.
         detail: String,
+    },
+    /// A file with a secret that others can read, and whose rights are not this user's to change.
+    #[error("{path}: others can read it ({mode:o})")]
+    OpenToOthers {
+        /// Which.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
     },
     /// The home directory is not known.
     #[error("no home directory")]
@@ -96,8 +107,15 @@ impl Error {
     pub fn message(&self, lang: Lang) -> String {
         let say = |key: &str, values: &[(&str, &str)]| clean(&tf(lang, key, values)).into_owned();
         match self {
-            Self::Io { path, detail } => {
+            Self::Io { path, trouble: Some(trouble), .. } => {
+                say(&format!("trouble.{}.what", trouble.key()), &[("path", &path.display().to_string())])
+            }
+            Self::Io { path, trouble: None, detail } => {
                 say("config.error.io", &[("path", &path.display().to_string()), ("detail", detail)])
+            }
+            Self::OpenToOthers { path, mode } => {
+                let (path, mode) = (path.display().to_string(), format!("{mode:o}"));
+                say("config.error.open_to_others", &[("path", &path), ("mode", &mode)])
             }
             Self::NoHome => t(lang, "config.error.no_home").into_owned(),
             Self::Syntax { path, line, detail } => {
@@ -130,8 +148,10 @@ impl Error {
             Self::NoProfile | Self::Missing { .. } => t(lang, "config.hint.sign_in").into_owned(),
             Self::UnknownProfile { .. } | Self::AmbiguousProfile { .. } => t(lang, "config.hint.profile").into_owned(),
             Self::NotYet => t(lang, "config.hint.sqlite").into_owned(),
-            Self::Io { .. }
-            | Self::NoHome
+            Self::Io { trouble: Some(trouble), .. } => t(lang, &format!("trouble.{}.next", trouble.key())).into_owned(),
+            Self::OpenToOthers { .. } => t(lang, "config.hint.open_to_others").into_owned(),
+            Self::NoHome => t(lang, "config.hint.no_home").into_owned(),
+            Self::Io { trouble: None, .. }
             | Self::Syntax { .. }
             | Self::UnknownKey { near: None, .. }
             | Self::Command { .. } => return None,
@@ -150,5 +170,5 @@ fn list(names: &[String]) -> String {
 /// An I/O error of a path.
 pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
-    move |error| Error::Io { path, detail: error.to_string() }
+    move |error| Error::Io { path, trouble: Trouble::of(&error), detail: error.to_string() }
 }

@@ -11,8 +11,8 @@ use std::path::{Path, PathBuf};
 
 use ulid::Ulid;
 
-use super::place::with_suffix;
-use super::{Error, Result};
+use super::Result;
+use super::place::{refused, with_suffix};
 use crate::model::Owner;
 
 /// This process's ownership, and the way to ask about others.
@@ -28,8 +28,7 @@ impl Ownership {
     /// Makes and locks a new owner file next to the database, and clears away the files of dead owners.
     pub(super) fn take(database: &Path) -> Result<Self> {
         let folder = with_suffix(database, ".owners");
-        let wrong =
-            |error: std::io::Error| Error::Open(format!("cannot take the owner lock in {}: {error}", folder.display()));
+        let wrong = |error| refused(&folder, "cannot take the owner lock in", &error);
         if let Err(error) = DirBuilder::new().mode(0o700).create(&folder)
             && error.kind() != ErrorKind::AlreadyExists
         {

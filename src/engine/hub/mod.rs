@@ -231,8 +231,8 @@ impl Hub {
                 | FromLogin::Over(_) => {}
             }
         }
+        self.closing.cancel();
         if let Some(alerts) = alerts {
-            self.closing.cancel();
             let _ = tokio::time::timeout(LAST_DELIVERY, alerts).await;
         }
         self.tell(Event::Stopped);

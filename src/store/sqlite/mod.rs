@@ -9,7 +9,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::owner::Ownership;
 use super::place::{self, Place};
-use super::types::{Result, Scope};
+use super::types::{Error, Result, Scope};
 use crate::model::{AttemptId, WcId};
 
 /// A statement of `sql/`, by its file's name.
@@ -94,6 +94,14 @@ impl Sqlite {
             }
         }
         Ok(connection)
+    }
+
+    /// [`write()`], with words for what the file refuses.
+    async fn write<'c>(&self, connection: &'c mut SqliteConnection) -> Result<SqliteTransaction<'c>> {
+        write(connection).await.map_err(|error| match &error {
+            Error::Sql(sql) => place::trouble(&self.place.path, sql).unwrap_or(error),
+            _ => error,
+        })
     }
 
     /// Tells the other processes that something changed.

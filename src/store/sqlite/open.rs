@@ -45,6 +45,9 @@ pub(super) async fn connect(place: &Place) -> Result<(SqliteConnection, usize)> 
 }
 
 fn cannot(what: &str, place: &Place, error: &sqlx::Error) -> Error {
+    if let Some(refused) = place::trouble(&place.path, error) {
+        return refused;
+    }
     let words = format!("cannot {what} the store {}: {}", place.path.display(), sql(error));
     if is_damaged(error) { Error::Damaged(words) } else { Error::Open(words) }
 }
@@ -76,7 +79,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place, fo
         return Ok(());
     }
     let lock = place::with_suffix(&place.path, ".owners").join("migration");
-    let wrong = |error: std::io::Error| Error::Open(format!("cannot lock {}: {error}", lock.display()));
+    let wrong = |error| place::refused(&lock, "cannot lock", &error);
     let line = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(wrong)?;
     // On a thread of its own: whoever is ahead in the line may be a task of this very runtime.
     let locked = tokio::task::spawn_blocking(move || line.lock().map(|()| line)).await;
