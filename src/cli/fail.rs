@@ -104,7 +104,8 @@ impl Failure {
         tracing::error!(%error, "the store failed");
         if let store::Error::Refused { path, trouble } = error {
             let words = tf(lang, &format!("trouble.{}.what", trouble.key()), &[("path", path)]);
-            return Self::new(Exit::Other, "store", clean(&words)).hint(t(lang, &format!("trouble.{}.next", trouble.key())));
+            return Self::new(Exit::Other, "store", clean(&words))
+                .hint(t(lang, &format!("trouble.{}.next", trouble.key())));
         }
         let message = clean(&tf(lang, "cli.error.store", &[("detail", &error.to_string())])).into_owned();
         let failure = Self::new(Exit::Other, "store", message);

@@ -141,7 +141,11 @@ pub(super) async fn forget(shared: Arc<Shared>, closing: CancellationToken) {
         match shared.store.outbox_forget(shared.now().wall).await {
             Ok(gone) => {
                 for (receiver, rows) in gone {
-                    tracing::warn!(receiver, rows, "dropped what waited for a receiver that nobody has known for a week");
+                    tracing::warn!(
+                        receiver,
+                        rows,
+                        "dropped what waited for a receiver that nobody has known for a week"
+                    );
                 }
             }
             Err(error) => tracing::warn!(%error, "the outbox cannot be tidied up"),

@@ -156,7 +156,9 @@ impl Error {
     /// have not been looked at.
     pub const fn is_wrong_address(&self) -> bool {
         match self.kind {
-            Kind::Http(status) => status < 500 && !matches!(status, 408 | 425 | 429) && matches!(self.call, Call::MemberLogin),
+            Kind::Http(status) => {
+                status < 500 && !matches!(status, 408 | 425 | 429) && matches!(self.call, Call::MemberLogin)
+            }
             Kind::Malformed | Kind::TooLarge => matches!(self.call, Call::MemberLogin),
             Kind::Unreachable
             | Kind::TimedOut

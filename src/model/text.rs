@@ -86,11 +86,13 @@ pub fn typed(text: &str) -> Cow<'_, str> {
         out.push_str(before);
         let mut inside = tail.chars();
         rest = match (inside.next(), inside.next()) {
-            (Some('\u{1b}'), Some('[')) => skip_csi(tail.get(2..).unwrap_or_default()),
+            // The one-character form takes two bytes as well.
+            (Some('\u{1b}'), Some('[')) | (Some('\u{9b}'), _) => skip_csi(tail.get(2..).unwrap_or_default()),
             (Some('\u{1b}'), Some(']' | 'P' | '_' | '^' | 'X')) => skip_string(tail.get(2..).unwrap_or_default()),
             // `ESC O A`: an arrow.
-            (Some('\u{1b}'), Some('O')) => inside.as_str().strip_prefix(|c: char| c.is_ascii_graphic()).unwrap_or(inside.as_str()),
-            (Some('\u{9b}'), _) => skip_csi(tail.get(2..).unwrap_or_default()),
+            (Some('\u{1b}'), Some('O')) => {
+                inside.as_str().strip_prefix(|c: char| c.is_ascii_graphic()).unwrap_or(inside.as_str())
+            }
             _ => tail.get(1..).unwrap_or_default(),
         };
     }

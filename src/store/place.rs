@@ -76,12 +76,18 @@ pub(super) fn trouble(path: &Path, error: &sqlx::Error) -> Option<Error> {
             let files = ["", "-wal", "-shm"].map(|end| with_suffix(path, end));
             let ways = files.iter().map(|file| (file.as_path(), Access::READ_OK | Access::WRITE_OK));
             let folder = (folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
-            ways.chain([folder]).find_map(|(path, way)| match access(path, way) {
+            let full = || {
+                let full =
+                    code(error) == Some(10) && rustix::fs::statvfs(folder.0).is_ok_and(|disk| disk.f_bavail == 0);
+                full.then(|| refused(path, Trouble::Full))
+            };
+            let barred = ways.chain([folder]).find_map(|(path, way)| match access(path, way) {
                 Err(rustix::io::Errno::ROFS) => Some(refused(path, Trouble::ReadOnly)),
                 Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => Some(refused(path, Trouble::Denied)),
                 // What is not there may be made, if the folder takes it.
                 Ok(()) | Err(_) => None,
-            })
+            });
+            barred.or_else(full)
         }
         _ => None,
     }

@@ -1,6 +1,8 @@
 //! What goes into the store and what comes out, besides the model's own types.
 
-use crate::model::{Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, Trouble, WId, WcId};
+use crate::model::{
+    Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, Trouble, WId, WcId,
+};
 
 /// Whose rows: one profile of the config.
 #[derive(Clone, Debug)]

@@ -150,7 +150,10 @@ mod tests {
         for (last, pieces) in [
             (Last::Place, &[b"\x1b[2;2R".as_slice()][..]),
             (Last::Place, &[b"\x1b[1;2R"]),
-            (Last::Place, &[b"\x1bP>|kitty(0.40.0)\x1b\\", b"\x1b_Gi=31;OK\x1b\\\x1b[?62;c", b"\x1b[6;18;9t\x1b[2", b";2R"]),
+            (
+                Last::Place,
+                &[b"\x1bP>|kitty(0.40.0)\x1b\\", b"\x1b_Gi=31;OK\x1b\\\x1b[?62;c", b"\x1b[6;18;9t\x1b[2", b";2R"],
+            ),
             (Last::Cell, &[b"\x1b[2;2R", b"\x1b[6;18;9t"]),
             // Nobody waits against a person's will.
             (Last::Place, &[b"\x03"]),

@@ -51,9 +51,9 @@ struct Watch {
 /// No echo, no lines, no signals of keys; output as it was.
 pub(super) fn quieten(before: &Termios) -> rustix::io::Result<()> {
     let mut quiet = before.clone();
-    quiet.local_modes.remove(
-        LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN,
-    );
+    quiet
+        .local_modes
+        .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
     quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
     quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
     tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &quiet)
@@ -70,11 +70,13 @@ pub(super) fn give_back(before: &Termios) {
 /// Goes on reading away what the terminal, quiet already, still has to say.
 pub(super) fn keep(before: Termios, reader: Reader, known: Capabilities, owed: Owed) {
     let told = Arc::new(Mutex::new(None));
-    let watch = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(std::io::Error::from).and_then(|(wake, stop)| {
-        let watcher = Watcher { before: before.clone(), reader, known, owed, wake, told: Arc::clone(&told) };
-        let thread = std::thread::Builder::new().name("terminal".to_owned()).spawn(move || watcher.run())?;
-        Ok(Watch { thread, stop, told })
-    });
+    let watch = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).map_err(std::io::Error::from).and_then(
+        |(wake, stop)| {
+            let watcher = Watcher { before: before.clone(), reader, known, owed, wake, told: Arc::clone(&told) };
+            let thread = std::thread::Builder::new().name("terminal".to_owned()).spawn(move || watcher.run())?;
+            Ok(Watch { thread, stop, told })
+        },
+    );
     *state() = match watch {
         Ok(watch) => State::Watched(watch),
         Err(_) => {

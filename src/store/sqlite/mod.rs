@@ -190,6 +190,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_locked_store_is_named_with_what_holds_it() {
+        let (folder, store) = store().await;
+        let scope = Scope { receivers: Vec::new(), ..store.scope.clone() };
+        let other = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        for connection in [&store, &other] {
+            let mut connection = connection.lock().await.unwrap();
+            sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut *connection).await.unwrap();
+        }
+        let mut held = other.lock().await.unwrap();
+        let tx = write(&mut held).await.unwrap();
+        let refused = store.import(&[("a".into(), Edit::default())], Stamp(1)).await.unwrap_err();
+        let Error::Refused { path, trouble } = &refused else { panic!("{refused:?}") };
+        assert!(path.ends_with("saoma.db") && *trouble == crate::model::Trouble::Locked, "{refused:?}");
+        assert!(!refused.to_string().contains("SQLite"), "{refused}");
+        tx.rollback().await.unwrap();
+        assert_eq!(store.import(&[("a".into(), Edit::default())], Stamp(1)).await.unwrap(), 1);
+    }
+
+    #[tokio::test]
     async fn a_dropped_transaction_costs_no_connection() {
         let (_folder, store) = store().await;
         let mark = "PRAGMA temp.user_version = 7";

@@ -147,8 +147,8 @@ impl Sqlite {
 mod tests {
     use serde_json::json;
 
-    use super::*;
     use super::super::write;
+    use super::*;
     use crate::store::Scope;
 
     #[tokio::test]
@@ -206,7 +206,8 @@ mod tests {
             receivers: receivers.iter().map(|name| (*name).to_owned()).collect(),
             lists_w_ids: true,
         };
-        let (mine, theirs) = (Sqlite::open(&path, scope(mine)).await.unwrap(), Sqlite::open(&path, scope(theirs)).await.unwrap());
+        let (mine, theirs) =
+            (Sqlite::open(&path, scope(mine)).await.unwrap(), Sqlite::open(&path, scope(theirs)).await.unwrap());
         (folder, mine, theirs)
     }
 
