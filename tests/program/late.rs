@@ -123,6 +123,21 @@ fn keys_work_while_an_answer_is_waited_for() {
 }
 
 #[test]
+fn a_login_that_waits_for_an_answer_stops_and_goes_on() {
+    let desk = Desk::new(three());
+    let mut shell = shell(&desk);
+    shell.send(b"saoma login wxid_bela\n");
+    desk.codes(1);
+    shell.wait_text("scan");
+    shell.send(b"\x1a");
+    shell.wait_text("Stopped");
+    shell.send(b"fg; echo co''de=$?\n");
+    shell.wait_text("fg; echo");
+    shell.send(b"\x03");
+    shell.wait_text("code=130");
+}
+
+#[test]
 fn doctor_waits_for_a_slow_line_and_leaves_nothing_behind() {
     let desk = Desk::new(three());
     let mut shell = shell(&desk);

@@ -1,6 +1,6 @@
 //! Where the program finds itself: terminals of impossible sizes, stores and folders that others hold, cores.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Resource, Signal, getrlimit};
 
@@ -47,7 +47,13 @@ fn no_size_of_a_terminal_breaks_anything() {
 fn no_core_is_left_whatever_the_limit() {
     use std::os::unix::process::ExitStatusExt as _;
     let desk = Desk::new(three());
-    let mut child = desk.command(&["watch"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // As somebody does who wants cores.
+    let mut command = desk.command(&[]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "ulimit -S -c $(ulimit -H -c) && exec \"$0\" watch"]).arg(command.get_program());
+    shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command = shell;
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the list", || desk.asked("queryLoginWx") > 0);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let core: Vec<&str> =
