@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{FirstAccounts, LogEntry, Result};
 use super::rows::{self, AccountRow};
-use super::{Sqlite, Subject};
+use super::{Sqlite, Subject, write};
 use crate::model::{Account, Edit, Source, Stamp, WId, WcId};
 
 impl Sqlite {
@@ -70,7 +70,7 @@ impl Sqlite {
     /// See [`super::super::Store::import`]; one account is the same.
     pub(in super::super) async fn import(&self, accounts: &[(WcId, Edit)], at: Stamp) -> Result<usize> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let mut created = 0;
         for (wc_id, edit) in accounts {
             created += usize::from(self.edit(&mut tx, wc_id, edit, at).await?);
@@ -123,7 +123,7 @@ impl Sqlite {
     /// See [`super::super::Store::remove_account`].
     pub(in super::super) async fn remove_account(&self, wc_id: &WcId) -> Result<bool> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let query = sqlx::query(sql!("account_remove")).bind(self.profile).bind(wc_id.as_str());
         let removed = query.execute(&mut *tx).await?.rows_affected() > 0;
         if removed {

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Begun, LogEntry, Result, SECOND_LOGIN_FAILED};
-use super::{Sqlite, Subject, device, new_attempt_id, rows};
+use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
 use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Device, Presence, Reason, Rung, Stamp, WId, WcId};
 
 /// How long an ended attempt is remembered, for a success that is told again or late: far longer than any code lives.
@@ -14,7 +14,7 @@ impl Sqlite {
     /// See [`super::super::Store::begin_attempt`].
     pub(in super::super) async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         if let Some(wc_id) = wc_id {
             for open in self.open_attempts(&mut tx, wc_id).await? {
                 if self.owners.is_alive(&open.owner) {
@@ -89,7 +89,7 @@ impl Sqlite {
         at: Stamp,
     ) -> Result<Option<AttemptId>> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
             return Ok(None);
@@ -130,7 +130,7 @@ impl Sqlite {
         deadline: Stamp,
     ) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         sqlx::query(sql!("attempt_issued"))
             .bind(self.profile)
             .bind(id.as_str())
@@ -162,7 +162,7 @@ impl Sqlite {
     /// See [`super::super::Store::abandon_attempt`].
     pub(in super::super) async fn abandon_attempt(&self, id: &AttemptId) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         if self.abandon(&mut tx, id).await? {
             self.changed(&mut tx, Subject::Attempts).await?;
         }
@@ -179,7 +179,7 @@ impl Sqlite {
         at: Stamp,
     ) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let Some(attempt) = attempt.filter(|attempt| attempt.state != AttemptState::Ended) else {
             return Ok(());
@@ -209,7 +209,7 @@ impl Sqlite {
     /// See [`super::super::Store::doubt_w_id`].
     pub(in super::super) async fn doubt_w_id(&self, id: &AttemptId, at: Stamp) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let Some(attempt) = self.load_attempt(&mut tx, id).await? else { return Ok(()) };
         if let Some(wc_id) = &attempt.wc_id {
             self.put_reason(&mut tx, wc_id, Reason::LoginInterrupted, None, attempt.requested_at, at).await?;
@@ -261,7 +261,7 @@ impl Sqlite {
     /// See [`super::super::Store::take_over`].
     pub(in super::super) async fn take_over(&self, id: &AttemptId) -> Result<Option<Attempt>> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let Some(attempt) = attempt.filter(|attempt| !self.owners.is_alive(&attempt.owner)) else {
             return Ok(None);

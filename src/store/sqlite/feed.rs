@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use sqlx::Row;
 
 use super::super::types::{Changes, Result};
-use super::Sqlite;
+use super::{Sqlite, write};
 use crate::model::WcId;
 
 impl Sqlite {
@@ -19,7 +19,7 @@ impl Sqlite {
     /// Rows that stand for nothing but this process's own changes are left out, if the caller has kept up so far.
     pub(in super::super) async fn changes(&self, seq: i64) -> Result<Changes> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let newest: i64 = sqlx::query_scalar(sql!("change_seq")).bind(self.profile).fetch_one(&mut *tx).await?;
         let mut changes = Changes { seq: newest.max(seq), ..Changes::default() };
         let seen = self.seen.load(Ordering::Relaxed);

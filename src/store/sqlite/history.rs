@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{LogEntry, PresenceChange, Result, SECOND_LOGIN_FAILED, WATCHED_GAP_MS};
-use super::{Sqlite, Subject, rows};
+use super::{Sqlite, Subject, rows, write};
 use crate::model::{Budget, Cost, Presence, Reason, Stamp, WcId};
 
 /// How long it is known when somebody looked: as long as what was believed then.
@@ -78,7 +78,7 @@ impl Sqlite {
     /// See [`super::super::Store::take_back`].
     pub(in super::super) async fn take_back(&self, wc_id: &WcId, cost: Cost) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         self.budget(&mut tx, wc_id, |budget| budget.take_back(cost)).await?;
         Ok(tx.commit().await?)
     }
@@ -86,7 +86,7 @@ impl Sqlite {
     /// See [`super::super::Store::refused`].
     pub(in super::super) async fn refused(&self, wc_id: &WcId, gateway_message: Option<&str>, at: Stamp) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         self.budget(&mut tx, wc_id, |budget| budget.refused(at)).await?;
         let line = LogEntry {
             reason: Some(Reason::Refused),
@@ -117,7 +117,7 @@ impl Sqlite {
         at: Stamp,
     ) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         if words.is_some() {
             let note =
                 sqlx::query(sql!("offline_reason_note")).bind(self.profile).bind(wc_id.as_str()).bind(words).bind(at.0);

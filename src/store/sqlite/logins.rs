@@ -7,14 +7,14 @@ use ulid::Ulid;
 use super::super::types::{LogEntry, Result, Stored};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
-use super::{Sqlite, Subject};
+use super::{Sqlite, Subject, write};
 use crate::model::{Account, Attempt, AttemptId, Presence, Reason, Record, Source, Stamp, WId, WcId, json};
 
 impl Sqlite {
     /// See [`super::super::Store::store_login`].
     pub(in super::super) async fn store_login(&self, id: &AttemptId, record: &Record, at: Stamp) -> Result<Stored> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
         let requested_at = self.requested_at(&mut tx, id, attempt.as_ref(), &record.w_id, at).await?;
         let mut ended = self.end(&mut tx, id).await?;
@@ -168,7 +168,7 @@ impl Sqlite {
         at: Stamp,
     ) -> Result<Option<Stored>> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let before = rows::load(&mut tx, self.profile, wc_id).await?;
         let new_account = before.is_none();
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
@@ -220,7 +220,7 @@ impl Sqlite {
     /// See [`super::super::Store::confirm_w_ids`].
     pub(in super::super) async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let mut confirmed = Vec::new();
         for (wc_id, w_id) in listed {
             let Some(mut row) = rows::load(&mut tx, self.profile, wc_id).await? else { continue };

@@ -1,5 +1,6 @@
 //! The store in SQLite: one connection, one transaction per change, the statements in `sql/`.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -9,7 +10,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::owner::Ownership;
 use super::place::{self, Place};
-use super::types::{Error, Result, Scope};
+use super::types::{Result, Scope};
 use crate::model::{AttemptId, WcId};
 
 /// A statement of `sql/`, by its file's name.
@@ -80,7 +81,7 @@ impl Sqlite {
     ///
     /// A full disk or a failed write makes SQLite roll a transaction back by itself, and sqlx then believes for ever
     /// that one is open: it begins no other. Such a connection is replaced by a new one.
-    async fn lock(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
+    async fn lock(&self) -> Result<Held<'_>> {
         let guard = self.connection.lock().await;
         let mut connection = MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed)?;
         if connection.is_in_transaction() {
@@ -93,15 +94,7 @@ impl Sqlite {
                 drop(std::mem::replace(&mut *connection, another));
             }
         }
-        Ok(connection)
-    }
-
-    /// [`write()`], with words for what the file refuses.
-    async fn write<'c>(&self, connection: &'c mut SqliteConnection) -> Result<SqliteTransaction<'c>> {
-        write(connection).await.map_err(|error| match &error {
-            Error::Sql(sql) => place::trouble(&self.place.path, sql).unwrap_or(error),
-            _ => error,
-        })
+        Ok(Held { connection, path: &self.place.path })
     }
 
     /// Tells the other processes that something changed.
@@ -136,10 +129,35 @@ impl Sqlite {
     }
 }
 
+/// The connection while nobody else here has it, and the file behind it.
+struct Held<'a> {
+    connection: MappedMutexGuard<'a, SqliteConnection>,
+    path: &'a Path,
+}
+
+impl Deref for Held<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
+
 /// Starts a transaction that holds the write lock from its first statement, so that what it reads stays true until it
-/// commits. Dropped without a commit, it leaves nothing behind.
-async fn write(connection: &mut SqliteConnection) -> Result<SqliteTransaction<'_>> {
-    Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+/// commits. Dropped without a commit, it leaves nothing behind. A refusal names the file.
+async fn write<'c>(held: &'c mut Held<'_>) -> Result<SqliteTransaction<'c>> {
+    let Held { connection, path } = held;
+    begin(connection).await.map_err(|error| place::trouble(path, &error).unwrap_or_else(|| error.into()))
+}
+
+async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<SqliteTransaction<'_>> {
+    connection.begin_with("BEGIN IMMEDIATE").await
 }
 
 /// A new attempt id that sorts by `at`.
@@ -152,7 +170,7 @@ fn new_attempt_id(at: crate::model::Stamp) -> AttemptId {
 mod tests {
     use super::*;
     use crate::model::{Edit, Rung, Stamp};
-    use crate::store::Begun;
+    use crate::store::{Begun, Error};
 
     /// A store in a folder that goes with the test.
     async fn store() -> (tempfile::TempDir, Sqlite) {

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Row};
 
 use super::super::place::{self, Place};
 use super::super::types::{Error, Result, is_damaged, sql};
-use super::write;
+use super::begin;
 use crate::model::ProfileId;
 
 /// The migrations in order; the n-th leads to `user_version` n.
@@ -88,7 +88,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place, fo
     if version == 0 {
         sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
     }
-    let mut tx = write(connection).await?;
+    let mut tx = begin(connection).await?;
     for migration in MIGRATIONS.iter().skip(version) {
         sqlx::raw_sql(*migration).execute(&mut *tx).await?;
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{OutboxItem, Result};
-use super::Sqlite;
+use super::{Sqlite, write};
 use crate::model::{Owner, Stamp};
 
 /// `id, json, tries`.
@@ -69,7 +69,7 @@ impl Sqlite {
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let mut taken = Vec::new();
         for receiver in waiting {
             for (id, json, tries) in self.untold(&mut tx, receiver, now, MOST).await? {
@@ -114,7 +114,7 @@ impl Sqlite {
         for (receiver, _) in left.into_iter().filter(|(receiver, _)| !self.scope.receivers.contains(receiver)) {
             let mut count = 0;
             loop {
-                let mut tx = self.write(&mut connection).await?;
+                let mut tx = write(&mut connection).await?;
                 let query = sqlx::query(sql!("outbox_forget")).bind(self.profile).bind(&receiver);
                 let dropped = query.bind(before).bind(DROPPED_AT_ONCE).execute(&mut *tx).await?.rows_affected();
                 tx.commit().await?;
@@ -147,7 +147,6 @@ impl Sqlite {
 mod tests {
     use serde_json::json;
 
-    use super::super::write;
     use super::*;
     use crate::store::Scope;
 

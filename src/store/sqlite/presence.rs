@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::types::{Alert, LogEntry, Result, Verdict};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
-use super::{Sqlite, Subject};
+use super::{Sqlite, Subject, write};
 use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
 
 /// Above this many verdicts all accounts are read at once instead of one by one.
@@ -61,7 +61,7 @@ impl Sqlite {
         alerts: &[Alert],
     ) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         self.watched_on(&mut tx, at).await?;
@@ -78,7 +78,7 @@ impl Sqlite {
     /// See [`super::super::Store::note`].
     pub(in super::super) async fn note(&self, verdicts: &[Verdict], alerts: &[Alert]) -> Result<Vec<Account>> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let judged = self.judge(&mut tx, verdicts).await?;
         self.tell_alerts(&mut tx, alerts, &judged).await?;
         tx.commit().await?;

@@ -4,7 +4,7 @@ use serde_json::json;
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Alert, LogEntry, Result, Watchers};
-use super::{Sqlite, Subject};
+use super::{Sqlite, Subject, write};
 use crate::model::{Account, Owner, Stamp, json};
 
 /// `observer, observer_rank, outage_since`.
@@ -14,7 +14,7 @@ impl Sqlite {
     /// See [`super::super::Store::observe`].
     pub(in super::super) async fn observe(&self, rank: u8) -> Result<bool> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let me = self.owners.me();
         let (observer, _) = self.watchers_of(&mut tx).await?;
         match observer {
@@ -32,7 +32,7 @@ impl Sqlite {
     /// See [`super::super::Store::observe_no_longer`].
     pub(in super::super) async fn observe_no_longer(&self) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let query = sqlx::query(sql!("observer_clear")).bind(self.profile).bind(&*self.owners.me().0);
         if query.execute(&mut *tx).await?.rows_affected() > 0 {
             self.changed(&mut tx, Subject::Fleet).await?;
@@ -60,7 +60,7 @@ impl Sqlite {
     /// See [`super::super::Store::set_outage`].
     pub(in super::super) async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
         let mut connection = self.lock().await?;
-        let mut tx = self.write(&mut connection).await?;
+        let mut tx = write(&mut connection).await?;
         let (_, known) = self.watchers_of(&mut tx).await?;
         if known.is_some() == since.is_some() {
             return Ok(());
