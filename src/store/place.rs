@@ -49,6 +49,9 @@ pub(super) fn prepare(path: &Path) -> Result<Place> {
         Err(error) => return Err(refused(folder, "cannot make the store in", &error)),
     };
     let path = path.canonicalize().map_err(wrong)?;
+    if !path.is_file() {
+        return Err(Error::Open(format!("{} is not a file, so it cannot be the store", path.display())));
+    }
     if !new {
         keep_private(&path).map_err(wrong)?;
     }
