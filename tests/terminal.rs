@@ -658,6 +658,48 @@ fn late_answers_are_heard_and_are_no_keys() {
 }
 
 #[test]
+fn the_width_of_the_block_is_heard_late_too() {
+    let mut rig = Rig::slow_line();
+    let mut keys = 0;
+    // After this nothing is waited for any more.
+    std::thread::sleep(Duration::from_millis(400));
+    press(&mut rig, b"x", &mut keys);
+    rig.send(b"\x1b[2;3R");
+    rig.wait_for_text("x wide");
+    // It has been heard: what looks like it is a key again, and not another width.
+    rig.send(b"\x1b[2;2R");
+    press(&mut rig, b"o", &mut keys);
+    assert_eq!(rig.text().lines().nth(1).unwrap_or_default().trim(), "x wide o");
+}
+
+#[test]
+fn a_signal_does_not_leave_an_answer_to_the_shell() {
+    for end in ["q", "TERM", "p"] {
+        let mut rig = Rig::slow_line();
+        match end {
+            "TERM" => rig.signal(Signal::TERM),
+            key => rig.send(key.as_bytes()),
+        }
+        rig.wait_for("the terminal given back", |screen| !screen.alternate_screen());
+        rig.send(b"\x1bP>|XTerm(379)\x1b\\\x1b[?62;22c\x1b[6;18;9t\x1b[2;2R");
+        rig.exit_code();
+        rig.assert_whole();
+        // What nobody has read would be read by whoever has the terminal next.
+        let slave = rustix::fs::open(
+            rig.master.tty_name().unwrap(),
+            rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY,
+            rustix::fs::Mode::empty(),
+        );
+        // Not as lines: what has no end yet counts too.
+        let slave = slave.unwrap();
+        let mut raw = rustix::termios::tcgetattr(&slave).unwrap();
+        raw.make_raw();
+        rustix::termios::tcsetattr(&slave, rustix::termios::OptionalActions::Now, &raw).unwrap();
+        assert_eq!(rustix::io::ioctl_fionread(&slave).unwrap(), 0, "{end}");
+    }
+}
+
+#[test]
 fn keys_that_change_nothing_send_nothing_and_the_clipboard_and_bell_arrive() {
     let mut rig = Rig::start();
     rig.send(b"yb");

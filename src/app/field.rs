@@ -3,6 +3,7 @@
 use tui_input::{Input, InputRequest};
 
 use crate::action::{Key, KeyCode};
+use crate::model::text::{clean, typed};
 
 /// No field takes more than this many characters.
 const LONGEST: usize = 512;
@@ -66,7 +67,7 @@ impl Field {
     /// Takes a paste: its controls and line breaks are left out.
     pub fn paste(&mut self, text: &str) {
         let room = LONGEST.saturating_sub(self.text().chars().count());
-        for c in crate::model::text::clean(text.trim()).chars().take(room) {
+        for c in clean(&typed(text.trim())).chars().take(room) {
             self.input.handle(InputRequest::InsertChar(c));
         }
     }

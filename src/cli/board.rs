@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use rustix::termios::{isatty, tcgetwinsize};
+use rustix::termios::isatty;
 
 use super::out;
 use crate::config::QrLayout;
@@ -12,7 +12,7 @@ use crate::model::text::wrap;
 use crate::qr::ansi::Inline;
 use crate::qr::render::{self, Layout, Palette};
 use crate::qr::{Code, Missing};
-use crate::tui::Capabilities;
+use crate::tui::{Capabilities, capabilities, quiet};
 
 /// Where a code is drawn, and how.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +51,12 @@ impl Board {
         Self { paper, block: RefCell::default() }
     }
 
+    /// The paper as the terminal describes itself by now: over a slow line its answer comes late.
+    fn paper(&self) -> Paper {
+        let able = quiet::told_late().unwrap_or(self.paper.able);
+        Paper { able, ..self.paper }
+    }
+
     /// Shows a code with words under it, over the block that was there; false where nothing is drawn.
     pub fn show(&self, code: &Code, words: &str) -> bool {
         if !self.paper.terminal || self.paper.layout == QrLayout::Text {
@@ -58,7 +64,7 @@ impl Board {
         }
         let mut block = self.block.borrow_mut();
         block.code = Some(code.clone());
-        put(&block.draw(&self.paper, size(), words));
+        put(&block.draw(&self.paper(), size(), words));
         true
     }
 
@@ -68,7 +74,7 @@ impl Board {
         if !block.up {
             return false;
         }
-        put(&block.draw(&self.paper, size(), words));
+        put(&block.draw(&self.paper(), size(), words));
         true
     }
 
@@ -92,7 +98,7 @@ impl Drop for Board {
     fn drop(&mut self) {
         let mut block = self.block.borrow_mut();
         if block.up && block.code.take().is_some() {
-            put(&block.draw(&self.paper, size(), ""));
+            put(&block.draw(&self.paper(), size(), ""));
         }
     }
 }
@@ -164,10 +170,7 @@ fn too_small(paper: &Paper, missing: Missing, layout: Layout) -> String {
 }
 
 fn size() -> (u16, u16) {
-    match tcgetwinsize(rustix::stdio::stdout()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col, size.ws_row),
-        _ => (80, 24),
-    }
+    capabilities::size(rustix::stdio::stdout())
 }
 
 /// A terminal that has gone away does not end a login.
@@ -178,7 +181,7 @@ fn put(text: &str) {
 /// Whether stdout is a terminal that obeys cursor movements.
 pub fn is_paper() -> bool {
     let term = std::env::var("TERM").unwrap_or_default();
-    isatty(rustix::stdio::stdout()) && !crate::tui::capabilities::is_dumb(&term)
+    isatty(rustix::stdio::stdout()) && !capabilities::is_dumb(&term)
 }
 
 #[cfg(test)]

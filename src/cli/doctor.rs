@@ -1,6 +1,6 @@
 //! `saoma doctor`: settings, token, gateway, store, observer, receivers, terminal: what works, what does not, what to do.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -121,21 +121,32 @@ fn say(lang: Lang, key: &str, values: &[(&str, &str)]) -> String {
 fn rights(config: &Config, lang: Lang) -> Vec<Check> {
     let database = config.database.value.clone();
     let paths = [config.paths.state.clone(), config.paths.credentials(), database, config.paths.log()];
-    let open: Vec<String> = paths.iter().filter_map(|path| others(path)).collect();
+    let found: Vec<(String, bool)> = paths.iter().filter_map(|path| others(path)).collect();
+    let list = |wanted: bool| -> Vec<String> {
+        found.iter().filter(|(_, shared)| *shared == wanted).map(|(words, _)| words.clone()).collect()
+    };
+    let (open, shared) = (list(false), list(true));
+    if open.is_empty() && !shared.is_empty() {
+        let words = say(lang, "cli.doctor.rights_shared", &[("list", &shared.join(", "))]);
+        return vec![Check::new("rights", Mark::Warn, words).hint(t(lang, "cli.doctor.rights_shared_hint"))];
+    }
     if open.is_empty() {
         let state = config.paths.state.display().to_string();
         return vec![Check::new("rights", Mark::Ok, say(lang, "cli.doctor.rights", &[("path", &state)]))];
     }
-    let list = open.join(", ");
+    let list = open.into_iter().chain(shared).collect::<Vec<_>>().join(", ");
     let mut check = Check::new("rights", Mark::Fail, say(lang, "cli.doctor.rights_open", &[("list", &list)]));
     check.hint = Some(t(lang, "cli.doctor.rights_hint").into_owned());
     vec![check]
 }
 
-/// The path and its rights, if others have any.
-fn others(path: &Path) -> Option<String> {
-    let mode = std::fs::metadata(path).ok()?.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then(|| format!("{} ({mode:o})", path.display()))
+/// The path and its rights, if others have any; and whether that is only a place of another owner's that saoma may use: a
+/// folder, where the files are private by themselves, or what a group shares.
+fn others(path: &Path) -> Option<(String, bool)> {
+    let found = std::fs::metadata(path).ok()?;
+    let mode = found.mode() & 0o777;
+    let shared = found.uid() != rustix::process::geteuid().as_raw() && (found.is_dir() || mode & 0o007 == 0);
+    (mode & 0o077 != 0).then(|| (format!("{} ({mode:o})", path.display()), shared))
 }
 
 async fn profile_checks(context: &Context, profile: &Profile, args: &DoctorArgs) -> Vec<Check> {

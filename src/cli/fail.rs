@@ -80,13 +80,16 @@ impl Failure {
         if matches!((reason, error.call), (Reason::GatewaySaid, gateway::Call::MemberLogin)) {
             failure.hint = Some(t(lang, "cli.sign_in.refused_hint").into_owned());
         }
+        if error.is_wrong_address() {
+            failure.hint = Some(t(lang, "cli.sign_in.address_hint").into_owned());
+        }
         failure
     }
 
     /// The settings are wrong.
     pub fn config(lang: Lang, error: &config::Error) -> Self {
         let (exit, reason) = match error {
-            config::Error::Io { .. } => (Exit::Other, "io"),
+            config::Error::Io { .. } | config::Error::OpenToOthers { .. } => (Exit::Other, "io"),
             config::Error::Command { .. } => (Exit::Token, "config"),
             config::Error::NoHome
             | config::Error::Unreadable { .. }
@@ -107,6 +110,11 @@ impl Failure {
     /// The store failed.
     pub fn store(lang: Lang, error: &store::Error) -> Self {
         tracing::error!(%error, "the store failed");
+        if let store::Error::Refused { path, trouble } = error {
+            let words = tf(lang, &format!("trouble.{}.what", trouble.key()), &[("path", path)]);
+            return Self::new(Exit::Other, "store", clean(&words))
+                .hint(t(lang, &format!("trouble.{}.next", trouble.key())));
+        }
         let message = clean(&tf(lang, "cli.error.store", &[("detail", &error.to_string())])).into_owned();
         let failure = Self::new(Exit::Other, "store", message);
         match error {
@@ -114,6 +122,7 @@ impl Failure {
             store::Error::Sql(_) => failure.hint(t(lang, "cli.error.store_next")),
             // These say themselves what to do.
             store::Error::Open(_)
+            | store::Error::Refused { .. }
             | store::Error::Watch(_)
             | store::Error::Damaged(_)
             | store::Error::Replaced
@@ -190,6 +199,7 @@ pub fn with_detail(words: String, reason: Reason, gateway_message: Option<&str>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Trouble;
 
     #[test]
     fn a_failure_without_words_of_the_gateway_names_its_cause() {
@@ -210,6 +220,19 @@ mod tests {
         assert!(Failure::store(Lang::En, &damaged).hint.is_some_and(|hint| hint.contains("backup")));
         let full = store::Error::Sql(sqlx::Error::PoolClosed);
         assert!(Failure::store(Lang::En, &full).hint.is_some_and(|hint| hint.contains("room")));
+        for (trouble, what, next) in [
+            (Trouble::ReadOnly, "read-only", "XDG_STATE_HOME"),
+            (Trouble::Denied, "rights", "chown"),
+            (Trouble::Locked, "another program", "Close"),
+            (Trouble::Full, "full", "room"),
+        ] {
+            let refused = store::Error::Refused { path: "/x/saoma.db".into(), trouble };
+            let failure = Failure::store(Lang::En, &refused);
+            assert!(failure.message.contains("/x/saoma.db") && failure.message.contains(what), "{failure:?}");
+            assert!(failure.hint.as_ref().is_some_and(|hint| hint.contains(next)), "{failure:?}");
+            assert_eq!(failure.words().contains("room"), trouble == Trouble::Full, "{failure:?}");
+            assert!(!failure.words().contains("SQLite"));
+        }
         let newer = store::Error::Open("the store x was written by a newer saoma: update saoma".into());
         assert_eq!(Failure::store(Lang::En, &newer).hint, None);
         let long = "长".repeat(3000);

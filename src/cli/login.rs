@@ -19,6 +19,7 @@ use super::printer::{Printer, Words, outcome};
 use super::resolve::{self, Asked};
 use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
 use crate::i18n::{t, tf};
+use crate::model::text::typed;
 use crate::model::{Account, Attempt, AttemptId, AttemptState, Reason, Stamp, WcId};
 use crate::qr::Code;
 
@@ -72,7 +73,7 @@ impl Plan {
             known,
             way: if args.ladder { Way::Ladder } else { Way::Qr },
             timeout: args.options.timeout,
-            verify_code: args.verify_code.map(SecretString::from),
+            verify_code: args.verify_code.map(|code| SecretString::from(typed(&code).trim())),
             png: args.qr_png,
             renew: args.renew.unwrap_or(if out::can_draw() { 5 } else { 0 }),
             force: args.options.force,

@@ -46,12 +46,16 @@ use crate::config::load::early_lang;
 use crate::config::{Config, Env, Overrides};
 use crate::engine::Role;
 use crate::i18n::Lang;
+use crate::tui::quiet;
 
 /// Runs the program with its arguments; returns its exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // Whatever is created is for its owner's eyes only (design.md §6).
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    leave_no_core();
     quiet_caught_panics();
+    // Whatever the terminal still has to say is not left to the shell.
+    let _quiet = quiet::AtEnd;
     let env = Env::from_process();
     let lang = early_lang(&env);
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -82,6 +86,18 @@ fn parse(arguments: Vec<OsString>, lang: Lang) -> Result<Cli, clap::Error> {
     Cli::try_parse_from(&arguments).or_else(|_plain| {
         help::command(lang).try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches))
     })
+}
+
+/// A core file would hold token, password and codes. Nor does anybody else of this user's read them out of our memory: the
+/// limit alone is not heeded where cores go to a program. What we start may have cores again: it only has to raise its
+/// limit.
+fn leave_no_core() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Core);
+    // Lowering one's own limit is always allowed.
+    let _allowed = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit });
+    #[cfg(target_os = "linux")]
+    let _allowed = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
 }
 
 /// A decoder that panics over a hostile picture is caught, and a picture that cannot be read is what is told.

@@ -2,12 +2,13 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value};
 
 use super::fail::Failure;
 use crate::i18n::{Lang, t};
 use crate::model::text;
+use crate::tui::quiet;
 
 /// Writes one line to stdout at once: words, cleaned already, or a JSON object.
 pub fn line(words: &str) -> io::Result<()> {
@@ -51,21 +52,29 @@ pub fn can_draw() -> bool {
 
 /// Asks and reads one line, trimmed; `None` at the end of input.
 pub fn ask(question: &str) -> Option<String> {
+    quiet::end();
     let mut stderr = io::stderr().lock();
     let _ = stderr.write_all(question.as_bytes()).and_then(|()| stderr.flush());
     drop(stderr);
     let mut answer = String::new();
     match io::stdin().read_line(&mut answer) {
         Ok(0) | Err(_) => None,
-        Ok(_) => Some(answer.trim().to_owned()),
+        Ok(_) => Some(text::typed(&answer).trim().to_owned()),
     }
+}
+
+/// Asks on the terminal for a secret, without echo.
+pub fn ask_secret(question: &str) -> io::Result<SecretString> {
+    quiet::end();
+    let typed = SecretString::from(rpassword::prompt_password(question)?);
+    Ok(SecretString::from(text::typed(typed.expose_secret()).into_owned()))
 }
 
 /// A secret from standard input: its first line, without echo on a terminal.
 pub fn secret_line(lang: Lang) -> Result<SecretString, Failure> {
     if io::stdin().is_terminal() {
-        let asked = rpassword::prompt_password(t(lang, "cli.device.password_question"));
-        return asked.map(SecretString::from).map_err(|error| Failure::io("stdin", &error));
+        let asked = ask_secret(&t(lang, "cli.device.password_question"));
+        return asked.map_err(|error| Failure::io("stdin", &error));
     }
     let mut line = String::new();
     io::stdin().read_line(&mut line).map_err(|error| Failure::io("stdin", &error))?;

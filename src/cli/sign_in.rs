@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 
 use super::args::SignInArgs;
@@ -218,8 +218,8 @@ fn ask_password(context: &Context, profile: &Profile) -> Result<SecretString, Fa
         );
     }
     let question = context.tf("cli.sign_in.ask_password", &[("account", &profile.account.value)]);
-    match rpassword::prompt_password(question) {
-        Ok(password) if !password.is_empty() => Ok(password.into()),
+    match out::ask_secret(&question) {
+        Ok(password) if !password.expose_secret().is_empty() => Ok(password),
         Ok(_) => Err(Failure::usage(context.t("cli.sign_in.needs_password"))),
         Err(error) => Err(Failure::io("tty", &error)),
     }

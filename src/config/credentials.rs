@@ -93,15 +93,24 @@ impl Credentials {
     }
 }
 
-/// Takes the rights of others on a file away. The rights it had, if there was something to take.
+/// Takes the rights of others on a file away. The rights it had, if there was something to take. Another owner's file that
+/// only a group shares (as a container's volume is, for whatever user it runs as) is taken as it is.
 pub(super) fn close_to_others(path: &Path) -> Result<Option<u32>, Error> {
     let metadata = std::fs::metadata(path).map_err(io(path))?;
     let mode = metadata.mode() & 0o777;
     if mode & 0o077 == 0 {
         return Ok(None);
     }
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(io(path))?;
-    Ok(Some(mode))
+    match std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)) {
+        Ok(()) => Ok(Some(mode)),
+        Err(_) if mode & 0o007 == 0 && !is_ours(&metadata) => Ok(None),
+        Err(_) => Err(Error::OpenToOthers { path: path.to_owned(), mode }),
+    }
+}
+
+/// Whether this process's user owns it.
+pub(crate) fn is_ours(metadata: &std::fs::Metadata) -> bool {
+    metadata.uid() == rustix::process::geteuid().as_raw()
 }
 
 #[cfg(test)]

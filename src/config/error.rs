@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::i18n::{Lang, t, tf};
+use crate::model::Trouble;
 use crate::model::text::clean;
 
 /// What is wrong with the settings. [`Error::message`] and [`Error::hint`] are for people; `Display` is for logs.
@@ -13,6 +14,8 @@ pub enum Error {
     Io {
         /// Which.
         path: PathBuf,
+        /// What stands in the way, if it is one of the usual things.
+        trouble: Option<Trouble>,
         /// The system's words.
         detail: String,
     },
@@ -39,6 +42,14 @@ pub enum Error {
         path: PathBuf,
         /// Whose it is.
         owner: u32,
+    },
+    /// A file with a secret that others can read, and whose rights are not this user's to change.
+    #[error("{path}: others can read it ({mode:o})")]
+    OpenToOthers {
+        /// Which.
+        path: PathBuf,
+        /// Its rights.
+        mode: u32,
     },
     /// The home directory is not known.
     #[error("no home directory")]
@@ -126,8 +137,15 @@ impl Error {
             Self::Foreign { path, owner } => {
                 say("config.error.foreign", &[("path", &path.display().to_string()), ("owner", &owner.to_string())])
             }
-            Self::Io { path, detail } | Self::Unreadable { path, detail } => {
+            Self::Io { path, trouble: Some(trouble), .. } => {
+                say(&format!("trouble.{}.what", trouble.key()), &[("path", &path.display().to_string())])
+            }
+            Self::Io { path, trouble: None, detail } | Self::Unreadable { path, detail } => {
                 say("config.error.io", &[("path", &path.display().to_string()), ("detail", detail)])
+            }
+            Self::OpenToOthers { path, mode } => {
+                let (path, mode) = (path.display().to_string(), format!("{mode:o}"));
+                say("config.error.open_to_others", &[("path", &path), ("mode", &mode)])
             }
             Self::NoHome => t(lang, "config.error.no_home").into_owned(),
             Self::Syntax { path, line, detail } => {
@@ -166,9 +184,11 @@ impl Error {
             Self::Foreign { path, .. } => {
                 clean(&tf(lang, "config.hint.foreign", &[("path", &path.display().to_string())])).into_owned()
             }
-            Self::Io { .. }
+            Self::Io { trouble: Some(trouble), .. } => t(lang, &format!("trouble.{}.next", trouble.key())).into_owned(),
+            Self::OpenToOthers { .. } => t(lang, "config.hint.open_to_others").into_owned(),
+            Self::NoHome => t(lang, "config.hint.no_home").into_owned(),
+            Self::Io { trouble: None, .. }
             | Self::Unreadable { .. }
-            | Self::NoHome
             | Self::Syntax { .. }
             | Self::UnknownKey { near: None, .. }
             | Self::Command { .. } => return None,
@@ -193,5 +213,5 @@ pub(crate) fn unreadable(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error
 /// An I/O error of a path.
 pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Error {
     let path = path.into();
-    move |error| Error::Io { path, detail: error.to_string() }
+    move |error| Error::Io { path, trouble: Trouble::of(&error), detail: error.to_string() }
 }

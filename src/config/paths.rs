@@ -7,8 +7,6 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use etcetera::BaseStrategy;
-use etcetera::base_strategy::Xdg;
 use rustix::fs::OFlags;
 
 use super::{Env, Error, Origin, Sourced, error::io};
@@ -25,14 +23,27 @@ pub struct Paths {
 impl Paths {
     /// Follows `--config`, `SAOMA_CONFIG`, `XDG_CONFIG_HOME` and `XDG_STATE_HOME`. Creates nothing.
     pub fn discover(env: &Env, config: Option<&Path>) -> Result<Self, Error> {
-        let xdg = Xdg::new().map_err(|_no_home| Error::NoHome)?;
+        // Asked for only where it is needed: in a container there may be no home.
+        let home = || etcetera::home_dir().map_err(|_unknown| Error::NoHome);
+        Self::found(env, config, |name| std::env::var_os(name).map(PathBuf::from), home)
+    }
+
+    fn found(
+        env: &Env,
+        config: Option<&Path>,
+        get: impl Fn(&str) -> Option<PathBuf>,
+        home: impl Fn() -> Result<PathBuf, Error>,
+    ) -> Result<Self, Error> {
+        let base = |name, below_home| match get(name).filter(|path| path.is_absolute()) {
+            Some(path) => Ok(path),
+            None => Ok(home()?.join(below_home)),
+        };
         let config = match (config, env.get("SAOMA_CONFIG")) {
             (Some(path), _) => Sourced::new(path.to_owned(), Origin::Flag("--config")),
             (None, Some(path)) => Sourced::new(PathBuf::from(path), Origin::Env("SAOMA_CONFIG")),
-            (None, None) => Sourced::default_of(xdg.config_dir().join("saoma").join("config.toml")),
+            (None, None) => Sourced::default_of(base("XDG_CONFIG_HOME", ".config")?.join("saoma").join("config.toml")),
         };
-        let state = xdg.state_dir().unwrap_or_else(|| xdg.home_dir().join(".local/state")).join("saoma");
-        Ok(Self { config, state })
+        Ok(Self { config, state: base("XDG_STATE_HOME", ".local/state")?.join("saoma") })
     }
 
     /// `credentials.toml`.
@@ -55,19 +66,27 @@ impl Paths {
         self.state.join("saoma.log")
     }
 
-    /// Makes the state folder, 0700. A folder that others can enter is closed to them.
+    /// Makes the state folder, 0700. A folder that others can enter is closed to them, if it is ours.
     pub fn make_state(&self) -> Result<(), Error> {
         private_folder(&self.state)
     }
 }
 
-/// Makes a folder (and those above it) with 0700, and takes the rights of others away from one that is there.
+/// Makes a folder (and those above it) with 0700, and takes the rights of others away from one that is there. One whose
+/// rights are not ours to change (a volume, a folder that a group shares) is taken as it is, if it can be written: the files
+/// in it are private by themselves.
 pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(io(path))?;
     let mode = std::fs::metadata(path).map_err(io(path))?.permissions().mode();
-    if mode & 0o077 != 0 {
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(io(path))?;
+    if mode & 0o077 != 0
+        && let Err(error) = std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+    {
+        use rustix::fs::{Access, access};
+        return match access(path, Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(io(path)(error)),
+        };
     }
     Ok(())
 }
@@ -149,6 +168,28 @@ mod tests {
         assert_eq!(both.config, Sourced::new("/flag.toml".into(), Origin::Flag("--config")));
         let env = Paths::discover(&env, None).unwrap();
         assert_eq!(env.config, Sourced::new("/env.toml".into(), Origin::Env("SAOMA_CONFIG")));
+    }
+
+    #[test]
+    fn a_home_is_needed_only_for_what_no_variable_names() {
+        let none = Env::from([("SAOMA_LANG", "en")]);
+        let of = |env: &Env, config: Option<&str>, set: &[(&str, &str)], home: Option<&str>| {
+            let get = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, path)| PathBuf::from(path));
+            let home = || home.map(PathBuf::from).ok_or(Error::NoHome);
+            Paths::found(env, config.map(Path::new), get, home).map(|paths| (paths.config.value, paths.state))
+        };
+        let (config, state) = (("XDG_CONFIG_HOME", "/c"), ("XDG_STATE_HOME", "/s"));
+        let both = Ok(("/c/saoma/config.toml".into(), "/s/saoma".into()));
+        assert_eq!(of(&none, None, &[config, state], None), both);
+        assert_eq!(of(&none, None, &[config, state], Some("/h")), both);
+        assert_eq!(of(&none, Some("/x.toml"), &[state], None), Ok(("/x.toml".into(), "/s/saoma".into())));
+        let env = Env::from([("SAOMA_CONFIG", "/e.toml")]);
+        assert_eq!(of(&env, None, &[state], None), Ok(("/e.toml".into(), "/s/saoma".into())));
+        for set in [&[config][..], &[state], &[], &[config, ("XDG_STATE_HOME", "not/absolute")]] {
+            assert_eq!(of(&none, None, set, None), Err(Error::NoHome), "{set:?}");
+        }
+        let of_home = Ok(("/h/.config/saoma/config.toml".into(), "/h/.local/state/saoma".into()));
+        assert_eq!(of(&none, None, &[], Some("/h")), of_home);
     }
 
     #[test]

@@ -40,6 +40,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// other processes do with an outbox of thousands rings with every event.
 const REST_TIMES: u32 = 4;
 const LONGEST_REST: Duration = Duration::from_secs(1);
+/// By then the first list has come, where one comes.
+const A_FIRST_LIST: Duration = Duration::from_secs(10);
+const A_DAY: Duration = Duration::from_secs(24 * 3_600);
 /// While a lane has more than so many on the way, nothing is fetched for it: it would be told after those anyway.
 const ENOUGH: usize = 8;
 
@@ -131,6 +134,31 @@ pub(super) async fn run(
             () = room(&mut finished, &mut lanes) => {}
             () = tokio::time::sleep(wait.unwrap_or_default()), if wait.is_some() => {}
         }
+    }
+}
+
+/// Drops what waits for receivers that nobody has any more: at the start, once the first list has said that somebody is
+/// there, and then once a day.
+pub(super) async fn forget(shared: Arc<Shared>, closing: CancellationToken) {
+    let mut pause = A_FIRST_LIST;
+    loop {
+        match shared.store.outbox_forget(shared.now().wall).await {
+            Ok(gone) => {
+                for (receiver, rows) in gone {
+                    tracing::warn!(
+                        receiver,
+                        rows,
+                        "dropped what waited for a receiver that nobody has known for a week"
+                    );
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the outbox cannot be tidied up"),
+        }
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = A_DAY;
     }
 }
 

@@ -348,18 +348,24 @@ fn authorization(call: Call, token: Option<&SecretString>) -> Result<HeaderValue
 
 /// Turns an answer into a result: HTTP's say first, then the envelope's.
 fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T, Fault>) -> Result<T, Error> {
-    let Answer { status, content_type, body, .. } = answer;
+    let Answer { status, content_type, location, body } = answer;
     let content_type = content_type.as_deref();
     if !(200..300).contains(&status) {
-        let gateway_message = body.ok().and_then(|bytes| Envelope::words(&bytes, content_type));
+        let bytes = body.unwrap_or_default();
+        let gateway_message = Envelope::words(&bytes, content_type);
         let kind = match (status, call) {
-            // No token was sent, so it is the account or the password.
-            (401 | 403, Call::MemberLogin) => Kind::Refused,
+            // No token was sent, so it is the account or the password, if it is the gateway that says so.
+            (401 | 403, Call::MemberLogin) if Envelope::refuses_sign_in(&bytes, content_type) => Kind::Refused,
+            (401 | 403, Call::MemberLogin) => Kind::Http(status),
             (401 | 403, _) => Kind::TokenSuspect,
             _ => Kind::Http(status),
         };
-        let detail = format!("HTTP {status}").into();
-        return Err(Error { call, kind, gateway_message, detail, sent: true, status: Some(status) });
+        let detail = match location.filter(|_| call == Call::MemberLogin).and_then(|to| elsewhere(&to)) {
+            Some(to) => format!("HTTP {status}, which leads to {to}"),
+            None => format!("HTTP {status}"),
+        };
+        let (detail, status) = (detail.into(), Some(status));
+        return Err(Error { call, kind, gateway_message, detail, sent: true, status });
     }
     let bytes = body?;
     Envelope::decode(&bytes, content_type).and_then(|envelope| read(&envelope)).map_err(|fault| Error {
@@ -370,6 +376,15 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
         sent: true,
         status: None,
     })
+}
+
+/// Where a redirect leads, without what may be secret in it.
+fn elsewhere(location: &str) -> Option<String> {
+    let mut url = Url::parse(location).ok()?;
+    url.set_query(None);
+    url.set_fragment(None);
+    let _no_host = url.set_username("").and_then(|()| url.set_password(None));
+    Some(url.to_string())
 }
 
 /// The gateway's words without a secret that they repeat.

@@ -166,6 +166,25 @@ impl Error {
         }
     }
 
+    /// Whether what answered a sign-in is not a gateway, or not the part of it that signs in: then account and password
+    /// have not been looked at.
+    pub const fn is_wrong_address(&self) -> bool {
+        match self.kind {
+            Kind::Http(status) => {
+                status < 500 && !matches!(status, 408 | 425 | 429) && matches!(self.call, Call::MemberLogin)
+            }
+            Kind::Malformed | Kind::TooLarge => matches!(self.call, Call::MemberLogin),
+            Kind::Unreachable
+            | Kind::TimedOut
+            | Kind::TokenSuspect
+            | Kind::Refused
+            | Kind::RefusedInside
+            | Kind::Platform(_)
+            | Kind::BadImage
+            | Kind::BadSettings => false,
+        }
+    }
+
     /// Whether the line or the gateway's web server broke, rather than the gateway having answered the question. Such
     /// a poll may be sent again with the same wId; iPadLogin and secondLogin never (design.md §3 rule 6).
     pub const fn is_transport(&self) -> bool {

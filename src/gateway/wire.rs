@@ -109,6 +109,12 @@ struct Failure<'a> {
     data: &'a Value,
 }
 
+/// Whether the words are about an account or a password.
+fn names_credentials(words: &str) -> bool {
+    let words = words.to_lowercase();
+    ["密码", "账号", "帐号", "账户", "帐户", "password"].iter().any(|word| words.contains(word))
+}
+
 impl Envelope {
     /// Decodes a reply's bytes; `content_type` is only a hint for the characters.
     pub(super) fn decode(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Fault> {
@@ -197,10 +203,14 @@ impl Envelope {
 
     /// `member/login` (protocol.md §3.1).
     pub(super) fn sign_in(&self) -> Result<SignIn, Fault> {
+        let own = matches!(self.code, Code::Success | Code::Failure);
         let data = self.success().map_err(|fault| match fault.kind {
             // No token was sent, so none can be wrong.
             Kind::TokenSuspect => Fault { kind: Kind::Refused, ..fault },
-            _ => fault,
+            _ if own => fault,
+            _ if fault.message.as_deref().is_some_and(names_credentials) => Fault { kind: Kind::Refused, ..fault },
+            // Nobody has looked at account and password: another service answers, or a proxy.
+            _ => Fault { kind: Kind::Malformed, ..fault },
         })?;
         let unusable = match integer(data.get("status")) {
             Some(1) => Some((Reason::PlatformFrozen, "the platform account is frozen (status 1)")),
@@ -219,6 +229,14 @@ impl Envelope {
             callback_url: Some(string(data.get("callbackUrl")).trim()).filter(|url| !url.is_empty()).map(Into::into),
             available_number: integer(data.get("availableNumber")),
         })
+    }
+
+    /// Whether a reply to a sign-in that HTTP calls unauthorised is about account and password: the gateway's own way of
+    /// saying no, or its words. Else whoever answers has asked for something that is none of ours.
+    pub(super) fn refuses_sign_in(bytes: &[u8], content_type: Option<&str>) -> bool {
+        let Ok((envelope, message)) = Self::read(bytes, content_type) else { return false };
+        envelope.is_some_and(|envelope| envelope.code == Code::Failure)
+            || message.as_deref().is_some_and(names_credentials)
     }
 
     /// `iPadLogin` (protocol.md §3.2). Without a wId nothing was issued. Without a URL the instance is there all the

@@ -14,6 +14,7 @@ pub mod reason;
 pub mod record;
 pub mod text;
 pub mod time;
+pub mod trouble;
 
 pub use account::{Account, Presence, Source};
 pub use attempt::{Attempt, AttemptState, Owner, Rung};
@@ -26,3 +27,4 @@ pub use id::{AttemptId, ProfileId, WId, WcId};
 pub use reason::Reason;
 pub use record::Record;
 pub use time::{Now, Stamp};
+pub use trouble::Trouble;

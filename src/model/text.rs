@@ -73,6 +73,33 @@ fn skip_string(text: &str) -> &str {
     }
 }
 
+/// What a person typed, without the sequences that a terminal puts among it: late answers of its own, and keys that are no
+/// characters. All else stays as it is: it may be a password.
+pub fn typed(text: &str) -> Cow<'_, str> {
+    if !text.contains(['\u{1b}', '\u{9b}']) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['\u{1b}', '\u{9b}']) {
+        let (before, tail) = rest.split_at(at);
+        out.push_str(before);
+        let mut inside = tail.chars();
+        rest = match (inside.next(), inside.next()) {
+            // The one-character form takes two bytes as well.
+            (Some('\u{1b}'), Some('[')) | (Some('\u{9b}'), _) => skip_csi(tail.get(2..).unwrap_or_default()),
+            (Some('\u{1b}'), Some(']' | 'P' | '_' | '^' | 'X')) => skip_string(tail.get(2..).unwrap_or_default()),
+            // `ESC O A`: an arrow.
+            (Some('\u{1b}'), Some('O')) => {
+                inside.as_str().strip_prefix(|c: char| c.is_ascii_graphic()).unwrap_or(inside.as_str())
+            }
+            _ => tail.get(1..).unwrap_or_default(),
+        };
+    }
+    out.push_str(rest);
+    Cow::Owned(out)
+}
+
 /// JSON text as it may go to a terminal: what [`clean`] would take out stays, as `\\u` escapes. JSON escapes the C0
 /// controls by itself, but leaves C1 controls and bidirectional overrides as they are. The value does not change.
 pub fn json(text: &str) -> Cow<'_, str> {
@@ -245,6 +272,29 @@ mod tests {
     #[test]
     fn plain_text_is_borrowed() {
         assert!(matches!(clean("售前客服-小诺 (9:00)"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_was_typed_loses_the_terminals_answers_and_nothing_else() {
+        for (raw, want) in [
+            ("\u{1b}[2;2R123456", "123456"),
+            ("12\u{1b}[2;2R3456", "123456"),
+            ("123456\u{1b}[3;12R", "123456"),
+            ("\u{1b}[?62;4;22c123456", "123456"),
+            ("\u{1b}[?1u\u{1b}[6;18;9t123456\u{1b}[2;2R", "123456"),
+            ("\u{1b}]11;rgb:1e1e/1e1e/2e2e\u{1b}\\123456", "123456"),
+            ("\u{1b}]10;rgb:ffff/ffff/ffff\u{7}123456", "123456"),
+            ("\u{1b}P>|kitty(0.40.0)\u{1b}\\123456", "123456"),
+            ("\u{1b}_Gi=31;OK\u{1b}\\123456", "123456"),
+            ("\u{9b}2;2R123456", "123456"),
+            ("\u{1b}OA\u{1b}[A123456", "123456"),
+            ("\u{1b}123456", "123456"),
+            ("\u{1b}[2;", ""),
+            ("y\u{1b}", "y"),
+            ("pa ss[2;2R\u{200b}\t密码]", "pa ss[2;2R\u{200b}\t密码]"),
+        ] {
+            assert_eq!(typed(raw), want, "{raw:?}");
+        }
     }
 
     #[test]

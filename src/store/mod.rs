@@ -404,6 +404,13 @@ impl Store {
         self.inner.outbox_next().await
     }
 
+    /// Drops what waits for receivers that are no more: that this process does not have, and of whom nobody who has them
+    /// has told or noted anything for a week. Who, and how many rows. Nothing where the clock stands more than a day past
+    /// what was written down last.
+    pub async fn outbox_forget(&self, now: Stamp) -> Result<Vec<(String, u64)>> {
+        self.inner.outbox_forget(now).await
+    }
+
     /// The receiver took it.
     pub async fn outbox_done(&self, id: i64) -> Result<()> {
         self.inner.outbox_done(id).await

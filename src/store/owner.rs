@@ -4,16 +4,16 @@
 //! (flock: the kernel lets go when the process dies in whatever way). Everybody else only ever takes it *shared*, so
 //! that two who ask at the same moment do not take each other for the owner.
 
-use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ulid::Ulid;
 
+use super::Result;
 use super::lease::{Lease, Leases};
-use super::place::with_suffix;
-use super::{Error, Result};
+use super::place::{refused, with_suffix};
 use crate::model::Owner;
 
 /// This process's ownership, and the way to ask about others.
@@ -31,8 +31,7 @@ impl Ownership {
     /// `role`: what kind of process this is.
     pub(super) fn take(database: &Path, role: &str) -> Result<Self> {
         let folder = with_suffix(database, ".owners");
-        let wrong =
-            |error: std::io::Error| Error::Open(format!("cannot take the owner lock in {}: {error}", folder.display()));
+        let wrong = |error| refused(&folder, "cannot take the owner lock in", &error);
         if let Err(error) = DirBuilder::new().mode(0o700).create(&folder)
             && error.kind() != ErrorKind::AlreadyExists
         {
@@ -122,12 +121,32 @@ fn lock_new(folder: &Path) -> std::io::Result<(String, File)> {
         let name = Ulid::new().to_string();
         let path = folder.join(&name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+        if std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o070 == 0o070) {
+            // Others of a group use this folder too, and have to be able to see whether we live. There is nothing in it.
+            file.set_permissions(Permissions::from_mode(0o660))?;
+        }
         file.lock()?;
         match std::fs::metadata(&path) {
             Ok(found) if found.ino() == file.metadata()?.ino() => return Ok((name, file)),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_shares_the_folder_can_see_who_lives() {
+        for (folder, file) in [(0o700, 0o600), (0o750, 0o600), (0o770, 0o660)] {
+            let home = tempfile::tempdir().unwrap();
+            std::fs::set_permissions(home.path(), Permissions::from_mode(folder)).unwrap();
+            let (name, _held) = lock_new(home.path()).unwrap();
+            let found = std::fs::metadata(home.path().join(name)).unwrap();
+            assert_eq!(found.permissions().mode() & 0o777, file, "{folder:o}");
         }
     }
 }

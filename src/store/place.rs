@@ -5,7 +5,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
+
+use super::types::code;
 use super::{Error, Result};
+use crate::model::Trouble;
 
 /// What [`prepare`] found or made.
 #[derive(Debug)]
@@ -22,10 +26,14 @@ pub(super) struct Place {
 /// An existing database file is never opened here: POSIX drops all of a process's locks on a file when any of its
 /// descriptors is closed, and this process may have the file open in another store.
 pub(super) fn prepare(path: &Path) -> Result<Place> {
-    let wrong = |error: std::io::Error| Error::Open(format!("cannot open the store {}: {error}", path.display()));
+    let wrong = |error| refused(path, "cannot open the store", &error);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
     if !folder.is_dir() {
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(wrong)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(|error| refused(folder, "cannot make the folder", &error))?;
     }
     if let Some(name) = network_file_system(folder) {
         return Err(Error::Open(format!(
@@ -37,22 +45,70 @@ pub(super) fn prepare(path: &Path) -> Result<Place> {
     let new = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => true,
         Err(error) if error.kind() == ErrorKind::AlreadyExists => false,
-        Err(error) => return Err(wrong(error)),
+        // It is the folder that takes no file.
+        Err(error) => return Err(refused(folder, "cannot make the store in", &error)),
     };
     let path = path.canonicalize().map_err(wrong)?;
+    if !path.is_file() {
+        return Err(Error::Open(format!("{} is not a file, so it cannot be the store", path.display())));
+    }
     if !new {
         keep_private(&path).map_err(wrong)?;
     }
     Ok(Place { path, new })
 }
 
-/// Takes rights of group and others away from a file that came from elsewhere (a backup, another tool).
+/// What the system says of a file or folder, in plain words where it is one of the usual things.
+pub(super) fn refused(path: &Path, what: &str, error: &std::io::Error) -> Error {
+    match Trouble::of(error) {
+        Some(trouble) => Error::Refused { path: path.display().to_string(), trouble },
+        None => Error::Open(format!("{what} {}: {error}", path.display())),
+    }
+}
+
+/// What SQLite's refusal to open or to write the database is due to. It tells only that it could not.
+pub(super) fn trouble(path: &Path, error: &sqlx::Error) -> Option<Error> {
+    let refused = |path: &Path, trouble| Error::Refused { path: path.display().to_string(), trouble };
+    match code(error)? {
+        // Busy, or locked.
+        5 | 6 => Some(refused(path, Trouble::Locked)),
+        13 => Some(refused(path, Trouble::Full)),
+        // No permission, an error of reading or writing, read-only, cannot be opened.
+        3 | 8 | 10 | 14 => {
+            let folder = path.parent().unwrap_or_else(|| Path::new("."));
+            let files = ["", "-wal", "-shm"].map(|end| with_suffix(path, end));
+            let ways = files.iter().map(|file| (file.as_path(), Access::READ_OK | Access::WRITE_OK));
+            let folder = (folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK);
+            let full = || {
+                let full =
+                    code(error) == Some(10) && rustix::fs::statvfs(folder.0).is_ok_and(|disk| disk.f_bavail == 0);
+                full.then(|| refused(path, Trouble::Full))
+            };
+            let barred = ways.chain([folder]).find_map(|(path, way)| match access(path, way) {
+                Err(rustix::io::Errno::ROFS) => Some(refused(path, Trouble::ReadOnly)),
+                Err(rustix::io::Errno::ACCESS | rustix::io::Errno::PERM) => Some(refused(path, Trouble::Denied)),
+                // What is not there may be made, if the folder takes it.
+                Ok(()) | Err(_) => None,
+            });
+            barred.or_else(full)
+        }
+        _ => None,
+    }
+}
+
+/// Takes rights of group and others away from a file that came from elsewhere (a backup, another tool). Another owner's,
+/// on a volume that a group shares, stays as it is.
 fn keep_private(path: &Path) -> std::io::Result<()> {
     for end in ["", "-wal", "-shm"] {
         let file = with_suffix(path, end);
         match std::fs::metadata(&file) {
             Ok(found) if found.permissions().mode() & 0o077 != 0 => {
-                std::fs::set_permissions(&file, Permissions::from_mode(0o600))?;
+                let closed = std::fs::set_permissions(&file, Permissions::from_mode(0o600));
+                if let Err(error) = closed
+                    && access(&file, Access::READ_OK | Access::WRITE_OK).is_err()
+                {
+                    return Err(error);
+                }
             }
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::NotFound => {}

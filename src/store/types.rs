@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use super::boot::BootMs;
-use crate::model::{Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, WId, WcId};
+use crate::model::{
+    Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, Trouble, WId, WcId,
+};
 
 /// Whose rows: one profile of the config.
 #[derive(Clone, Debug)]
@@ -26,6 +28,14 @@ pub enum Error {
     /// The file cannot be opened, or is on a network file system, or belongs to a newer saoma.
     #[error("{0}")]
     Open(String),
+    /// The file cannot be used as it has to be, and a person can do something about it.
+    #[error("cannot use {path}: {}", .trouble.words())]
+    Refused {
+        /// Which file or folder.
+        path: String,
+        /// What stands in the way.
+        trouble: Trouble,
+    },
     /// The file watch cannot be made or kept.
     #[error("cannot watch the store: {0}")]
     Watch(String),
@@ -50,7 +60,7 @@ impl Error {
         match self {
             Self::Damaged(_) => true,
             Self::Sql(error) => is_damaged(error),
-            Self::Open(_) | Self::Watch(_) | Self::Replaced | Self::ObservesNoLonger => false,
+            Self::Open(_) | Self::Refused { .. } | Self::Watch(_) | Self::Replaced | Self::ObservesNoLonger => false,
         }
     }
 }
@@ -66,11 +76,15 @@ pub(super) fn sql(error: &sqlx::Error) -> String {
     }
 }
 
+/// SQLite's primary code: the lowest byte of what it says.
+pub(super) fn code(error: &sqlx::Error) -> Option<u32> {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff)
+}
+
 /// Whether SQLite says that the file is malformed (11) or no database (26).
 pub(super) fn is_damaged(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-    // The lowest byte is the primary code.
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
+    matches!(code(error), Some(11 | 26))
 }
 
 /// A `Result` of the store.

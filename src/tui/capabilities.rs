@@ -8,10 +8,26 @@ use rustix::termios::tcgetwinsize;
 
 use crate::app::{Capabilities, Multiplexer, Palette, Pictures};
 
+/// More columns and rows than the largest screens have in the smallest print.
+const LARGEST: (u16, u16) = (1024, 512);
+
 /// What the environment and the system say of the terminal on stdout.
 pub fn of_process() -> Capabilities {
     let known = of_environment(|name| std::env::var_os(name));
     Capabilities { cell_px: cell_px(rustix::stdio::stdout()), ..known }
+}
+
+/// Columns and rows of a terminal; 80×24 for one that does not know. No window has more than [`LARGEST`]: memory for the
+/// cells of one that says so (65,535 × 65,535) is nowhere.
+pub fn size(terminal: impl AsFd) -> (u16, u16) {
+    match tcgetwinsize(terminal) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => believed(size.ws_col, size.ws_row),
+        _ => (80, 24),
+    }
+}
+
+fn believed(columns: u16, rows: u16) -> (u16, u16) {
+    (columns.min(LARGEST.0), rows.min(LARGEST.1))
 }
 
 /// A cell's width and height in pixels, where the terminal told the system.
@@ -95,6 +111,20 @@ mod tests {
             ("dumb", "", Palette::Sixteen),
         ] {
             assert_eq!(of(&[("TERM", term), ("COLORTERM", colorterm)]).palette, palette, "{term} {colorterm}");
+        }
+    }
+
+    #[test]
+    fn no_size_is_believed_that_no_window_has() {
+        for (told, taken) in [
+            ((80, 24), (80, 24)),
+            ((1, 1), (1, 1)),
+            ((1024, 512), (1024, 512)),
+            ((65_535, 65_535), (1024, 512)),
+            ((65_535, 1), (1024, 1)),
+            ((2, 65_535), (2, 512)),
+        ] {
+            assert_eq!(believed(told.0, told.1), taken);
         }
     }
 

@@ -15,6 +15,7 @@ use super::backend::Painter;
 use super::inbox::Outlet;
 use super::input::{self, Input, Reader};
 use super::notify::Caller;
+use super::owed::{self, Last, Owed};
 use super::signals::{self, Signals, Told};
 use super::terminal::Tty;
 use super::{Backstage, Error, Inbox, capabilities, clipboard, crash, probe};
@@ -154,6 +155,7 @@ pub fn run<M: Mind>(mind: M, options: Options, start: impl FnOnce(Inbox) -> Box<
         terminal,
         system_cell: terminal.cell_px,
         asked_until: None,
+        owed: None,
         away: false,
         force: true,
         urgent: true,
@@ -199,6 +201,8 @@ struct Loop<M> {
     system_cell: Option<(u16, u16)>,
     /// How long an answer of the terminal is waited for.
     asked_until: Option<Duration>,
+    /// An answer of the terminal that may still come.
+    owed: Option<Owed>,
     /// The terminal is given back, we are stopped or about to be.
     away: bool,
     /// Draw even if the mind sees no change.
@@ -239,7 +243,12 @@ impl<M: Mind> Loop<M> {
         }
         self.tell(Msg::Terminal(self.terminal));
         self.draw()?;
-        self.asked_until = asks.then(|| self.mono() + probe::WAIT);
+        if asks {
+            let owed = Owed::since_now(Last::Place);
+            self.tty.owes(Some(owed));
+            self.owed = Some(owed);
+            self.asked_until = Some(self.mono() + probe::WAIT);
+        }
         Ok(())
     }
 
@@ -338,7 +347,12 @@ impl<M: Mind> Loop<M> {
 
     /// Takes the terminal again after a stop, and draws all of it.
     fn come_back(&mut self) -> io::Result<()> {
-        self.away = false;
+        if std::mem::take(&mut self.away) {
+            // What was owed was read away when the terminal was given back.
+            self.forget_asking();
+            self.terminal = probe::settle(self.terminal);
+            self.tell(Msg::Terminal(self.terminal));
+        }
         if let Some(backstage) = &mut self.backstage {
             backstage.come_back();
         }
@@ -380,6 +394,9 @@ impl<M: Mind> Loop<M> {
         }
         if pictures {
             self.painter.screen_mut().queue(probe::CELL_QUESTION);
+            let owed = Owed::since_now(Last::Cell);
+            self.tty.owes(Some(owed));
+            self.owed = Some(owed);
         }
     }
 
@@ -437,10 +454,8 @@ impl<M: Mind> Loop<M> {
     fn answered(&mut self, answer: &Input) {
         let before = self.terminal;
         self.terminal = probe::take(before, answer);
-        if self.terminal.block_is_two_columns.is_some() {
-            // The width is asked last: nothing more is to come.
-            self.asked_until = None;
-            self.reader.expect_answers(false);
+        if self.owed.is_some_and(|owed| owed.last.is(answer, false)) {
+            self.forget_asking();
         }
         if self.terminal != before {
             self.urgent = true;
@@ -448,19 +463,31 @@ impl<M: Mind> Loop<M> {
         }
     }
 
-    /// An answer that has not come by now is not waited for, and not listened to.
+    /// An answer that has not come by now is not waited for; one that comes late is heard all the same, until it is owed
+    /// no more.
     fn stop_asking(&mut self) {
-        if self.asked_until.is_some_and(|until| self.mono() >= until) {
-            self.asked_until = None;
-            self.reader.expect_answers(false);
-            // It may still be on its way, in pieces.
-            self.reader.be_patient();
-            let settled = probe::settle(self.terminal);
-            if settled != self.terminal {
-                self.terminal = settled;
-                self.tell(Msg::Terminal(settled));
-            }
+        if self.asked_until.is_none_or(|until| self.mono() < until) {
+            return;
         }
+        // It may still be on its way, in pieces.
+        self.reader.be_patient();
+        let settled = probe::settle(self.terminal);
+        if settled != self.terminal {
+            self.terminal = settled;
+            self.tell(Msg::Terminal(settled));
+        }
+        match self.owed.map(|owed| owed.by.saturating_duration_since(Instant::now())) {
+            Some(left) if !left.is_zero() => self.asked_until = Some(self.mono() + left),
+            Some(_) | None => self.forget_asking(),
+        }
+    }
+
+    /// Nothing more is to come.
+    fn forget_asking(&mut self) {
+        self.asked_until = None;
+        self.owed = None;
+        self.tty.owes(None);
+        self.reader.expect_answers(false);
     }
 
     fn tick(&mut self) {
@@ -612,6 +639,5 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 fn esc_hold() -> Duration {
-    let remote = ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"].iter().any(|name| std::env::var_os(name).is_some());
-    if remote { input::ESC_HOLD_SLOW } else { input::ESC_HOLD }
+    if owed::is_remote() { input::ESC_HOLD_SLOW } else { input::ESC_HOLD }
 }

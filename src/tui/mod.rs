@@ -5,6 +5,7 @@
 //! * [`event_loop`] waits, reads all there is, lets the mind think, draws at most once;
 //! * [`input`] makes keys of bytes, however the line has cut them;
 //! * [`backend`] lets ratatui draw, [`screen`] makes few bytes of it;
+//! * `owed` remembers what the terminal was asked, [`quiet`] for commands: its answers must not become somebody's input;
 //! * [`terminal`] sets the terminal up and brings it back; [`signals`] and `crash` see to it that this always happens.
 
 pub mod backend;
@@ -15,8 +16,10 @@ pub mod event_loop;
 mod inbox;
 pub mod input;
 pub mod notify;
+mod owed;
 mod pen;
 pub mod probe;
+pub mod quiet;
 pub mod screen;
 pub mod signals;
 pub mod terminal;

@@ -2,26 +2,28 @@
 //! pictures, and how? Ask for its name, for a picture in kitty's protocol, for its kind, for its cells' size.
 //!
 //! The questions go out in one write with the first frame, so the start never waits for an answer. The cursor's place is
-//! asked last; when it has not come in time ▄ is taken as narrow. No other key or answer looks like that one: it names
-//! the second row. What is said of pictures is heard however late it comes. Whatever a terminal may print of a question
+//! asked last; until it has come ▄ is taken as narrow. No other key or answer looks like that one: it names the second
+//! row. What is said of pictures is heard however late it comes. Whatever a terminal may print of a question
 //! that it does not know is wiped away in the same frame.
 
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{OptionalActions, isatty, tcgetattr, tcsetattr};
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{isatty, tcgetattr};
 
 use super::capabilities::{is_dumb, of_process};
 use super::input::{ESC_HOLD_SLOW, Input, Reader};
+use super::owed::{self, Last, Owed};
+use super::quiet;
 use crate::app::{Capabilities, Multiplexer, Pictures};
 use crate::ui;
 
-/// An answer that comes later is no answer: ▄ is taken as narrow.
+/// So long an answer is waited for; until it comes ▄ is taken as narrow.
 pub const WAIT: Duration = Duration::from_millis(300);
 
-/// The same for who does nothing else: it reports what the terminal says, and what comes after its end is typed into the
-/// shell.
-const PATIENT: Duration = Duration::from_millis(1500);
+/// The same over SSH for a command, which draws once: a code drawn for the wrong width cannot be read.
+const WAIT_REMOTE: Duration = Duration::from_millis(1000);
 
 /// For a cleared screen with default colours: ▄ at the second row's beginning, where is the cursor, wipe, to the corner.
 const QUESTION: &[u8] = "\x1b[2H▄\x1b[6n\x1b[2H\x1b[K\x1b[H".as_bytes();
@@ -100,35 +102,64 @@ const fn width(column: u16) -> Option<bool> {
     }
 }
 
-/// What is known of the terminal, with the width of ▄, and pictures if they are of interest, asked now, for a program
-/// without a screen: waits [`WAIT`] at most, longer for pictures. Keys that are typed meanwhile are lost.
-pub fn ask(pictures: bool) -> Capabilities {
-    let known = of_process();
-    let known = if pictures { known } else { settle(known) };
+/// The same of an answer to [`ask`]: wherever the line is.
+pub(super) fn take_inline(known: Capabilities, input: &Input) -> Capabilities {
+    match input {
+        Input::Position { column, .. } => take(known, &Input::Position { row: 2, column: *column }),
+        other => take(known, other),
+    }
+}
+
+/// What is known of the terminal, with the width of ▄ asked now, for a program without a screen. An answer is waited for
+/// only briefly; one that comes later is read away until [`quiet::end`], which has to be called before anybody is asked
+/// anything, and at the end. Keys that are typed meanwhile are lost.
+pub fn ask() -> Capabilities {
+    asked(settle(of_process()), if owed::is_remote() { WAIT_REMOTE } else { WAIT })
+}
+
+/// The same with what is said of pictures, for who does nothing else: waits for as long as an answer may come.
+pub fn ask_all() -> Capabilities {
+    asked(of_process(), owed::patience())
+}
+
+fn asked(known: Capabilities, wait: Duration) -> Capabilities {
     let term = std::env::var("TERM").unwrap_or_default();
     let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
     if !is_worth_asking(&known, &term) || !isatty(stdin) || !isatty(stdout) {
         return settle(known);
     }
     let Ok(before) = tcgetattr(stdin) else { return settle(known) };
-    let mut raw = before.clone();
-    raw.make_raw();
-    if tcsetattr(stdin, OptionalActions::Now, &raw).is_err() {
+    if quiet::quieten(&before).is_err() {
         return settle(known);
     }
+    let mut reader = Reader::new(ESC_HOLD_SLOW);
+    reader.expect_answers(true);
+    let owed = Owed::since_now(Last::Place);
     let mut told = known;
-    // Without the last answer what came before it holds.
-    let _late = answers(&mut told, if pictures { PATIENT } else { WAIT });
-    // The terminal was there a moment ago; if it is gone there is nothing to bring back.
-    let _gone = tcsetattr(stdin, OptionalActions::Now, &before);
+    match answers(&mut told, &mut reader, wait) {
+        Some(Ended::Late) if Instant::now() < owed.by => quiet::keep(before, reader, told, owed),
+        // Without the last answer what came before it holds.
+        Some(Ended::All | Ended::Late) | None => quiet::give_back(&before),
+        Some(Ended::Interrupted) => {
+            quiet::give_back(&before);
+            let _refused = kill_current_process_group(Signal::INT);
+        }
+    }
     settle(told)
 }
 
-/// Asks in raw mode and takes the answers, until the cursor's place has come.
-fn answers(known: &mut Capabilities, wait: Duration) -> Option<()> {
+/// How the wait for answers ended.
+enum Ended {
+    /// The last one came.
+    All,
+    Late,
+    /// By Ctrl-C.
+    Interrupted,
+}
+
+/// Asks, and takes the answers, until the cursor's place has come. `None`: the terminal is gone.
+fn answers(known: &mut Capabilities, reader: &mut Reader, wait: Duration) -> Option<Ended> {
     let (stdin, stdout) = (rustix::stdio::stdin(), rustix::stdio::stdout());
-    let mut reader = Reader::new(ESC_HOLD_SLOW);
-    reader.expect_answers(true);
     let mut question = Vec::new();
     if known.pictures == Pictures::Asked {
         reader.expect_pictures();
@@ -143,19 +174,23 @@ fn answers(known: &mut Capabilities, wait: Duration) -> Option<()> {
     let begun = Instant::now();
     let mut buffer = [0; 256];
     loop {
-        let left = wait.checked_sub(begun.elapsed())?;
+        let Some(left) = wait.checked_sub(begun.elapsed()) else { return Some(Ended::Late) };
         let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-        if poll(&mut fds, Timespec::try_from(left).ok().as_ref()).ok()? == 0 {
-            return None;
+        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+            Ok(0) => return Some(Ended::Late),
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => continue,
+            Err(_) => return None,
         }
         let count = rustix::io::read(stdin, &mut buffer).ok().filter(|count| *count > 0)?;
         for input in reader.feed(buffer.get(..count).unwrap_or_default(), begun.elapsed()) {
-            if let Input::Position { column, .. } = input {
-                // Wherever the line is.
-                *known = take(*known, &Input::Position { row: 2, column });
-                return Some(());
+            *known = take_inline(*known, &input);
+            if Last::Place.is(&input, true) {
+                return Some(Ended::All);
             }
-            *known = take(*known, &input);
+            if owed::is_interrupt(&input) {
+                return Some(Ended::Interrupted);
+            }
         }
     }
 }

@@ -11,9 +11,10 @@ use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, ttyname};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr, ttyname};
 
-use super::Error;
+use super::owed::{self, Owed};
+use super::{Error, capabilities};
 use crate::app::Protocol;
 
 /// Alternate screen, cursor hidden, pastes bracketed. No mouse, no keyboard protocol: what is not turned on need not be
@@ -41,6 +42,8 @@ struct Saved {
     entered: bool,
     /// How pictures were shown, if any was.
     pictures: Option<Protocol>,
+    /// An answer of the terminal that is on its way.
+    owed: Option<Owed>,
 }
 
 /// The terminal of this process. Dropping it brings the terminal back.
@@ -74,7 +77,7 @@ impl Tty {
             input: own(stdin)?,
             output: own(stdout)?,
             wipe: may_lack_alternate_screen(std::env::var_os("TERM").as_deref()),
-            state: Mutex::new(Saved { termios, entered: false, pictures: None }),
+            state: Mutex::new(Saved { termios, entered: false, pictures: None, owed: None }),
         });
         *lock(&ACTIVE) = Some(Arc::clone(&shared));
         let tty = Self(shared);
@@ -110,17 +113,19 @@ impl Tty {
         lock(&self.0.state).pictures = Some(protocol);
     }
 
+    /// What the terminal was asked and has not answered: it is read away before the terminal is given back.
+    pub(super) fn owes(&self, owed: Option<Owed>) {
+        lock(&self.0.state).owed = owed;
+    }
+
     /// Brings the terminal back as it was found. A terminal that takes no bytes gets `patience`, then only its settings.
     pub fn leave(&self, patience: Duration) {
         leave(&self.0, patience);
     }
 
-    /// Columns and rows; 80×24 for a terminal that does not know.
+    /// Columns and rows; see [`capabilities::size`].
     pub fn size(&self) -> Size {
-        match tcgetwinsize(&self.0.output) {
-            Ok(size) if size.ws_col > 0 && size.ws_row > 0 => Size::new(size.ws_col, size.ws_row),
-            _ => Size::new(80, 24),
-        }
+        Size::from(capabilities::size(&self.0.output))
     }
 
     /// Where keys come from.
@@ -188,6 +193,8 @@ fn leave(shared: &Shared, patience: Duration) {
             Err(_) => break,
         }
     }
+    // Still without echo: what the terminal has yet to say must not become the shell's.
+    owed::swallow(shared.input.as_fd(), saved.owed.take());
     // Not `Drain`: a terminal that takes no bytes would keep us here.
     let _gone = retry_on_intr(|| tcsetattr(&shared.input, OptionalActions::Now, &saved.termios));
 }

@@ -11,6 +11,8 @@ use saoma::engine::{Listen, Role, Secret};
 use saoma::model::{Dialect, Presence, Reason, Source, Stamp, WId, WcId};
 use saoma::simulator::{Act, Knobs, Setup, SimAccount, Simulator};
 
+use tokio::io::AsyncWriteExt as _;
+
 use super::rig::{Front, How, Rig};
 
 pub(crate) const SHORT: Duration = Duration::from_millis(120);
@@ -329,6 +331,32 @@ async fn strangers_and_stale_notices_do_nothing() {
     assert_eq!(rig.front.until("the drop", dropped).await, id(4));
     assert_eq!(rig.sim.requests().len() - before, 1);
     assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Online);
+}
+
+/// The gateway waits as long for an answer to its notice.
+const GATEWAYS_PATIENCE: Duration = Duration::from_secs(6);
+
+#[tokio::test]
+async fn a_crowd_of_silent_strangers_keeps_no_notice_out() {
+    let (mut rig, url) = listening(Dialect::V2, |_| {}).await;
+    let address = url.strip_prefix("http://").unwrap().split('/').next().unwrap().to_owned();
+    let mut crowd = Vec::new();
+    for (number, many) in [(3, 64), (4, 193), (5, 1000)] {
+        while crowd.len() < many {
+            let mut stranger = tokio::net::TcpStream::connect(&address).await.unwrap();
+            // Some begin to say something, and never end.
+            if crowd.len() % 3 == 0 {
+                let _gone = stranger.write_all(b"POST /n0t1ce-path HTTP/1.1\r\ncontent-length: 10\r\n\r\n{").await;
+            }
+            crowd.push(stranger);
+        }
+        let w_id = rig.live_w_id(&name(number)).unwrap();
+        rig.sim.drop_account(&id(number)).unwrap();
+        let told = post(&url, notice(Dialect::V2, number, w_id.as_str()));
+        let told = tokio::time::timeout(GATEWAYS_PATIENCE, told).await;
+        assert_eq!(told.expect("answered while the gateway waits"), 200, "{many}");
+        assert_eq!(rig.front.until("the drop", dropped).await, id(number), "{many}");
+    }
 }
 
 #[tokio::test]

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use saoma::cli::fail::Failure;
 use saoma::gateway::{Call, Error, Gateway, Kind, Limits, PollReply};
+use saoma::i18n::Lang;
 use saoma::model::{Device, Dialect, Reason, WId, WcId};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::Notify;
@@ -125,6 +127,67 @@ async fn a_refused_sign_in_is_about_the_password_not_the_token() {
         let error = server.client().member_login("138", &"hunter2".into()).await.unwrap_err();
         assert_eq!((&error.kind, error.reason()), (&Kind::Refused, Reason::GatewaySaid));
         assert_eq!(error.gateway_message.as_deref(), Some("密码错误"));
+    }
+}
+
+#[tokio::test]
+async fn a_sign_in_at_a_wrong_address_is_about_the_address() {
+    let page = "<html>no</html>";
+    let text = |status: &str, body: &str| http(status, "application/json", body);
+    for answer in [
+        http("404 Not Found", "text/html", page),
+        text("404 Not Found", r#"{"timestamp":1,"status":404,"error":"Not Found","path":"/x/member/login"}"#),
+        http("405 Method Not Allowed", "text/html", page),
+        http("400 Bad Request", "text/html", "<html>The plain HTTP request was sent to HTTPS port</html>"),
+        http("410 Gone", "text/plain", ""),
+        redirect("https://user:pass@elsewhere.example/login?ticket=1#x"),
+        redirect("/login"),
+        http("200 OK", "text/html", page),
+        http("200 OK", "text/plain", ""),
+        json("[]"),
+        json(r#"{"status":"ok"}"#),
+        json(r#"{"code":0,"data":{"version":"1.2"}}"#),
+        json(r#"{"code":200,"message":"ok"}"#),
+        json(r#"{"code":404,"msg":"请求路径不存在"}"#),
+        json(r#"{"code":401,"msg":"请求访问：/member/login，认证失败，无法访问系统资源"}"#),
+        json(r#"{"code":"500","message":"No static resource member/login."}"#),
+        json(r#"{"code":1000,"data":{}}"#),
+        http("401 Unauthorized", "text/html", page),
+        text("401 Unauthorized", r#"{"status":401,"error":"Unauthorized"}"#),
+        text("403 Forbidden", r#"{"message":"Forbidden"}"#),
+    ] {
+        let server = Server::always(answer.clone()).await;
+        for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+            let gateway = server::client(&server.url(), dialect, None, Limits::default());
+            let error = gateway.member_login("138", &"hunter2".into()).await.unwrap_err();
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(error.is_wrong_address() && error.reason() == Reason::GatewayDown, "{answer}: {error:?}");
+            assert!(!error.detail.contains("ticket") && !error.detail.contains("pass@"), "{error:?}");
+            assert_eq!(error.detail.contains("elsewhere.example/login"), answer.contains("ticket"), "{error:?}");
+            for lang in [Lang::En, Lang::Zh] {
+                let failure = Failure::gateway(lang, &error);
+                let (wanted, wrong) = if lang == Lang::En { ("path", "password") } else { ("路径", "密码") };
+                assert!(failure.hint.as_ref().is_some_and(|hint| hint.contains(wanted)), "{answer}: {failure:?}");
+                assert!(!failure.words().contains(wrong), "{answer}: {failure:?}");
+            }
+        }
+    }
+    // The gateway itself has looked at them, or is not to blame for where it stands.
+    for answer in [
+        json(r#"{"code":"1001","message":"失败","data":null}"#),
+        json(r#"{"code":"10001","message":"失败"}"#),
+        json(r#"{"code":401,"msg":"用户名或密码错误"}"#),
+        text("401 Unauthorized", r#"{"code":"1001","message":"失败"}"#),
+    ] {
+        let server = Server::always(answer).await;
+        let error = server.client().member_login("138", &"hunter2".into()).await.unwrap_err();
+        assert!(!error.is_wrong_address() && error.reason() == Reason::GatewaySaid, "{error:?}");
+        assert!(Failure::gateway(Lang::En, &error).hint.is_some_and(|hint| hint.contains("password")), "{error:?}");
+    }
+    for status in ["500 Oops", "502 Bad Gateway", "503 Busy", "429 Too Many Requests"] {
+        let server = Server::always(http(status, "text/html", page)).await;
+        let error = server.client().member_login("138", &"hunter2".into()).await.unwrap_err();
+        assert!(!error.is_wrong_address() && error.reason() == Reason::GatewayDown, "{error:?}");
     }
 }
 

@@ -615,6 +615,16 @@ async fn files_are_private_from_the_start() {
 }
 
 #[tokio::test]
+async fn what_is_no_file_is_named_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("saoma.db");
+    std::fs::create_dir(&path).unwrap();
+    let refused = Store::open(&path, scope()).await.unwrap_err().to_string();
+    assert!(refused.contains("is not a file") && refused.contains("saoma.db"), "{refused}");
+    assert!(!refused.contains("SQLite"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_ours_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     for (name, sql, words) in [

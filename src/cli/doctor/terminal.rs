@@ -1,6 +1,5 @@
 //! The terminal, as far as codes depend on it.
 
-use rustix::termios::tcgetwinsize;
 use serde_json::{Value, json};
 
 use super::super::board;
@@ -30,8 +29,8 @@ const USUAL: u16 = 29;
 impl Seen {
     pub(super) fn look(wished: QrLayout) -> Self {
         let terminal = board::is_paper();
-        let able = if terminal { probe::ask(true) } else { capabilities::of_process() };
-        let size = tcgetwinsize(rustix::stdio::stdout()).map_or((0, 0), |size| (size.ws_col, size.ws_row));
+        let able = if terminal { probe::ask_all() } else { capabilities::of_process() };
+        let size = if terminal { capabilities::size(rustix::stdio::stdout()) } else { (0, 0) };
         let (layout, why) = choice(wished, &able, size);
         let term = std::env::var("TERM").unwrap_or_default();
         Self { terminal, term, size, able, layout, why }

@@ -258,8 +258,8 @@ impl Hub {
                 | FromLogin::Over(_) => {}
             }
         }
+        self.closing.cancel();
         if let Some(alerts) = alerts {
-            self.closing.cancel();
             let _ = tokio::time::timeout(LAST_DELIVERY, alerts).await;
         }
         self.tell(Event::Stopped);
@@ -288,6 +288,10 @@ impl Hub {
 
     fn start_alerts(&self) -> Option<tokio::task::JoinHandle<()>> {
         let (shared, kick, news) = (Arc::clone(&self.shared), Arc::clone(&self.kick), self.news.0.clone());
+        // Who stays, not a command that is over in a moment.
+        if shared.options.interval.is_some() {
+            tokio::spawn(alerts::forget(Arc::clone(&shared), self.closing.clone()));
+        }
         if !alerts::has_receivers(&shared.options) {
             return None;
         }

@@ -343,7 +343,12 @@ impl Hub {
     pub(super) async fn store_error(&mut self, error: &Error) {
         match error {
             Error::ObservesNoLonger => Box::pin(self.replaced()).await,
-            Error::Open(_) | Error::Watch(_) | Error::Sql(_) | Error::Damaged(_) | Error::Replaced => {
+            Error::Open(_)
+            | Error::Refused { .. }
+            | Error::Watch(_)
+            | Error::Sql(_)
+            | Error::Damaged(_)
+            | Error::Replaced => {
                 self.store_failed(&error.to_string());
             }
         }

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,17 @@ use crate::engine::Listen;
 
 /// Bodies that wait to be looked at; beyond them they are dropped: lists find out all the same.
 const WAITING: usize = 256;
+
+/// So many may be at the door before it is opened to them; who is not let in knocks again only after a second, then three.
+const AT_THE_DOOR: u32 = 1024;
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // As the standard library does: connections that linger from before are no reason to wait.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(AT_THE_DOOR)
+}
 
 /// The ports that this process has open for notices. Engines that are given clones of one share them.
 #[derive(Clone, Debug, Default)]
@@ -69,9 +80,7 @@ impl Ports {
             let inbox = port.readers.add();
             return Ok((port, inbox));
         }
-        let socket = std::net::TcpListener::bind(listen.address)?;
-        socket.set_nonblocking(true)?;
-        let socket = TcpListener::from_std(socket)?;
+        let socket = bind(listen.address)?;
         let stop = CancellationToken::new();
         let forwarder = match listen.forward.as_deref() {
             Some(url) => Some(Forwarder::start(url, stop.clone(), fault).map_err(io::Error::other)?),

@@ -1,6 +1,7 @@
 //! The store in SQLite: one connection, one transaction per change, the statements in `sql/`.
 
 use std::collections::HashMap;
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -96,7 +97,7 @@ impl Sqlite {
     ///
     /// A full disk or a failed write makes SQLite roll a transaction back by itself, and sqlx then believes for ever
     /// that one is open: it begins no other. Such a connection is replaced by a new one.
-    async fn lock(&self) -> Result<MappedMutexGuard<'_, SqliteConnection>> {
+    async fn lock(&self) -> Result<Held<'_>> {
         let guard = self.connection.lock().await;
         let mut connection = MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed)?;
         if connection.is_in_transaction() {
@@ -109,7 +110,7 @@ impl Sqlite {
                 drop(std::mem::replace(&mut *connection, another));
             }
         }
-        Ok(connection)
+        Ok(Held { connection, path: &self.place.path })
     }
 
     /// Tells the other processes that something changed.
@@ -144,10 +145,35 @@ impl Sqlite {
     }
 }
 
+/// The connection while nobody else here has it, and the file behind it.
+struct Held<'a> {
+    connection: MappedMutexGuard<'a, SqliteConnection>,
+    path: &'a Path,
+}
+
+impl Deref for Held<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.connection
+    }
+}
+
 /// Starts a transaction that holds the write lock from its first statement, so that what it reads stays true until it
-/// commits. Dropped without a commit, it leaves nothing behind.
-async fn write(connection: &mut SqliteConnection) -> Result<SqliteTransaction<'_>> {
-    Ok(connection.begin_with("BEGIN IMMEDIATE").await?)
+/// commits. Dropped without a commit, it leaves nothing behind. A refusal names the file.
+async fn write<'c>(held: &'c mut Held<'_>) -> Result<SqliteTransaction<'c>> {
+    let Held { connection, path } = held;
+    begin(connection).await.map_err(|error| place::trouble(path, &error).unwrap_or_else(|| error.into()))
+}
+
+async fn begin(connection: &mut SqliteConnection) -> sqlx::Result<SqliteTransaction<'_>> {
+    connection.begin_with("BEGIN IMMEDIATE").await
 }
 
 /// A new attempt id that sorts by `at`.
@@ -160,7 +186,7 @@ fn new_attempt_id(at: crate::model::Stamp) -> AttemptId {
 mod tests {
     use super::*;
     use crate::model::{Edit, Rung, Stamp};
-    use crate::store::Begun;
+    use crate::store::{Begun, Error};
 
     /// A store in a folder that goes with the test.
     async fn store() -> (tempfile::TempDir, Sqlite) {
@@ -195,6 +221,25 @@ mod tests {
         assert!(matches!(begun, Begun::Started(_)), "{begun:?}");
         assert_eq!(store.import(&many, Stamp(3)).await.unwrap(), many.len());
         assert_eq!(store.accounts().await.unwrap().len(), many.len());
+    }
+
+    #[tokio::test]
+    async fn a_locked_store_is_named_with_what_holds_it() {
+        let (folder, store) = store().await;
+        let scope = Scope { receivers: Vec::new(), ..store.scope.clone() };
+        let other = Sqlite::open(&folder.path().join("saoma.db"), scope).await.unwrap();
+        for connection in [&store, &other] {
+            let mut connection = connection.lock().await.unwrap();
+            sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut *connection).await.unwrap();
+        }
+        let mut held = other.lock().await.unwrap();
+        let tx = write(&mut held).await.unwrap();
+        let refused = store.import(&[("a".into(), Edit::default())], Stamp(1)).await.unwrap_err();
+        let Error::Refused { path, trouble } = &refused else { panic!("{refused:?}") };
+        assert!(path.ends_with("saoma.db") && *trouble == crate::model::Trouble::Locked, "{refused:?}");
+        assert!(!refused.to_string().contains("SQLite"), "{refused}");
+        tx.rollback().await.unwrap();
+        assert_eq!(store.import(&[("a".into(), Edit::default())], Stamp(1)).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -9,15 +9,16 @@ use sqlx::{ConnectOptions, Row};
 
 use super::super::place::{self, Place};
 use super::super::types::{Error, Result, is_damaged, sql};
-use super::write;
+use super::begin;
 use crate::model::ProfileId;
 
 /// The migrations in order; the n-th leads to `user_version` n.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_made_with.sql"),
     include_str!("migrations/0006_epochs.sql"),
+    include_str!("migrations/0007_outbox.sql"),
 ];
 
 /// `application_id` in the file's header: "saom".
@@ -45,6 +46,9 @@ pub(super) async fn connect(place: &Place) -> Result<(SqliteConnection, usize)> 
 }
 
 fn cannot(what: &str, place: &Place, error: &sqlx::Error) -> Error {
+    if let Some(refused) = place::trouble(&place.path, error) {
+        return refused;
+    }
     let words = format!("cannot {what} the store {}: {}", place.path.display(), sql(error));
     if is_damaged(error) { Error::Damaged(words) } else { Error::Open(words) }
 }
@@ -76,7 +80,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place, fo
         return Ok(());
     }
     let lock = place::with_suffix(&place.path, ".owners").join("migration");
-    let wrong = |error: std::io::Error| Error::Open(format!("cannot lock {}: {error}", lock.display()));
+    let wrong = |error| place::refused(&lock, "cannot lock", &error);
     let line = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock).map_err(wrong)?;
     // On a thread of its own: whoever is ahead in the line may be a task of this very runtime.
     let locked = tokio::task::spawn_blocking(move || line.lock().map(|()| line)).await;
@@ -85,7 +89,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection, place: &Place, fo
     if version == 0 {
         sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await?;
     }
-    let mut tx = write(connection).await?;
+    let mut tx = begin(connection).await?;
     for migration in MIGRATIONS.iter().skip(version) {
         sqlx::raw_sql(*migration).execute(&mut *tx).await?;
     }

@@ -1,8 +1,5 @@
 //! What receivers have to be told, at least once.
 
-use std::collections::{HashMap, HashSet};
-
-use serde::Deserialize;
 use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnection;
 
@@ -10,19 +7,17 @@ use super::super::types::{OutboxItem, Result};
 use super::{Sqlite, write};
 use crate::model::{Owner, Stamp};
 
-/// `id, receiver, json, due, tries, claimed_by`.
-type Row = (i64, String, String, i64, u32, Option<String>);
+/// `id, json, tries`.
+type Row = (i64, String, u32);
 
-/// Whom an event is about.
-#[derive(Deserialize)]
-struct About {
-    wc_id: Option<String>,
-}
-
-/// The account an event is about; none for what is about all.
-fn account_of(json: &str) -> Option<String> {
-    serde_json::from_str::<About>(json).ok().and_then(|about| about.wc_id)
-}
+/// So many rows of a receiver are taken at once; the others are there the next time.
+const MOST: i64 = 256;
+/// A receiver of whom nobody has known anything for so long, in milliseconds, is no more.
+const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
+/// A clock that stands further past what was written down last is not believed.
+const STRAY_MS: i64 = 24 * 3_600_000;
+/// So many rows are dropped at once: others want to write too.
+const DROPPED_AT_ONCE: i64 = 1_000;
 
 impl Sqlite {
     /// Puts an event into the outbox, once for each receiver.
@@ -38,54 +33,99 @@ impl Sqlite {
         Ok(())
     }
 
-    /// Rows for receivers of this process that no living owner is telling (nobody, or one who died over it), and that
-    /// have no earlier one of the same account before them: a receiver is told in the order things happened.
-    async fn untold(&self, connection: &mut SqliteConnection) -> Result<Vec<Row>> {
-        let rows: Vec<Row> = sqlx::query_as(sql!("outbox")).bind(self.profile).fetch_all(connection).await?;
-        let mut heads = HashSet::new();
-        let is_head = |row: &Row| heads.insert((row.1.clone(), account_of(&row.2)));
-        let rows: Vec<Row> =
-            rows.into_iter().filter(|row| self.scope.receivers.contains(&row.1)).filter(is_head).collect();
-        // Each owner is asked after once, however many rows it has claimed.
-        let mut alive: HashMap<String, bool> = HashMap::new();
-        let mut free = |row: &Row| {
-            let Some(owner) = &row.5 else { return true };
-            if let Some(alive) = alive.get(owner) {
-                return !alive;
-            }
-            let lives = self.owners.is_alive(&Owner(owner.as_str().into()));
-            alive.insert(owner.clone(), lives);
-            !lives
-        };
-        Ok(rows.into_iter().filter(|row| free(row)).collect())
+    /// The living owners that are telling somebody something, as a JSON array. Each is asked after once, however many rows
+    /// it has claimed; what a dead one has claimed is nobody's.
+    async fn tellers(&self, connection: &mut SqliteConnection) -> Result<String> {
+        let claims: Vec<String> =
+            sqlx::query_scalar(sql!("outbox_owners")).bind(self.profile).fetch_all(connection).await?;
+        let alive = claims.into_iter().filter(|owner| self.owners.is_alive(&Owner(owner.as_str().into())));
+        Ok(Value::from_iter(alive).to_string())
+    }
+
+    /// Rows for a receiver that no living owner is telling (nobody, or one who died over it), and that have no earlier one
+    /// of the same account before them: a receiver is told in the order things happened.
+    async fn untold(
+        &self,
+        connection: &mut SqliteConnection,
+        receiver: &str,
+        due: Stamp,
+        most: i64,
+    ) -> Result<Vec<Row>> {
+        let tellers = self.tellers(connection).await?;
+        let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile).bind(receiver).bind(due.0).bind(tellers);
+        Ok(query.bind(most).fetch_all(connection).await?)
     }
 
     /// See [`super::super::Store::outbox_take`].
     pub(in super::super) async fn outbox_take(&self, now: Stamp) -> Result<Vec<OutboxItem>> {
         let mut connection = self.lock().await?;
         // Looked at without the write lock first: mostly there is nothing to do, and others are writing.
-        if self.untold(&mut connection).await?.iter().all(|row| row.3 > now.0) {
+        let mut waiting = Vec::new();
+        for receiver in &self.scope.receivers {
+            if !self.untold(&mut connection, receiver, now, 1).await?.is_empty() {
+                waiting.push(receiver);
+            }
+        }
+        if waiting.is_empty() {
             return Ok(Vec::new());
         }
         let mut tx = write(&mut connection).await?;
-        let mut due = self.untold(&mut tx).await?;
-        due.retain(|row| row.3 <= now.0);
-        for row in &due {
-            let query = sqlx::query(sql!("outbox_claim")).bind(row.0).bind(&*self.owners.me().0);
-            query.execute(&mut *tx).await?;
+        let mut taken = Vec::new();
+        for receiver in waiting {
+            for (id, json, tries) in self.untold(&mut tx, receiver, now, MOST).await? {
+                let query = sqlx::query(sql!("outbox_claim")).bind(id).bind(&*self.owners.me().0);
+                query.execute(&mut *tx).await?;
+                taken.push(OutboxItem { id, receiver: receiver.clone(), json, tries });
+            }
         }
-        if due.is_empty() {
+        if taken.is_empty() {
             tx.rollback().await?;
         } else {
             tx.commit().await?;
         }
-        Ok(due.into_iter().map(|(id, receiver, json, _, tries, _)| OutboxItem { id, receiver, json, tries }).collect())
+        taken.sort_by_key(|item| item.id);
+        Ok(taken)
     }
 
     /// See [`super::super::Store::outbox_next`].
     pub(in super::super) async fn outbox_next(&self) -> Result<Option<Stamp>> {
         let mut connection = self.lock().await?;
-        Ok(self.untold(&mut connection).await?.iter().map(|row| Stamp(row.3)).min())
+        let tellers = self.tellers(&mut connection).await?;
+        let mut next: Option<i64> = None;
+        for receiver in &self.scope.receivers {
+            let query = sqlx::query_scalar(sql!("outbox_next")).bind(self.profile).bind(receiver).bind(&tellers);
+            let due: Option<i64> = query.fetch_one(&mut *connection).await?;
+            next = next.into_iter().chain(due).min();
+        }
+        Ok(next.map(Stamp))
+    }
+
+    /// See [`super::super::Store::outbox_forget`].
+    pub(in super::super) async fn outbox_forget(&self, now: Stamp) -> Result<Vec<(String, u64)>> {
+        let mut connection = self.lock().await?;
+        let newest: i64 = sqlx::query_scalar(sql!("newest")).bind(self.profile).fetch_one(&mut *connection).await?;
+        if now.ms_since(Stamp(newest)) > STRAY_MS {
+            return Ok(Vec::new());
+        }
+        let before = now.min(Stamp(newest)).plus_ms(-FORGOTTEN_MS).0;
+        let left: Vec<(String, i64)> =
+            sqlx::query_as(sql!("outbox_left")).bind(self.profile).bind(before).fetch_all(&mut *connection).await?;
+        let mut gone = Vec::new();
+        for (receiver, _) in left.into_iter().filter(|(receiver, _)| !self.scope.receivers.contains(receiver)) {
+            let mut count = 0;
+            loop {
+                let mut tx = write(&mut connection).await?;
+                let query = sqlx::query(sql!("outbox_forget")).bind(self.profile).bind(&receiver);
+                let dropped = query.bind(before).bind(DROPPED_AT_ONCE).execute(&mut *tx).await?.rows_affected();
+                tx.commit().await?;
+                count += dropped;
+                if dropped == 0 {
+                    break;
+                }
+            }
+            gone.push((receiver, count));
+        }
+        Ok(gone)
     }
 
     /// See [`super::super::Store::outbox_done`].
@@ -152,5 +192,118 @@ mod tests {
         assert_eq!((numbers(&again), again[0].tries), (vec![1], 1));
         store.outbox_done(again[0].id).await.unwrap();
         assert_eq!(numbers(&take("command", 50).await), [2]);
+    }
+
+    /// A store, and another of the same file for other receivers.
+    async fn stores(mine: &[&str], theirs: &[&str]) -> (tempfile::TempDir, Sqlite, Sqlite) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("saoma.db");
+        let scope = |receivers: &[&str]| Scope {
+            profile: "138@h:1".into(),
+            name: "default".into(),
+            cause: "watch",
+            receivers: receivers.iter().map(|name| (*name).to_owned()).collect(),
+            lists_w_ids: true,
+        };
+        let (mine, theirs) =
+            (Sqlite::open(&path, scope(mine)).await.unwrap(), Sqlite::open(&path, scope(theirs)).await.unwrap());
+        (folder, mine, theirs)
+    }
+
+    async fn tell(store: &Sqlite, wc_ids: impl IntoIterator<Item = String>, due: Stamp) {
+        let mut connection = store.lock().await.unwrap();
+        let mut tx = write(&mut connection).await.unwrap();
+        for wc_id in wc_ids {
+            let Value::Object(event) = json!({ "wc_id": wc_id }) else { panic!() };
+            store.tell(&mut tx, event, due).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// How many steps SQLite takes for a look into the outbox: no clock, the same on every machine.
+    async fn steps(store: &Sqlite) -> u64 {
+        let mut connection = store.lock().await.unwrap();
+        let steps = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counted = std::sync::Arc::clone(&steps);
+        let mut handle = connection.lock_handle().await.unwrap();
+        handle.set_progress_handler(1, move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            true
+        });
+        drop(handle);
+        drop(connection);
+        assert!(store.outbox_take(Stamp(5)).await.unwrap().is_empty());
+        assert_eq!(store.outbox_next().await.unwrap(), Some(Stamp(10)));
+        let mut connection = store.lock().await.unwrap();
+        connection.lock_handle().await.unwrap().remove_progress_handler();
+        steps.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn a_look_costs_the_same_however_much_waits_behind_what_is_next() {
+        let (_folder, store, _) = stores(&["command"], &[]).await;
+        tell(&store, (0..20).map(|number| format!("wxid_{number}")), Stamp(10)).await;
+        let few = steps(&store).await;
+        tell(&store, (0..4_000).map(|number| format!("wxid_{}", number % 20)), Stamp(10)).await;
+        let many = steps(&store).await;
+        assert!(many <= few + few / 4, "{few} steps for 20 rows, {many} for 4,020");
+    }
+
+    #[tokio::test]
+    async fn more_than_one_handful_is_told_in_turn() {
+        let (_folder, store, _) = stores(&["command"], &[]).await;
+        tell(&store, (0..600).map(|number| format!("wxid_{number:03}")), Stamp(10)).await;
+        let mut told = Vec::new();
+        loop {
+            let items = store.outbox_take(Stamp(10)).await.unwrap();
+            if items.is_empty() {
+                break;
+            }
+            for item in items {
+                store.outbox_done(item.id).await.unwrap();
+                told.push(item.id);
+            }
+        }
+        assert_eq!((told.len(), told.is_sorted()), (600, true));
+    }
+
+    #[tokio::test]
+    async fn only_a_receiver_that_nobody_has_known_for_a_week_is_forgotten() {
+        const DAY: i64 = 24 * 3_600_000;
+        let (_folder, mine, theirs) = stores(&["command"], &["webhook"]).await;
+        let log = async |at: i64| {
+            let entry = crate::store::LogEntry {
+                at: Stamp(at),
+                wc_id: None,
+                event: "outage".into(),
+                reason: None,
+                gateway_message: None,
+                w_id: None,
+                cause: None,
+            };
+            mine.log(&entry).await.unwrap();
+        };
+        let forget = async |at: i64| mine.outbox_forget(Stamp(at)).await.unwrap();
+        let some = || ["a", "a", "b"].map(str::to_owned);
+        let begun = 100 * DAY;
+        tell(&mine, some(), Stamp(begun)).await;
+        tell(&theirs, some(), Stamp(begun)).await;
+        assert_eq!(forget(begun).await, []);
+        // A clock that has run far ahead of all that was written down proves nothing.
+        log(begun).await;
+        assert_eq!(forget(begun + 300 * DAY).await, []);
+        // Another process has tried within the week: behind what it tried the others wait.
+        log(begun + 8 * DAY).await;
+        let head = theirs.outbox_take(Stamp(begun)).await.unwrap();
+        assert_eq!(forget(begun + 8 * DAY).await, [], "it is being told");
+        for item in &head {
+            theirs.outbox_failed(item.id, Stamp(begun + 8 * DAY)).await.unwrap();
+        }
+        assert_eq!(forget(begun + 8 * DAY).await, []);
+        log(begun + 16 * DAY).await;
+        assert_eq!(forget(begun + 16 * DAY).await, [("webhook".to_owned(), 3)]);
+        assert_eq!(theirs.outbox_next().await.unwrap(), None);
+        // One's own wait for ever.
+        assert_eq!(mine.outbox_next().await.unwrap(), Some(Stamp(begun)));
     }
 }

@@ -1,0 +1,23 @@
+-- From one subject to the next, however many rows each of them has. ?3 is the latest due, ?4 the owners (a JSON array) whose
+-- rows are being told.
+WITH RECURSIVE heads (subject, id) AS (
+    SELECT subject, id
+    FROM (SELECT subject, id FROM outbox WHERE profile = ?1 AND receiver = ?2 ORDER BY subject, id LIMIT 1)
+    UNION ALL
+    SELECT next.subject, next.id
+    FROM heads
+    JOIN outbox AS next ON next.id = (
+        SELECT id
+        FROM outbox
+        WHERE profile = ?1 AND receiver = ?2 AND subject > heads.subject
+        ORDER BY subject, id
+        LIMIT 1
+    )
+)
+SELECT outbox.id, outbox.json, outbox.tries
+FROM heads
+CROSS JOIN outbox ON outbox.id = heads.id
+WHERE outbox.due <= ?3
+  AND (outbox.claimed_by IS NULL OR outbox.claimed_by NOT IN (SELECT value FROM json_each(?4)))
+ORDER BY outbox.id
+LIMIT ?5

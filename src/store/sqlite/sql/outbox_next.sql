@@ -1,0 +1,19 @@
+-- The same rows, whenever they are due.
+WITH RECURSIVE heads (subject, id) AS (
+    SELECT subject, id
+    FROM (SELECT subject, id FROM outbox WHERE profile = ?1 AND receiver = ?2 ORDER BY subject, id LIMIT 1)
+    UNION ALL
+    SELECT next.subject, next.id
+    FROM heads
+    JOIN outbox AS next ON next.id = (
+        SELECT id
+        FROM outbox
+        WHERE profile = ?1 AND receiver = ?2 AND subject > heads.subject
+        ORDER BY subject, id
+        LIMIT 1
+    )
+)
+SELECT min(outbox.due)
+FROM heads
+CROSS JOIN outbox ON outbox.id = heads.id
+WHERE outbox.claimed_by IS NULL OR outbox.claimed_by NOT IN (SELECT value FROM json_each(?3))
