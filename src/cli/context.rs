@@ -129,7 +129,7 @@ impl Context {
     pub async fn accounts(&self, store: &Store) -> Result<Vec<Account>, Failure> {
         let failed = |error| Failure::store(self.lang, &error);
         let accounts = store.accounts().await.map_err(failed)?;
-        let outage = store.watchers().await.map_err(failed)?.outage_since;
+        let outage = store.watchers().await.map_err(failed)?.outage();
         let aged =
             |account: Account| Account { stale: account.stale || is_stale_in_outage(&account, outage), ..account };
         Ok(self.dated(accounts).into_iter().map(aged).collect())

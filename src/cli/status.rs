@@ -22,7 +22,7 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
         let outage = match asked {
             // What the observer has not heard yet: the gateway is well.
             Asked::Told => None,
-            Asked::Doubted(since) => Some(told_outage(context, &store).await?.unwrap_or(since)),
+            Asked::Doubted(since) => Some(told_outage(context, &store).await?.unwrap_or(since.at)),
             Asked::NeedsPassword => told_outage(context, &store).await?,
         };
         // Resolved after asking: an account that the list brought may be the one that is meant.

@@ -13,7 +13,7 @@ use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind};
 use crate::model::{
-    Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
+    Account, AttemptId, Began, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, WId, WcId,
 };
 use crate::qr::{self, Code};
 use crate::store::{LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
@@ -116,11 +116,11 @@ impl Runner {
                 let own = self.own_w_id().await?;
                 pending.push(Box::pin(async move {
                     tokio::time::sleep(pause).await;
-                    let at = shared.now().wall;
+                    let began = shared.begin().await;
                     // No list can be asked (V1 without the password): the machine does not wish for one then.
                     let result = shared.list().await.unwrap_or_else(|| Ok(Vec::new()));
                     let result = result.map(|list| find(list, wc_id.as_ref(), own.as_ref()));
-                    Input::Listed { generation, at, result }
+                    Input::Listed { generation, began, result }
                 }));
             }
             Output::Probe { generation, w_id, limit } => pending.push(Box::pin(async move {
@@ -189,7 +189,7 @@ impl Runner {
                 self.remember_device(&mut stored, made_with).await;
                 self.swapped(record, stored, false, queue);
             }
-            Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
+            Output::Adopt { wc_id, w_id, lists } => self.adopt(wc_id, w_id, lists, queue).await?,
             Output::Abandon => {
                 // A row that cannot be marked is no reason to give up what a phone may still answer.
                 if let Err(error) = shared.store.abandon_attempt(&self.id).await {
@@ -347,11 +347,11 @@ impl Runner {
         &self,
         wc_id: WcId,
         w_id: WId,
-        at: Stamp,
+        lists: [Began; 2],
         queue: &mut VecDeque<Input>,
     ) -> Result<(), crate::store::Error> {
         let store = &self.shared.store;
-        let stored = match store.adopt(Some(&self.id), &wc_id, &w_id, at).await? {
+        let stored = match store.adopt(Some(&self.id), &wc_id, &w_id, lists).await? {
             Some(stored) => stored,
             // Online under the very wId that is stored: nothing to swap, and nothing to ring a phone for.
             None => match store.account(&wc_id).await? {
@@ -360,7 +360,8 @@ impl Runner {
                     // It lives: what was doubted of it is believed again.
                     store.confirm_w_ids(&[(wc_id.clone(), w_id.clone())]).await?;
                     let (presence, source) = (Presence::Online, Source::List);
-                    let verdict = Verdict { wc_id: wc_id.clone(), presence, source, at, reason: None };
+                    let [began, _] = lists;
+                    let verdict = Verdict { wc_id: wc_id.clone(), presence, source, began, reason: None };
                     store.note(&[verdict], &[]).await?;
                     let account = store.account(&wc_id).await?.unwrap_or(account);
                     Stored { account, previous_w_id: Some(w_id.clone()), current: true, new_account: false }

@@ -10,7 +10,7 @@ use super::api::Way;
 use super::login::table::line;
 use super::login::{Generation, Input, Machine, Output, Picture, Remains, Swapped, Wish};
 use crate::gateway::{Call, Error, Kind, PollReply, QrIssued};
-use crate::model::{Dialect, Now, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Began, Dialect, Now, Order, Record, Rung, Stamp, WId, WcId};
 use crate::qr::Code;
 
 mod ladder;
@@ -21,6 +21,10 @@ const LIMIT: i64 = 150_000;
 
 fn at(ms: i64) -> Now {
     Now { wall: Stamp(1_700_000_000_000 + ms), mono: Duration::from_millis(ms.unsigned_abs()) }
+}
+
+fn began(ms: i64) -> Began {
+    Began { at: at(ms).wall, mono: at(ms).mono, order: Order(ms) }
 }
 
 fn wish(way: Way, dialect: Dialect, renewals: u8) -> Wish {
@@ -126,7 +130,7 @@ impl Play {
             Then::Start => Input::Start,
             Then::List(result) => Input::Listed {
                 generation,
-                at: at(0).wall,
+                began: began(0),
                 result: result
                     .map(|w_id| {
                         w_id.map(|w_id| {

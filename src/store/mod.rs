@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use crate::model::{Account, Attempt, AttemptId, Cost, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{
+    Account, Attempt, AttemptId, Began, Cost, Device, Order, Owner, Reason, Record, Rung, Stamp, WId, WcId,
+};
 
 mod owner;
 mod place;
@@ -155,18 +157,19 @@ impl Store {
     }
 
     /// The fleet list showed another wId for an account: in one transaction like [`Store::store_login`], with event
-    /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the evidence (started at `at`) is older than
-    /// the last stored login, the wId is known as current already, or an attempt other than `attempt` is open on it and
+    /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the first of the two `lists` was asked for
+    /// before the last login was stored, the wId is known as current already, or an attempt other than `attempt` is open on it and
     /// its owner lives.
-    /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's.
+    /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's. A success that was
+    /// requested before the second list does not become current any more.
     pub async fn adopt(
         &self,
         attempt: Option<&AttemptId>,
         wc_id: &WcId,
         w_id: &WId,
-        at: Stamp,
+        lists: [Began; 2],
     ) -> Result<Option<Stored>> {
-        self.inner.adopt(attempt, wc_id, w_id, at).await
+        self.inner.adopt(attempt, wc_id, w_id, lists).await
     }
 
     /// Open and abandoned attempts, of all owners.
@@ -191,22 +194,22 @@ impl Store {
         self.inner.take_over(id).await
     }
 
-    /// A fleet list came, started at `at`. Applies the verdicts that are newer than the accounts' last stored logins,
+    /// A fleet list came. Applies the verdicts that are newer than the accounts' last stored logins,
     /// creates accounts that are not there (with their confirmed wId, if the list had one), writes `dropped` and
     /// `recovered` to the log, and returns the accounts that changed, as they are now. In the same transaction the
     /// receivers get those `alerts` that are about no account or about one whose verdict was applied.
     pub async fn note_list(
         &self,
-        at: Stamp,
+        began: Began,
         verdicts: &[Verdict],
         unknown: &[(WcId, Option<WId>)],
         alerts: &[Alert],
     ) -> Result<Vec<Account>> {
-        self.inner.note_list(at, verdicts, unknown, alerts).await
+        self.inner.note_list(began, verdicts, unknown, alerts).await
     }
 
-    /// The last noted list's time.
-    pub async fn last_list(&self) -> Result<Option<Stamp>> {
+    /// When the last noted list was asked for.
+    pub async fn last_list(&self) -> Result<Option<(Stamp, Order)>> {
         self.inner.last_list().await
     }
 
@@ -233,8 +236,14 @@ impl Store {
 
     /// An outage began or ended; the alert is told in the same transaction. Nothing happens where the store has it so
     /// already.
-    pub async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
+    pub async fn set_outage(&self, since: Option<Began>, alert: &Alert) -> Result<()> {
         self.inner.set_outage(since, alert).await
+    }
+
+    /// The clock says `now`, and may have been ahead before: what it has charged, and what is due, lies no further ahead
+    /// of it from here on than the longest of its kind.
+    pub async fn bring_back(&self, now: Stamp) -> Result<()> {
+        self.inner.bring_back(now).await
     }
 
     /// What was charged last could not be sent: its budget takes it back.
@@ -262,30 +271,30 @@ impl Store {
 
     /// What `/offlineReason` said: the account's gateway words while it is off line, and a line `offline_reason`, cause
     /// `gateway`, of the log. Without words the account keeps those it has.
-    pub async fn note_offline_reason(&self, wc_id: &WcId, words: Option<&str>, at: Stamp) -> Result<()> {
-        self.inner.note_offline_reason(wc_id, words, at).await
+    pub async fn note_offline_reason(&self, wc_id: &WcId, words: Option<&str>, began: Began) -> Result<()> {
+        self.inner.note_offline_reason(wc_id, words, began).await
     }
 
     /// The log since a moment, newest first, of one account or of all. All of the last 31 days is kept, and up to 90
     /// days of it while the file's log has no more than about 200,000 lines.
-    pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32) -> Result<Vec<LogEntry>> {
-        self.inner.history(wc_id, since, limit).await
+    pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32, now: Stamp) -> Result<Vec<LogEntry>> {
+        self.inner.history(wc_id, since, limit, now).await
     }
 
     /// The changes of belief since a moment, oldest first, and before them the last one of each account that is older.
     /// Kept for 31 days.
-    pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<PresenceChange>> {
-        self.inner.presences(wc_id.map(std::slice::from_ref), since).await
+    pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp, now: Stamp) -> Result<Vec<PresenceChange>> {
+        self.inner.presences(wc_id.map(std::slice::from_ref), since, now).await
     }
 
     /// Like [`Store::presences`], of some accounts, at one query.
-    pub async fn presences_of(&self, wc_ids: &[WcId], since: Stamp) -> Result<Vec<PresenceChange>> {
-        self.inner.presences(Some(wc_ids), since).await
+    pub async fn presences_of(&self, wc_ids: &[WcId], since: Stamp, now: Stamp) -> Result<Vec<PresenceChange>> {
+        self.inner.presences(Some(wc_ids), since, now).await
     }
 
     /// When accounts dropped since a moment, oldest first: of one account or of all. Our own `offline` is no drop.
-    pub async fn drops(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<Stamp>> {
-        self.inner.drops(wc_id, since).await
+    pub async fn drops(&self, wc_id: Option<&WcId>, since: Stamp, now: Stamp) -> Result<Vec<Stamp>> {
+        self.inner.drops(wc_id, since, now).await
     }
 
     /// From when to when the fleet was looked at, by whatever process: spans of lists that followed each other within
@@ -299,6 +308,11 @@ impl Store {
     /// or from before), become confirmed. Nothing is told to anybody. The accounts that changed.
     pub async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
         self.inner.confirm_w_ids(listed).await
+    }
+
+    /// The number of the profile's last change: read before a question leaves, it says what the answer may know of.
+    pub async fn order(&self) -> Result<Order> {
+        self.inner.order().await
     }
 
     /// Up to where this process knows the change feed: at first what was there when the store was opened (read the
@@ -329,9 +343,9 @@ impl Store {
         self.inner.outbox_take(now).await
     }
 
-    /// When the next outbox row that could be taken is due, if there is any.
-    pub async fn outbox_next(&self) -> Result<Option<Stamp>> {
-        self.inner.outbox_next().await
+    /// When the next outbox row that could be taken is due, as of `now`, if there is any.
+    pub async fn outbox_next(&self, now: Stamp) -> Result<Option<Stamp>> {
+        self.inner.outbox_next(now).await
     }
 
     /// The receiver took it.

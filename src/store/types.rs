@@ -1,6 +1,8 @@
 //! What goes into the store and what comes out, besides the model's own types.
 
-use crate::model::{Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, WId, WcId};
+use crate::model::{
+    Account, Attempt, AttemptId, Began, Order, Owner, Presence, ProfileId, Reason, Source, Stamp, WId, WcId,
+};
 
 /// Whose rows: one profile of the config.
 #[derive(Clone, Debug)]
@@ -118,7 +120,7 @@ pub struct Verdict {
     /// From which kind of evidence.
     pub source: Source,
     /// When the request behind the evidence was started.
-    pub at: Stamp,
+    pub began: Began,
     /// Why, if it is worth saying.
     pub reason: Option<Reason>,
 }
@@ -145,6 +147,15 @@ pub struct Watchers {
     pub observer: Option<(Owner, u8)>,
     /// Since when the gateway has an outage, as the observer sees it.
     pub outage_since: Option<Stamp>,
+    /// The same in the store's order.
+    pub outage_order: Order,
+}
+
+impl Watchers {
+    /// The outage as the judge knows it.
+    pub fn outage(&self) -> Option<Began> {
+        self.outage_since.map(|at| Began { at, order: self.outage_order, ..Began::default() })
+    }
 }
 
 /// Lists that follow each other within this time, in milliseconds, are one unbroken look at the fleet; what was believed
@@ -189,6 +200,11 @@ pub struct Health {
     pub bytes: u64,
     /// Other living processes that have it open, besides this one.
     pub others: usize,
+    /// The time of what was stored last.
+    pub last_stored: Option<Stamp>,
+    /// The latest time of all that is stored: a later one than the clock's is of a clock that was ahead, or this one is
+    /// behind.
+    pub latest_stored: Option<Stamp>,
     /// What receivers have not been told yet, by receiver.
     pub outbox: Vec<Backlog>,
 }

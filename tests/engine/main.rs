@@ -1,6 +1,7 @@
 //! The engine against the simulated gateway over real HTTP.
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod clock;
 mod conveyor;
 mod logins;
 mod presence;

@@ -61,6 +61,8 @@ pub(crate) struct How {
     pub(crate) revive: Option<AttemptId>,
     /// V3's defaults for device and network.
     pub(crate) device: saoma::model::Device,
+    /// How far ahead this process's clock is, in milliseconds.
+    pub(crate) ahead_ms: i64,
 }
 
 impl Default for How {
@@ -81,6 +83,7 @@ impl Default for How {
             ring_at_once: 0,
             revive: None,
             device: saoma::model::Device::default(),
+            ahead_ms: 0,
         }
     }
 }
@@ -196,7 +199,7 @@ impl Front {
             revive: how.revive,
             device: how.device,
             lang: Lang::En,
-            wall_offset_ms: 0,
+            wall_offset_ms: how.ahead_ms,
             ..Options::default()
         };
         let (to, events) = unbounded_channel();

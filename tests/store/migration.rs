@@ -48,19 +48,19 @@ async fn a_database_of_the_first_version_keeps_its_rows() {
     assert_eq!((known.device, known.budget), (None, None));
     assert_eq!(accounts[1].reason, Some(Reason::Dropped));
     // What was believed is believed since its evidence, and the log goes on without causes of old.
-    let believed: Vec<_> = store.presences(None, Stamp(0)).await.unwrap();
+    let believed: Vec<_> = store.presences(None, Stamp(0), Stamp(i64::MAX)).await.unwrap();
     let believed: Vec<(&str, i64, Presence)> =
         believed.iter().map(|change| (change.wc_id.as_str(), change.at.0, change.presence)).collect();
     assert_eq!(believed, [("wxid_a", 3000, Presence::Online), ("wxid_b", 4000, Presence::Offline)]);
-    assert_eq!(store.drops(None, Stamp(0)).await.unwrap(), [Stamp(4000)]);
-    assert!(store.history(None, Stamp(0), 9).await.unwrap().iter().all(|entry| entry.cause.is_none()));
+    assert_eq!(store.drops(None, Stamp(0), Stamp(i64::MAX)).await.unwrap(), [Stamp(4000)]);
+    assert!(store.history(None, Stamp(0), 9, Stamp(i64::MAX)).await.unwrap().iter().all(|entry| entry.cause.is_none()));
     assert_eq!(store.outbox_take(Stamp(2000)).await.unwrap()[0].tries, 2);
-    // And it is a store like any other: the newest success still counts.
-    assert!(!login(&store, "wxid_a", "w0", 800, 6000).await.current);
-    assert!(login(&store, "wxid_a", "w2", 6100, 6200).await.current);
+    // And it is a store like any other: whatever is requested from now on is newer, whatever the clock says.
+    assert!(login(&store, "wxid_a", "w0", 800, 6000).await.current);
+    assert!(login(&store, "wxid_a", "w2", 600, 620).await.current);
     store.close().await;
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut raw(&path).await).await.unwrap();
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
     // An up-to-date file is only read.
     let before = std::fs::metadata(&path).unwrap().modified().unwrap();
     Store::open(&path, scope()).await.unwrap().close().await;

@@ -103,9 +103,9 @@ impl Hub {
     pub(super) fn take_offline(&self, wc_ids: Vec<WcId>) {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
-            let at = shared.now().wall;
+            let began = shared.begin().await;
             let result = shared.gateway.member_offline(&shared.options.account, &wc_ids).await;
-            let _ = news.send(News::TakenOffline { at, wc_ids, result });
+            let _ = news.send(News::TakenOffline { began, wc_ids, result });
         });
     }
 

@@ -20,7 +20,7 @@ use super::shared::Shared;
 use super::{Sink, alerts};
 use crate::gateway::Error;
 use crate::i18n::tf;
-use crate::model::{Account, AttemptId, Owner, Stamp, WId, WcId};
+use crate::model::{Account, AttemptId, Began, Order, Owner, Stamp, WId, WcId};
 
 mod commands;
 mod conveyor;
@@ -50,15 +50,15 @@ type List = Option<Result<Vec<(WcId, Option<WId>)>, Error>>;
 /// What comes back from the calls the hub makes itself.
 enum News {
     /// The fleet list was answered; `None`: no list can be asked.
-    Listed { at: Stamp, result: List, rejected: bool },
-    /// Some of those whom the list of this time lacks have answered.
-    Asked { at: Stamp, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
+    Listed { began: Began, result: List, rejected: bool },
+    /// Some of those whom this list lacks have answered.
+    Asked { began: Began, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
     /// A single check was answered.
-    Checked { at: Stamp, wc_id: WcId, w_id: WId, answer: Answer },
+    Checked { began: Began, wc_id: WcId, w_id: WId, answer: Answer },
     /// `member/offline` was answered.
-    TakenOffline { at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error> },
+    TakenOffline { began: Began, wc_ids: Vec<WcId>, result: Result<(), Error> },
     /// `/offlineReason` was answered.
-    OfflineReason { at: Stamp, wc_id: WcId, result: reasons::Words },
+    OfflineReason { began: Began, wc_id: WcId, result: reasons::Words },
     /// Another process may have written.
     StoreChanged,
     /// The renewer was asked for another token.
@@ -96,7 +96,7 @@ pub(super) struct Hub {
     /// Whether `fleet` was told since somebody asked.
     fleet_told: bool,
     /// Since when the gateway has an outage, as the observer sees it.
-    outage: Option<Stamp>,
+    outage: Option<Began>,
     asking: bool,
     /// A list was wanted while one was being asked; whether by a person.
     ask_again: Option<bool>,
@@ -116,14 +116,16 @@ pub(super) struct Hub {
     /// When to try again to listen, and how often that has failed.
     listen_due: Option<Instant>,
     listen_tries: u8,
-    /// Taken-over attempts that nobody watches, with their account's last login before.
-    orphans: HashMap<AttemptId, Option<Stamp>>,
+    /// Taken-over attempts that nobody watches, with the number of their account's last login before.
+    orphans: HashMap<AttemptId, Order>,
     failures: u32,
     last_fault: Option<String>,
     /// Whose strips somebody looks at, and whether one of them is another one now.
     strips_of: Vec<WcId>,
     strips_due: bool,
     conveyor: conveyor::Seat,
+    /// What the wall clock said when the monotonic one began, as of the last look.
+    clock: Option<Stamp>,
 }
 
 impl Hub {
@@ -168,12 +170,14 @@ impl Hub {
             strips_of: Vec::new(),
             strips_due: false,
             conveyor: conveyor::Seat::default(),
+            clock: None,
         }
     }
 
     pub(super) async fn run(mut self, accounts: Option<Vec<Account>>) {
         let watch = self.watch_store();
         self.seq = self.shared.store.seq();
+        self.look_at_the_clock().await;
         match accounts {
             Some(accounts) => self.accounts = by_wc_id(accounts),
             None => self.read_all().await,

@@ -59,14 +59,14 @@ impl Hub {
         // An outage goes on whoever looks at it.
         if let Ok(watchers) = self.shared.store.watchers().await {
             let at = self.shared.now().wall;
-            self.set_outage(watchers.outage_since, at);
+            self.set_outage(watchers.outage(), at);
         }
         self.start_listening();
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
         let now = Instant::now();
         // Whoever takes over goes on where the other stopped: two processes make the calls of one.
         let last = if starting { None } else { self.shared.store.last_list().await.ok().flatten() };
-        let age = last.map(|last| self.shared.now().wall.ms_since(last));
+        let age = last.map(|(last, _)| self.shared.now().wall.ms_since(last));
         let rest = age.and_then(|age| u64::try_from(age).ok()).map(std::time::Duration::from_millis);
         self.next_list = Some(now + rest.map_or_else(Default::default, |age| jittered(interval).saturating_sub(age)));
     }
@@ -123,16 +123,17 @@ impl Hub {
             self.step_down();
         }
         let at = self.shared.now().wall;
-        self.set_outage(watchers.outage_since, at);
-        if let Ok(Some(at)) = self.shared.store.last_list().await {
+        self.set_outage(watchers.outage(), at);
+        if let Ok(Some((at, order))) = self.shared.store.last_list().await {
+            // The store keeps the newest: any other is a newer one.
             let newer = match &self.fleet {
-                Some(Fleet::Ok { at: known }) => *known < at,
-                Some(Fleet::Failing { since, .. }) => *since < at,
+                Some(Fleet::Ok { at: known }) => *known != at,
+                Some(Fleet::Failing { since, .. }) => *since != at,
                 Some(Fleet::Asking | Fleet::NeedsPassword) | None => true,
             };
             if newer {
                 self.set_fleet(Fleet::Ok { at });
-                self.freshen(at);
+                self.freshen(at, order);
                 self.wait_for_the_observer();
             }
         }

@@ -13,6 +13,17 @@ use crate::model::{Owner, Stamp};
 /// `id, receiver, json, due, tries, claimed_by`.
 type Row = (i64, String, String, i64, u32, Option<String>);
 
+/// The longest pause between two tries. A row that would be due later than this was written when the clock was ahead: it
+/// has waited for nothing.
+const LONGEST_PAUSE_MS: i64 = 900_000;
+
+/// When a row may be told: at once, if nobody has tried yet.
+fn due(row: &Row, now: Stamp) -> Stamp {
+    let (due, tries) = (Stamp(row.3), row.4);
+    let is_ahead = due.ms_since(now) > LONGEST_PAUSE_MS;
+    if tries == 0 || is_ahead { due.not_after(now) } else { due }
+}
+
 /// Whom an event is about.
 #[derive(Deserialize)]
 struct About {
@@ -64,28 +75,28 @@ impl Sqlite {
     pub(in super::super) async fn outbox_take(&self, now: Stamp) -> Result<Vec<OutboxItem>> {
         let mut connection = self.lock().await?;
         // Looked at without the write lock first: mostly there is nothing to do, and others are writing.
-        if self.untold(&mut connection).await?.iter().all(|row| row.3 > now.0) {
+        if self.untold(&mut connection).await?.iter().all(|row| due(row, now) > now) {
             return Ok(Vec::new());
         }
         let mut tx = write(&mut connection).await?;
-        let mut due = self.untold(&mut tx).await?;
-        due.retain(|row| row.3 <= now.0);
-        for row in &due {
+        let mut rows = self.untold(&mut tx).await?;
+        rows.retain(|row| due(row, now) <= now);
+        for row in &rows {
             let query = sqlx::query(sql!("outbox_claim")).bind(row.0).bind(&*self.owners.me().0);
             query.execute(&mut *tx).await?;
         }
-        if due.is_empty() {
+        if rows.is_empty() {
             tx.rollback().await?;
         } else {
             tx.commit().await?;
         }
-        Ok(due.into_iter().map(|(id, receiver, json, _, tries, _)| OutboxItem { id, receiver, json, tries }).collect())
+        Ok(rows.into_iter().map(|(id, receiver, json, _, tries, _)| OutboxItem { id, receiver, json, tries }).collect())
     }
 
     /// See [`super::super::Store::outbox_next`].
-    pub(in super::super) async fn outbox_next(&self) -> Result<Option<Stamp>> {
+    pub(in super::super) async fn outbox_next(&self, now: Stamp) -> Result<Option<Stamp>> {
         let mut connection = self.lock().await?;
-        Ok(self.untold(&mut connection).await?.iter().map(|row| Stamp(row.3)).min())
+        Ok(self.untold(&mut connection).await?.iter().map(|row| due(row, now)).min())
     }
 
     /// See [`super::super::Store::outbox_done`].
@@ -147,7 +158,7 @@ mod tests {
         // Not taken: it waits for the next try, and the second one with it.
         store.outbox_failed(first[0].id, Stamp(50)).await.unwrap();
         assert_eq!(numbers(&take("command", 49).await), [] as [u64; 0]);
-        assert_eq!(store.outbox_next().await.unwrap(), Some(Stamp(50)));
+        assert_eq!(store.outbox_next(Stamp(49)).await.unwrap(), Some(Stamp(50)));
         let again = take("command", 50).await;
         assert_eq!((numbers(&again), again[0].tries), (vec![1], 1));
         store.outbox_done(again[0].id).await.unwrap();

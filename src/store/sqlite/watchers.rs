@@ -5,7 +5,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Alert, LogEntry, Result, Watchers};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Owner, Stamp, json};
+use crate::model::{Account, Began, Order, Owner, Stamp, json};
 
 /// `observer, observer_rank, outage_since`.
 type Row = (Option<String>, Option<u8>, Option<i64>);
@@ -44,7 +44,9 @@ impl Sqlite {
     pub(in super::super) async fn watchers(&self) -> Result<Watchers> {
         let mut connection = self.lock().await?;
         let (observer, outage_since) = self.watchers_of(&mut connection).await?;
-        Ok(Watchers { observer, outage_since })
+        let query = sqlx::query_scalar(sql!("outage_order")).bind(self.profile);
+        let outage_order = Order(query.fetch_one(&mut *connection).await?);
+        Ok(Watchers { observer, outage_since, outage_order })
     }
 
     /// The observer, if it lives, and the outage.
@@ -58,14 +60,17 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::set_outage`].
-    pub(in super::super) async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
+    pub(in super::super) async fn set_outage(&self, since: Option<Began>, alert: &Alert) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let (_, known) = self.watchers_of(&mut tx).await?;
         if known.is_some() == since.is_some() {
             return Ok(());
         }
-        let query = sqlx::query(sql!("outage_set")).bind(self.profile).bind(since.map(|at| at.0));
+        let query = sqlx::query(sql!("outage_set"))
+            .bind(self.profile)
+            .bind(since.map(|since| since.at.0))
+            .bind(since.map_or(0, |since| since.order.0));
         query.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         if since.is_none() {

@@ -1,0 +1,1 @@
+SELECT outage_order FROM profiles WHERE n = ?1
