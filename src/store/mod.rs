@@ -145,7 +145,8 @@ impl Store {
     }
 
     /// A login succeeded: in one transaction the wId goes into the history; it becomes current, and the account
-    /// online with source login, unless a success of an attempt requested later is stored already; the account is
+    /// online with source login, unless a success of an attempt requested later is stored already, or lists that were asked
+    /// for later have shown another; the account is
     /// created if it is not there; log and outbox get their rows; the attempt ends. Told twice, it changes nothing
     /// the second time. `attempt` may be on another account than the record's (the wrong phone scanned): then that
     /// account gets the reason `wrong_account`. A success that does not become current is logged as `superseded` and
@@ -241,8 +242,8 @@ impl Store {
     }
 
     /// The clock says `now`, and may have been ahead before: what it has charged, and what is due, lies no further ahead
-    /// of it from here on than the longest of its kind.
-    pub async fn bring_back(&self, now: Stamp) -> Result<()> {
+    /// of it from here on than the longest of its kind. True if something did.
+    pub async fn bring_back(&self, now: Stamp) -> Result<bool> {
         self.inner.bring_back(now).await
     }
 
@@ -276,13 +277,14 @@ impl Store {
     }
 
     /// The log since a moment, newest first, of one account or of all. All of the last 31 days is kept, and up to 90
-    /// days of it while the file's log has no more than about 200,000 lines.
+    /// days of it while the file's log has no more than about 200,000 lines. Nothing is later than `now`: what a clock
+    /// that was ahead has noted stands where it came.
     pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32, now: Stamp) -> Result<Vec<LogEntry>> {
         self.inner.history(wc_id, since, limit, now).await
     }
 
     /// The changes of belief since a moment, oldest first, and before them the last one of each account that is older.
-    /// Kept for 31 days.
+    /// Kept for 31 days. In the order they came, and none later than `now`, whatever the clock said.
     pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp, now: Stamp) -> Result<Vec<PresenceChange>> {
         self.inner.presences(wc_id.map(std::slice::from_ref), since, now).await
     }

@@ -40,6 +40,7 @@ impl Hub {
 
     pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way, force: bool) {
         self.shared.somebody_is_there();
+        self.look_at_the_clock().await;
         if let Some(attempt) = self.open_login(wc_id.as_ref()) {
             return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });
         }

@@ -37,8 +37,10 @@ impl Hub {
         if before.is_some_and(|before| before.ms_since(began) < SET_BACK_MS) {
             return;
         }
-        if let Err(error) = self.shared.store.bring_back(now.wall).await {
-            self.store_failed(&error.to_string());
+        match self.shared.store.bring_back(now.wall).await {
+            Ok(true) => self.read_all().await,
+            Ok(false) => {}
+            Err(error) => self.store_failed(&error.to_string()),
         }
     }
 

@@ -177,11 +177,11 @@ impl Hub {
     pub(super) async fn run(mut self, accounts: Option<Vec<Account>>) {
         let watch = self.watch_store();
         self.seq = self.shared.store.seq();
-        self.look_at_the_clock().await;
         match accounts {
             Some(accounts) => self.accounts = by_wc_id(accounts),
             None => self.read_all().await,
         }
+        self.look_at_the_clock().await;
         if !self.shared.options.has_token {
             self.set_token(Token::Missing);
         }

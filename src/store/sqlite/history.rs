@@ -75,7 +75,7 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::bring_back`].
-    pub(in super::super) async fn bring_back(&self, now: Stamp) -> Result<()> {
+    pub(in super::super) async fn bring_back(&self, now: Stamp) -> Result<bool> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let rows: Vec<(String, String)> =
@@ -98,7 +98,7 @@ impl Sqlite {
             tracing::info!(moved, "times that lie ahead of the clock are brought back to it");
             tx.commit().await?;
         }
-        Ok(())
+        Ok(moved > 0)
     }
 
     /// See [`super::super::Store::take_back`].
