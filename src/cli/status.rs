@@ -70,7 +70,7 @@ fn show(
         if let Some(reason) = reason {
             map.insert("reason".into(), json!(reason));
         }
-        map.insert("outage_since".into(), json!(outage.map(Stamp::rfc3339)));
+        map.insert("outage_since".into(), json!(outage.map(|since| since.not_after(now()).rfc3339())));
         map.insert("accounts".into(), shown.iter().map(|account| objects::account(account, now())).collect());
         return out::object(map);
     }

@@ -1,11 +1,13 @@
 //! A database of the first version, with rows, as a newer program finds it.
 
-use saoma::model::{Presence, Reason, Stamp, WId};
-use saoma::store::Store;
+use std::path::PathBuf;
+
+use saoma::model::{Presence, Reason, Source, Stamp, WId};
+use saoma::store::{Store, Verdict};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::support::{account, login, raw, scope};
+use super::support::{account, asked, login, raw, scope};
 
 const FIRST: &str = include_str!("../../src/store/sqlite/migrations/0001_start.sql");
 
@@ -29,15 +31,48 @@ PRAGMA application_id = 1935765357;
 PRAGMA user_version = 1;
 ";
 
-#[tokio::test]
-async fn a_database_of_the_first_version_keeps_its_rows() {
+/// A database of the first version with [`ROWS`], and what else is done to it.
+async fn old(more: &'static str) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("saoma.db");
     let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
-    sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut old).await.unwrap();
-    sqlx::raw_sql(FIRST).execute(&mut old).await.unwrap();
-    sqlx::raw_sql(ROWS).execute(&mut old).await.unwrap();
-    drop(old);
+    for sql in ["PRAGMA journal_mode = WAL", FIRST, ROWS, more] {
+        sqlx::raw_sql(sql).execute(&mut old).await.unwrap();
+    }
+    (folder, path)
+}
+
+/// What a clock that was hours ahead has noted before the numbers came.
+const AHEAD: &str = "
+UPDATE accounts SET observed_at = observed_at + 28800000, last_login_at = last_login_at + 28800000,
+                    first_login_at = first_login_at + 28800000, success_at = success_at + 28800000;
+UPDATE profiles SET last_list_at = last_list_at + 28800000;
+UPDATE log SET at = at + 28800000;
+UPDATE outbox SET due = due + 28800000;
+";
+
+#[tokio::test]
+async fn what_a_clock_that_was_ahead_left_in_an_old_database_holds_nothing_up() {
+    let (_folder, path) = old(AHEAD).await;
+    let store = Store::open(&path, scope()).await.unwrap();
+    let now = Stamp(9_000);
+    let began = asked(&store, now.0).await;
+    let (presence, source, reason) = (Presence::Offline, Source::List, Some(Reason::Dropped));
+    let gone = Verdict { wc_id: "wxid_a".into(), presence, source, began, reason };
+    let changed = store.note_list(began, &[gone], &[], &[]).await.unwrap();
+    assert_eq!((changed.len(), changed[0].presence, changed[0].observed_at), (1, Presence::Offline, Some(now)));
+    assert_eq!(store.last_list().await.unwrap().map(|(at, _)| at), Some(now));
+    assert!(login(&store, "wxid_a", "w2", 9_100, 9_200).await.current);
+    assert_eq!(store.outbox_take(now).await.unwrap()[0].tries, 2, "it is due");
+    let told = store.history(None, Stamp(0), 9, Stamp(9_300)).await.unwrap();
+    let told: Vec<(&str, i64)> = told.iter().map(|line| (&*line.event, line.at.0)).collect();
+    // Each in its place: before what came after it.
+    assert_eq!(told, [("logged_in", 9_200), ("dropped", 9_000), ("dropped", 9_000), ("logged_in", 9_000)]);
+}
+
+#[tokio::test]
+async fn a_database_of_the_first_version_keeps_its_rows() {
+    let (_folder, path) = old("").await;
     let store = Store::open(&path, scope()).await.unwrap();
     let accounts = store.accounts().await.unwrap();
     assert_eq!(accounts.len(), 3);

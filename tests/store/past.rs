@@ -578,6 +578,11 @@ async fn the_offline_reason_is_asked_twice_a_day_at_most() {
     assert!(other.ask_offline_reason(&wc_id, Stamp(100 + 12 * HOUR)).await.unwrap());
     assert!(!store.ask_offline_reason(&wc_id, Stamp(200)).await.unwrap(), "a clock that was set back a little");
     assert!(!store.ask_offline_reason(&id("nobody"), Stamp(100)).await.unwrap());
+    // Asked by a clock that was ahead: it was just now, when that is seen.
+    assert!(store.bring_back(Stamp(300)).await.unwrap());
+    assert!(!store.bring_back(Stamp(300)).await.unwrap(), "once");
+    assert!(!other.ask_offline_reason(&wc_id, Stamp(300 + 12 * HOUR - 1)).await.unwrap());
+    assert!(other.ask_offline_reason(&wc_id, Stamp(300 + 12 * HOUR)).await.unwrap());
     // Words are for an account that is off line.
     store.note_offline_reason(&wc_id, Some("online"), late(150)).await.unwrap();
     assert_eq!(account(&store, "wxid_a").await.gateway_message, None);

@@ -46,7 +46,7 @@ async fn look(context: &Context, store: &Store) -> Result<Vec<Check>, crate::sto
             .hint(t(lang, "cli.doctor.no_observer_hint")),
     });
     if let Some(since) = watchers.outage_since {
-        let since = local(since, "%Y-%m-%d %H:%M:%S");
+        let since = local(since.not_after(now()), "%Y-%m-%d %H:%M:%S");
         checks.push(Check::new("outage", Mark::Fail, say(lang, "cli.doctor.outage", &[("since", &since)])));
     }
     checks.push(clock(lang, &health, now()));

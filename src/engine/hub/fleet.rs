@@ -266,7 +266,9 @@ impl Hub {
     pub(super) fn set_outage(&mut self, since: Option<Began>, at: Stamp) {
         let before = std::mem::replace(&mut self.outage, since);
         self.judge.set_outage(since);
-        match (before.map(|before| before.at), since.map(|since| since.at)) {
+        let now = self.shared.now().wall;
+        let told = |outage: Began| outage.at.not_after(now);
+        match (before.map(told), since.map(told)) {
             (None, Some(since)) => {
                 tracing::warn!(since = since.rfc3339(), "the gateway has an outage");
                 self.tell(Event::Outage { since, at });

@@ -224,6 +224,12 @@ impl Machine {
         [pause, polling.refetch].into_iter().flatten().min()
     }
 
+    /// Whether it goes by what others have noted on the wall clock: deadlines, what was spent.
+    #[cfg(test)]
+    pub(super) fn has_a_past(&self) -> bool {
+        self.resumed.is_some() || self.wish.budget != crate::model::Budget::default()
+    }
+
     /// Takes what happened, says what is to be done.
     pub fn on(&mut self, input: Input, now: Now) -> Outputs {
         let mut out = Outputs::new();
