@@ -33,7 +33,8 @@ impl Shared {
 
     /// Both clocks.
     pub(super) fn now(&self) -> Now {
-        let wall = Stamp(jiff::Timestamp::now().as_millisecond()).plus_ms(self.options.wall_offset_ms);
+        let offset_ms = self.options.wall_offset_ms.load(Ordering::Relaxed);
+        let wall = Stamp(jiff::Timestamp::now().as_millisecond()).plus_ms(offset_ms);
         Now { wall, mono: self.started.elapsed() }
     }
 

@@ -1,11 +1,13 @@
 //! A clock that was wrong for one login, and is right then: hours ahead, as where the hardware's clock runs on local time
 //! until the network has told the right one, or behind.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, Fleet, LoginStep, Way};
 use saoma::engine::presence::is_stale;
-use saoma::model::{Dialect, Presence, Stamp, WId, WcId};
+use saoma::model::{Dialect, Presence, Source, Stamp, WId, WcId};
 use saoma::simulator::Setup;
 
 use super::rig::{Front, How, Rig, accounts};
@@ -15,7 +17,7 @@ const DIALECTS: [Dialect; 3] = [Dialect::V1, Dialect::V2, Dialect::V3];
 
 async fn rig(dialect: Dialect, ahead_ms: i64) -> Rig {
     let setup = Setup { dialect, accounts: accounts(), ..Setup::default() };
-    Rig::with(setup, How { ahead_ms, ..How::default() }).await
+    Rig::with(setup, How { ahead_ms: Arc::new(AtomicI64::new(ahead_ms)), ..How::default() }).await
 }
 
 async fn log_in(rig: &mut Rig) -> WId {
@@ -36,7 +38,9 @@ async fn list(front: &mut Front) -> Presence {
 async fn instead(rig: Rig, ahead_ms: i64) -> Rig {
     let Rig { sim, dir, dialect, front } = rig;
     front.stop().await;
-    let front = Front::start(&sim, dir.path(), dialect, How { ahead_ms, ..How::default() }).await;
+    let front =
+        Front::start(&sim, dir.path(), dialect, How { ahead_ms: Arc::new(AtomicI64::new(ahead_ms)), ..How::default() })
+            .await;
     Rig { sim, dir, dialect, front }
 }
 
@@ -119,4 +123,51 @@ async fn a_rest_ends_when_it_should_after_a_clock_that_was_ahead() {
         until.is_some_and(|until| until.ms_since(now()) <= 600_000)
     };
     rig.front.account_is("wxid_amy", "resting for ten minutes", brought_back).await;
+}
+
+#[tokio::test]
+async fn an_engine_that_runs_bears_a_clock_that_is_set_at_every_step() {
+    for dialect in DIALECTS {
+        let clock = Arc::new(AtomicI64::new(0));
+        let folder = tempfile::tempdir().unwrap();
+        let told = folder.path().join("told");
+        let how = How {
+            interval: Some(Duration::from_millis(100)),
+            ahead_ms: Arc::clone(&clock),
+            hook: Some(format!("cat >> '{}'", told.display())),
+            ..How::default()
+        };
+        let setup = Setup { dialect, accounts: accounts(), ..Setup::default() };
+        let mut rig = Rig::with(setup, how).await;
+        let amy = WcId::from("wxid_amy");
+        let jumps = [600_000, -600_000, 8 * HOUR, -8 * HOUR, 365 * 24 * HOUR, -365 * 24 * HOUR];
+        for (round, jump) in jumps.into_iter().enumerate() {
+            let set = |ms: i64| clock.store(ms, Ordering::Relaxed);
+            rig.front.login("wxid_amy", Way::Qr);
+            set(jump);
+            let code = rig.shown().await;
+            set(0);
+            let asked = rig.sim.scan_code(&code, Some(amy.clone())).unwrap();
+            set(jump);
+            rig.sim.confirm(Some(asked.wc_id)).unwrap();
+            let w_id = rig.front.logged_in().await;
+            assert_eq!(rig.live_w_id("wxid_amy"), Some(w_id.clone()));
+            set(0);
+            let seen = rig.front.account_is("wxid_amy", "seen by a list", |account| {
+                account.source == Some(Source::List) && account.presence == Presence::Online
+            });
+            assert_eq!(seen.await.w_id, Some(w_id), "{dialect} {jump}");
+            rig.sim.drop_account(&amy).unwrap();
+            set(jump);
+            rig.front.until("a drop", |event| matches!(event, Event::Dropped { .. }).then_some(())).await;
+            set(0);
+            // Told at once, whatever the clock said when it was written down.
+            let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+            let count = |event: &str| std::fs::read_to_string(&told).unwrap_or_default().matches(event).count();
+            while (count("\"logged_in\""), count("\"dropped\",")) < (round + 1, round + 1) {
+                assert!(tokio::time::Instant::now() < deadline, "{dialect} {jump}: not told");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
 }

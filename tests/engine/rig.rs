@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
@@ -61,8 +62,8 @@ pub(crate) struct How {
     pub(crate) revive: Option<AttemptId>,
     /// V3's defaults for device and network.
     pub(crate) device: saoma::model::Device,
-    /// How far ahead this process's clock is, in milliseconds.
-    pub(crate) ahead_ms: i64,
+    /// How far ahead this process's clock is, in milliseconds; may be set while it runs.
+    pub(crate) ahead_ms: Arc<AtomicI64>,
 }
 
 impl Default for How {
@@ -83,7 +84,7 @@ impl Default for How {
             ring_at_once: 0,
             revive: None,
             device: saoma::model::Device::default(),
-            ahead_ms: 0,
+            ahead_ms: Arc::default(),
         }
     }
 }

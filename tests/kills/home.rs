@@ -122,7 +122,7 @@ impl Home {
             show_resumed: false,
             revive: None,
             lang: saoma::i18n::Lang::En,
-            wall_offset_ms: 0,
+            wall_offset_ms: std::sync::Arc::default(),
             role: saoma::engine::Role::Screen,
             ..saoma::engine::Options::default()
         }

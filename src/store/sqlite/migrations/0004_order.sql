@@ -32,5 +32,6 @@ FROM presences;
 DROP TABLE presences;
 ALTER TABLE turns RENAME TO presences;
 
--- Few accounts have one, and they are looked at when the clock was set back.
+-- Few accounts have these, and they are looked at whenever a clock may have been set back.
 CREATE INDEX accounts_with_budget ON accounts (profile) WHERE budget IS NOT NULL;
+CREATE INDEX accounts_asked ON accounts (profile, offline_reason_asked_at) WHERE offline_reason_asked_at IS NOT NULL;
