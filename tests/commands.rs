@@ -312,6 +312,8 @@ mod gateway {
         pub(crate) truly: Vec<&'static str>,
         /// Sign-ins are answered when so many have asked.
         pub(crate) together: Option<Arc<Barrier>>,
+        /// The next code's wId.
+        pub(crate) code: Option<&'static str>,
         /// Every call: path and body.
         pub(crate) calls: Vec<(String, Value)>,
     }
@@ -393,7 +395,9 @@ mod gateway {
                 let is_online = world.truly.iter().any(|w_id| body["wId"] == *w_id);
                 ok(json!({"isOnline": is_online}))
             }
-            "/iPadLogin" => ok(json!({"wId": "w-coded", "qrCodeUrl": "http://127.0.0.1:1/1.png"})),
+            "/iPadLogin" => {
+                ok(json!({"wId": world.code.unwrap_or("w-coded"), "qrCodeUrl": "http://127.0.0.1:1/1.png"}))
+            }
             "/getIPadLoginInfo" => ok(match world.online.iter().find(|(_, w_id)| body["wId"] == *w_id) {
                 Some((wc_id, w_id)) => json!({"wcId": wc_id, "wId": w_id, "nickName": "甲", "headUrl": ""}),
                 None => json!({"status": 1}),
@@ -631,6 +635,91 @@ fn status_finishes_what_a_killed_login_left() {
         assert_eq!(run(&mut saoma(home.path()), &["wid", "wxid_a"]), (0, "w-coded\n".into(), String::new()));
         let codes = world.lock().unwrap().calls.iter().filter(|(path, _)| path == "/iPadLogin").count();
         assert_eq!(codes, 1, "no code was asked for twice");
+    }
+}
+
+/// All that is stored is as a clock would have noted it that was so far ahead.
+fn set_ahead(home: &Path, ms: i64) {
+    use sqlx::ConnectOptions as _;
+    let database = sqlx::sqlite::SqliteConnectOptions::new().filename(home.join("state/saoma/saoma.db"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut connection = database.connect().await.unwrap();
+        for (table, columns) in [
+            ("accounts", &["observed_at", "last_login_at", "first_login_at"][..]),
+            ("attempts", &["requested_at", "deadline"]),
+            ("w_ids", &["requested_at", "stored_at"]),
+            ("presences", &["at"]),
+            ("log", &["at"]),
+            ("outbox", &["due"]),
+            ("watched", &["since", "until"]),
+            ("profiles", &["last_list_at", "clock_from", "clock_at"]),
+        ] {
+            let set: Vec<_> = columns.iter().map(|column| format!("{column} = {column} + {ms}")).collect();
+            let statement = sqlx::AssertSqlSafe(format!("UPDATE {table} SET {}", set.join(", ")));
+            sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn no_dead_wid_is_handed_out_after_a_clock_that_was_ahead() {
+    let (hours, minutes, year) = (8 * 3_600_000, 600_000, 365 * 86_400_000);
+    for (dialect, aheads) in [("v1", &[hours][..]), ("v2", &[minutes, hours, year]), ("v3", &[hours])] {
+        for ahead in aheads.iter().copied() {
+            let (home, world) = signed_in(dialect, true);
+            let home = home.path();
+            let log_in = |w_id: &'static str| {
+                {
+                    let mut world = world.lock().unwrap();
+                    (world.code, world.online) = (Some(w_id), vec![("wxid_a", w_id), ("wxid_b", "w-b")]);
+                }
+                let (code, out, err) = run(&mut saoma(home), &["login", "--json"]);
+                assert_eq!(code, 0, "{dialect} {ahead}: {out}{err}");
+                let last: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+                assert_eq!((&last["event"], &last["w_id"]), (&"logged_in".into(), &w_id.into()), "{out}");
+            };
+            let wid = |more: &[&str]| {
+                let (code, out, _) = run(&mut saoma(home), &[&["wid", "wxid_a"], more].concat());
+                (code, out)
+            };
+            log_in("w-1");
+            assert_eq!(wid(&[]), (0, "w-1\n".into()));
+            set_ahead(home, ahead);
+            // How old that evidence is nobody knows: it may be asked for.
+            assert_eq!(wid(&[]), (11, String::new()), "{dialect} {ahead}");
+            assert_eq!(wid(&["--check"]), (0, "w-1\n".into()), "{dialect} {ahead}");
+            assert_eq!(wid(&[]), (0, "w-1\n".into()), "{dialect} {ahead}");
+            set_ahead(home, ahead);
+            // It drops.
+            world.lock().unwrap().online.remove(0);
+            for more in [&["--check"][..], &[], &["--check"]] {
+                assert_eq!(wid(more), (11, String::new()), "{dialect} {ahead} {more:?}");
+            }
+            set_ahead(home, ahead);
+            log_in("w-2");
+            assert_eq!(wid(&[]), (0, "w-2\n".into()), "{dialect} {ahead}");
+            // What it has noted is of the past.
+            let (_, object) = json(home, &["accounts"]);
+            let now = jiff::Timestamp::now();
+            let accounts = object["accounts"].as_array().unwrap();
+            let account = accounts.iter().find(|account| account["wc_id"] == "wxid_a").unwrap();
+            for field in ["observed_at", "last_login_at"] {
+                let at: jiff::Timestamp = account[field].as_str().unwrap().parse().unwrap();
+                assert!(at <= now, "{field} {at}");
+            }
+            let (_, history) = json(home, &["history"]);
+            let lines = history["lines"].as_array().unwrap();
+            assert!(lines.len() >= 3, "{history}");
+            for line in lines {
+                let at: jiff::Timestamp = line["at"].as_str().unwrap().parse().unwrap();
+                assert!(at <= now, "{line}");
+            }
+            let (_, doctor) = json(home, &["doctor"]);
+            let checks = doctor["checks"].as_array().unwrap();
+            let clock = checks.iter().find(|check| check["name"] == "clock").unwrap();
+            assert_eq!(clock["state"], "warn", "{clock}");
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 
 #[path = "store/asked.rs"]
 mod asked;
+#[path = "store/clock.rs"]
+mod clock;
 #[path = "store/kill.rs"]
 mod kill;
 #[path = "store/migration.rs"]

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::Result;
 use saoma::gateway::profile_id;
-use saoma::model::{Presence, Source, Stamp, WcId};
+use saoma::model::{Began, Presence, Source, Stamp, WcId};
 use saoma::simulator::{Setup, SimAccount, Simulator};
 use saoma::store::{Edit, Scope, Store, Verdict};
 use tempfile::TempDir;
@@ -40,14 +40,15 @@ impl Home {
         let at = Stamp(jiff::Timestamp::now().as_millisecond());
         let edits: Vec<(WcId, Edit)> = known.iter().map(edit).collect();
         store.import(&edits, at.plus_ms(-86_400_000)).await?;
+        let began = Began { at, order: store.order().await?, ..Began::default() };
         let verdict = |known: &SimAccount| Verdict {
             wc_id: known.wc_id.as_str().into(),
             presence: if known.online { Presence::Online } else { Presence::Offline },
             source: Source::List,
-            at,
+            began,
             reason: None,
         };
-        store.note_list(at, &known.iter().map(verdict).collect::<Vec<_>>(), &[], &[]).await?;
+        store.note_list(began, &known.iter().map(verdict).collect::<Vec<_>>(), &[], &[]).await?;
         let online = simulator.online();
         let w_ids: Vec<(WcId, Edit)> = online
             .iter()

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use rustix::process::Signal;
-use saoma::model::{Presence, Source, Stamp};
+use saoma::model::{Began, Presence, Source, Stamp};
 use saoma::store::{Edit, Verdict};
 
 use self::home::{Home, bare, floor};
@@ -248,7 +248,7 @@ impl Bench {
                 wc_id: home.listed[place].clone(),
                 presence: if place == 4_000 && presence == Presence::Offline { Presence::Online } else { presence },
                 source: Source::Check,
-                at: now(),
+                began: Began { at: now(), order: home.store.order().await?, ..Began::default() },
                 reason: None,
             };
             let before = terminal.used();

@@ -41,14 +41,15 @@ impl State {
             // It is on the pane now.
             self.toast.take_if(|toast| toast.until.is_some());
         }
-        self.offline_words.insert(wc_id, (words, at));
+        let settled = self.accounts.get(&wc_id).map(|account| account.settled).unwrap_or_default();
+        self.offline_words.insert(wc_id, (words, at, settled));
     }
 
     /// What the gateway said of why an account is off line, while it is.
     pub(crate) fn why_offline(&self, wc_id: &WcId) -> Option<(Option<&str>, Stamp)> {
         let account = self.accounts.get(wc_id)?;
-        let (words, at) = self.offline_words.get(wc_id)?;
-        let holds = account.presence == Presence::Offline && account.last_login_at.is_none_or(|login| login < *at);
+        let (words, at, settled) = self.offline_words.get(wc_id)?;
+        let holds = account.presence == Presence::Offline && account.settled == *settled;
         holds.then(|| (words.as_deref().filter(|words| !words.trim().is_empty()), *at))
     }
 }

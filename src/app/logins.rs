@@ -389,9 +389,27 @@ const REMEMBERED: usize = 200;
 pub struct Logins {
     list: Vec<Login>,
     next: u64,
+    /// What the wall clock says of the moment at which the monotonic one began.
+    clock: Option<Stamp>,
 }
 
+/// A wall clock that goes back by less is only being slowed down.
+const SET_BACK_MS: i64 = 1_000;
+
 impl Logins {
+    /// Where the wall clock was set back, what is left of a code is what it was. One that went ahead may have gone on
+    /// while the machine slept: nothing is left of a code then.
+    pub fn keep_time(&mut self, now: Now) {
+        let began = now.wall.plus_ms(-i64::try_from(now.mono.as_millis()).unwrap_or(i64::MAX));
+        let set = self.clock.replace(began).map_or(0, |before| began.ms_since(before));
+        if set > -SET_BACK_MS {
+            return;
+        }
+        for deadline in self.list.iter_mut().filter_map(|login| login.deadline.as_mut()) {
+            *deadline = deadline.plus_ms(set);
+        }
+    }
+
     /// Notes a wish that was put to the engine, so that the screen shows it at once.
     pub fn wish(&mut self, wc_id: Option<WcId>, way: Way, now: Now) -> LoginNumber {
         self.forget(wc_id.as_ref());

@@ -20,7 +20,7 @@ use crate::config::keymap::Keymap;
 use crate::config::qr_layout::QrLayout;
 use crate::engine::api::{Code, Fleet, Token};
 use crate::i18n::{Lang, t};
-use crate::model::{Account, Dialect, Limits, Now, Reason, Stamp, WcId};
+use crate::model::{Account, Dialect, Limits, Now, Order, Reason, Stamp, WcId};
 
 /// A pane that can have the focus.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,8 +131,8 @@ pub struct State {
     pub(crate) outage: Option<Stamp>,
     /// An account whose edit is on its way into the store.
     pub(crate) edited: Option<WcId>,
-    /// What the gateway said of why an account is off line, and when.
-    pub(crate) offline_words: HashMap<WcId, (Option<Box<str>>, Stamp)>,
+    /// What the gateway said of why an account is off line, when, and the number of the login that it was off line since.
+    pub(crate) offline_words: HashMap<WcId, (Option<Box<str>>, Stamp, Order)>,
     pub(crate) strips: Strips,
     pub(crate) day: Day,
     pub(crate) limits: Limits,

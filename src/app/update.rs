@@ -19,6 +19,7 @@ use crate::model::text::clean;
 /// Takes what happened, changes the state, says what is to be done. Never panics, whatever comes in whatever order.
 pub fn update(state: &mut State, msg: Msg, now: Now) -> Vec<Effect> {
     state.accounts.set_clock(now.wall);
+    state.logins.keep_time(now);
     let mut effects = match msg {
         Msg::Key(pressed) => {
             // What a filter selects, nobody knows before it is drawn.

@@ -104,7 +104,7 @@ fn row(context: &Context, account: &Account) -> Vec<String> {
         presence,
         w_id,
         account.wc_id.to_string(),
-        account.observed_at.map(|at| local(at, "%Y-%m-%d %H:%M:%S")).unwrap_or_default(),
+        account.observed_at.map(|at| local(at.not_after(now()), "%Y-%m-%d %H:%M:%S")).unwrap_or_default(),
         account.holder.to_string(),
         account.tags.join(","),
     ]

@@ -2,7 +2,7 @@
 //! does over hours what is done here within seconds.
 
 use std::collections::{HashMap, HashSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::{Context, now};
 use super::exit::Exit;
@@ -12,7 +12,7 @@ use crate::config::Profile;
 use crate::engine::presence::{self, Again, Answer, Judge, Rules, is_stale_in_outage, taken_offline};
 use crate::engine::unread;
 use crate::gateway::{Error, Gateway, Kind, Online};
-use crate::model::{Account, Attempt, AttemptState, Reason, Stamp, WcId};
+use crate::model::{Account, Attempt, AttemptState, Began, Reason, WcId};
 use crate::store::{self, Store};
 
 /// The time between two lists that have to agree.
@@ -28,7 +28,7 @@ pub enum Asked {
     /// The store knows what the gateway said.
     Told,
     /// The lists cannot be believed, the first of them asked for then: what is believed is from before, and stale.
-    Doubted(Stamp),
+    Doubted(Began),
     /// V1 without a password: nothing could be asked.
     NeedsPassword,
 }
@@ -61,18 +61,19 @@ async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway:
             None => return Ok(Asked::NeedsPassword),
         }
     };
-    let one = || async {
-        let at = now();
+    let started = Instant::now();
+    let begin = async || begin(context, store, started).await;
+    let one = async |began: Began| {
         let online = match &password {
             None => gateway.query_login_wx().await?,
             Some(password) => gateway.get_login_wc_ids(&profile.account.value, password).await?,
         };
-        Ok((at, online))
+        Ok((began, online))
     };
     let fail = |error: Error| Failure::gateway(context.lang, &error);
-    let mut list = match one().await {
+    let mut list = match one(begin().await?).await {
         // A suspect token is confirmed by a second harmless call (design.md §4).
-        Err(Error { kind: Kind::TokenSuspect, .. }) => one().await.map_err(fail)?,
+        Err(Error { kind: Kind::TokenSuspect, .. }) => one(begin().await?).await.map_err(fail)?,
         answer => answer.map_err(fail)?,
     };
     let offline_after = context.config.watch.offline_after.value.clamp(1, MAX_LISTS - 1);
@@ -90,9 +91,15 @@ async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway:
             return Ok(if plausible { Asked::Told } else { Asked::Doubted(since) });
         }
         tokio::time::sleep(if again == Some(Again::Suspect) { SUSPECT } else { BETWEEN }).await;
-        list = one().await.map_err(fail)?;
+        list = one(begin().await?).await.map_err(fail)?;
     }
     Ok(Asked::Told)
+}
+
+/// A question is about to leave.
+async fn begin(context: &Context, store: &Store, started: Instant) -> Result<Began, Failure> {
+    let order = store.order().await.map_err(|error| Failure::store(context.lang, &error))?;
+    Ok(Began { at: now(), mono: started.elapsed(), order })
 }
 
 /// Judges a list and stores what it proves. Whether it is believed, and when the next should be asked, if that is not as
@@ -101,7 +108,7 @@ async fn judge_list(
     judge: &mut Judge,
     gateway: &Gateway,
     store: &Store,
-    (at, list): &(Stamp, Online),
+    (began, list): &(Began, Online),
 ) -> Result<(bool, Option<Again>), store::Error> {
     let accounts: HashMap<WcId, Account> =
         store.accounts().await?.into_iter().map(|account| (account.wc_id.clone(), account)).collect();
@@ -112,7 +119,7 @@ async fn judge_list(
     let hidden = unread::hidden(list, &accounts, &busy);
     let checks = gateway.dialect().lists_w_ids();
     let online = &unread::filled_in(gateway, checks, list.clone(), hidden).await.entries;
-    let mut judgement = judge.list(*at, online, &accounts, &busy);
+    let mut judgement = judge.list(*began, online, &accounts, &busy);
     if !judgement.ask.is_empty() {
         let mut answers = Vec::with_capacity(judgement.ask.len());
         for (wc_id, w_id) in &judgement.ask {
@@ -124,17 +131,17 @@ async fn judge_list(
                 break;
             }
         }
-        judgement = judge.asked(*at, online, &answers, &accounts, &busy);
+        judgement = judge.asked(*began, online, &answers, &accounts, &busy);
     }
     if !judgement.plausible {
         // What is believed is left as it is; an outage is the observer's to tell.
         return Ok((false, judgement.again));
     }
-    store.note_list(*at, &judgement.verdicts, &judgement.unknown, &judgement.alerts).await?;
+    store.note_list(*began, &judgement.verdicts, &judgement.unknown, &judgement.alerts).await?;
     // A wId that was known but not certain (imported) is confirmed by one list that carries it.
     store.confirm_w_ids(&judgement.confirm).await?;
-    for (wc_id, w_id, since) in &judgement.adopt {
-        store.adopt(None, wc_id, w_id, *since).await?;
+    for (wc_id, w_id, first) in &judgement.adopt {
+        store.adopt(None, wc_id, w_id, [*first, *began]).await?;
     }
     Ok((true, judgement.again))
 }
@@ -142,7 +149,7 @@ async fn judge_list(
 /// Takes accounts off line at the gateway and tells the store.
 pub async fn take_offline(context: &Context, profile: &Profile, store: &Store, wc_ids: &[WcId]) -> Result<(), Failure> {
     let gateway = context.gateway(profile)?;
-    let at = now();
+    let began = begin(context, store, Instant::now()).await?;
     if let Err(error) = gateway.member_offline(&profile.account.value, wc_ids).await {
         // Not repeated to confirm a suspect token: the list is the harmless call, where there is one.
         let confirmed = error.kind != Kind::TokenSuspect
@@ -155,6 +162,6 @@ pub async fn take_offline(context: &Context, profile: &Profile, store: &Store, w
             Failure::of_reason(context.lang, Reason::GatewaySaid, error.gateway_message.as_deref(), Exit::Other)
         });
     }
-    store.note(&taken_offline(wc_ids, at), &[]).await.map_err(|error| Failure::store(context.lang, &error))?;
+    store.note(&taken_offline(wc_ids, began), &[]).await.map_err(|error| Failure::store(context.lang, &error))?;
     Ok(())
 }

@@ -131,9 +131,10 @@ impl Context {
         let failed = |error| Failure::store(self.lang, &error);
         let accounts = store.accounts().await.map_err(failed)?;
         let watchers = store.watchers().await.map_err(failed)?;
-        let blind = watchers.observer.and_then(|place| place.blind_since(now()));
+        let last = store.last_list().await.map_err(failed)?;
+        let (outage, blind) = (watchers.outage(), watchers.blind(now(), last));
         let aged = |account: Account| {
-            let stale = [watchers.outage_since, blind].into_iter().any(|since| is_stale_in_outage(&account, since));
+            let stale = [outage, blind].into_iter().any(|since| is_stale_in_outage(&account, since));
             Account { stale: account.stale || stale, ..account }
         };
         Ok(self.dated(accounts).into_iter().map(aged).collect())

@@ -1,6 +1,7 @@
 //! `saoma demo`: the TUI on a simulated gateway in this process. Needs nothing, keeps nothing.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -87,7 +88,7 @@ pub fn run(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
             show_resumed: true,
             revive: None,
             lang,
-            wall_offset_ms,
+            wall_offset_ms: Arc::new(wall_offset_ms.into()),
             ..Options::default()
         },
         gateway: gateway::Options {

@@ -153,7 +153,7 @@ fn waiting<'a>(accounts: &[Account], attempts: &'a [Attempt], wc_id: Option<&WcI
         .filter(alive)
         .collect();
     // Of one account the newest code counts; older ones are listened to, hidden, after a renewal.
-    waiting.sort_by_key(|attempt| (attempt.state == AttemptState::Open, attempt.requested_at));
+    waiting.sort_by_key(|attempt| (attempt.state == AttemptState::Open, attempt.requested));
     let mut newest: Vec<&Attempt> = Vec::new();
     for attempt in waiting.into_iter().rev() {
         let again = newest.iter().any(|known| known.wc_id == attempt.wc_id);
@@ -162,9 +162,10 @@ fn waiting<'a>(accounts: &[Account], attempts: &'a [Attempt], wc_id: Option<&WcI
         }
     }
     if wc_id.is_none() {
-        let last_login = |wc_id: &WcId| accounts.iter().find(|account| account.wc_id == *wc_id)?.last_login_at;
+        let settled = |wc_id: &WcId| Some(accounts.iter().find(|account| account.wc_id == *wc_id)?.settled);
         let is_open = |attempt: &&Attempt| attempt.state == AttemptState::Open;
-        newest.retain(|attempt| attempt.wc_id.as_ref().and_then(last_login).is_none_or(|at| at < attempt.requested_at));
+        newest
+            .retain(|attempt| attempt.wc_id.as_ref().and_then(settled).is_none_or(|order| order <= attempt.requested));
         if newest.iter().any(is_open) {
             newest.retain(is_open);
         }

@@ -44,8 +44,9 @@ pub async fn go_on(context: &Context, profile: &Profile, store: &Store) -> Resul
 
 /// Tells the bots what waits in the outbox.
 pub async fn tell(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
-    match store.outbox_next().await.map_err(|error| Failure::store(context.lang, &error))? {
-        Some(due) if due <= super::context::now() => run(context, profile, store, async || {}).await,
+    let now = super::context::now();
+    match store.outbox_next(now).await.map_err(|error| Failure::store(context.lang, &error))? {
+        Some(due) if due <= now => run(context, profile, store, async || {}).await,
         Some(_) | None => Ok(()),
     }
 }

@@ -339,7 +339,7 @@ pub fn engine_options(context: &Context, profile: &Profile, has_token: bool) -> 
         show_resumed: true,
         revive: None,
         lang: context.lang,
-        wall_offset_ms: 0,
+        wall_offset_ms: Arc::default(),
         ..Options::default()
     })
 }

@@ -23,7 +23,7 @@ pub async fn run(context: &Context, args: &StatusArgs) -> Result<Exit, Failure> 
         let outage = match asked {
             // What the observer has not heard yet: the gateway is well.
             Asked::Told => None,
-            Asked::Doubted(since) => Some(told_outage(context, &store).await?.unwrap_or(since)),
+            Asked::Doubted(since) => Some(told_outage(context, &store).await?.unwrap_or(since.at)),
             Asked::NeedsPassword => told_outage(context, &store).await?,
         };
         // Resolved after asking: an account that the list brought may be the one that is meant.
@@ -71,7 +71,7 @@ fn show(
         if let Some(reason) = reason {
             map.insert("reason".into(), json!(reason));
         }
-        map.insert("outage_since".into(), json!(outage.map(Stamp::rfc3339)));
+        map.insert("outage_since".into(), json!(outage.map(|since| since.not_after(now()).rfc3339())));
         map.insert("accounts".into(), shown.iter().map(|account| objects::account(account, now())).collect());
         return out::object(map);
     }

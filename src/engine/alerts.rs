@@ -194,8 +194,9 @@ async fn room(finished: &mut UnboundedReceiver<usize>, lanes: &mut [Lane]) {
 
 /// How long until a row is due that can be taken; `None` when there is none.
 async fn until_due(shared: &Shared) -> Option<Duration> {
-    let due = shared.store.outbox_next().await.ok().flatten()?;
-    let millis = due.ms_since(shared.now().wall).clamp(SHORTEST_WAIT, LONGEST_WAIT);
+    let now = shared.now().wall;
+    let due = shared.store.outbox_next(now).await.ok().flatten()?;
+    let millis = due.ms_since(now).clamp(SHORTEST_WAIT, LONGEST_WAIT);
     Some(Duration::from_millis(millis.unsigned_abs()))
 }
 

@@ -13,7 +13,7 @@ use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind, Online};
 use crate::model::{
-    Account, AttemptId, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
+    Account, AttemptId, Began, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, WId, WcId,
 };
 use crate::qr::{self, Code};
 use crate::store::{self, LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
@@ -169,11 +169,11 @@ impl Runner {
                 let own = self.own_w_id().await?;
                 pending.push(Box::pin(async move {
                     tokio::time::sleep(pause).await;
-                    let at = shared.now().wall;
+                    let began = shared.begin().await;
                     // No list can be asked (V1 without the password): the machine does not wish for one then.
                     let result = shared.list().await.unwrap_or_else(|| Ok(Online::default()));
                     let result = result.map(|list| find(list.entries, wc_id.as_ref(), own.as_ref()));
-                    Input::Listed { generation, at, result }
+                    Input::Listed { generation, began, result }
                 }));
             }
             Output::Probe { generation, w_id, pause, limit } => pending.push(Box::pin(async move {
@@ -246,7 +246,7 @@ impl Runner {
                 self.remember_device(&mut stored, made_with).await;
                 self.swapped(record, stored, false, queue);
             }
-            Output::Adopt { wc_id, w_id, at } => self.adopt(wc_id, w_id, at, queue).await?,
+            Output::Adopt { wc_id, w_id, lists } => self.adopt(wc_id, w_id, lists, queue).await?,
             Output::Abandon => {
                 // A row that cannot be marked is no reason to give up what a phone may still answer.
                 match shared.store.abandon_attempt(&self.id).await {
@@ -402,18 +402,25 @@ impl Runner {
         }
     }
 
-    async fn adopt(&self, wc_id: WcId, w_id: WId, at: Stamp, queue: &mut VecDeque<Input>) -> Result<(), store::Error> {
+    async fn adopt(
+        &self,
+        wc_id: WcId,
+        w_id: WId,
+        lists: [Began; 2],
+        queue: &mut VecDeque<Input>,
+    ) -> Result<(), store::Error> {
         let store = &self.shared.store;
-        let stored = match store.adopt(Some(&self.id), &wc_id, &w_id, at).await? {
+        let stored = match store.adopt(Some(&self.id), &wc_id, &w_id, lists).await? {
             Some(stored) => stored,
             // Online under the very wId that is stored: nothing to swap, and nothing to ring a phone for.
             None => match store.account(&wc_id).await? {
                 Some(account) if account.w_id.as_ref() == Some(&w_id) => {
                     store.end_attempt(&self.id, "adopted", None, None, self.shared.now().wall).await?;
                     // It lives: what was doubted of it is believed again.
-                    match self.lives(&wc_id, &w_id, at).await {
+                    let [began, _] = lists;
+                    match self.lives(&wc_id, &w_id, began).await {
                         // What a login has seen counts whoever observes the fleet.
-                        Err(store::Error::ObservesNoLonger) => self.lives(&wc_id, &w_id, at).await?,
+                        Err(store::Error::ObservesNoLonger) => self.lives(&wc_id, &w_id, began).await?,
                         noted => noted?,
                     }
                     let account = store.account(&wc_id).await?.unwrap_or(account);
@@ -439,10 +446,10 @@ impl Runner {
     }
 
     /// The wId that is stored already was seen to live.
-    async fn lives(&self, wc_id: &WcId, w_id: &WId, at: Stamp) -> Result<(), store::Error> {
+    async fn lives(&self, wc_id: &WcId, w_id: &WId, began: Began) -> Result<(), store::Error> {
         self.shared.store.confirm_w_ids(&[(wc_id.clone(), w_id.clone())]).await?;
         let (presence, source) = (Presence::Online, Source::List);
-        let verdict = Verdict { wc_id: wc_id.clone(), presence, source, at, reason: None };
+        let verdict = Verdict { wc_id: wc_id.clone(), presence, source, began, reason: None };
         self.shared.store.note(&[verdict], &[]).await?;
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::api::Way;
 use super::login::table::line;
 use super::login::{Generation, Input, Machine, Output, Picture, Remains, Swapped, Wish};
 use crate::gateway::{Call, Error, Kind, PollReply, QrIssued};
-use crate::model::{Dialect, Now, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Began, Dialect, Now, Order, Record, Rung, Stamp, WId, WcId};
 use crate::qr::Code;
 
 mod ladder;
@@ -23,6 +23,10 @@ const LIMIT: i64 = 150_000;
 
 fn at(ms: i64) -> Now {
     Now { wall: Stamp(1_700_000_000_000 + ms), mono: Duration::from_millis(ms.unsigned_abs()) }
+}
+
+fn began(ms: i64) -> Began {
+    Began { at: at(ms).wall, mono: at(ms).mono, order: Order(ms) }
 }
 
 fn wish(way: Way, dialect: Dialect, renewals: u8) -> Wish {
@@ -133,7 +137,7 @@ impl Play {
             Then::Start => Input::Start,
             Then::List(result) => Input::Listed {
                 generation,
-                at: at(0).wall,
+                began: began(0),
                 result: result
                     .map(|w_id| {
                         w_id.map(|w_id| {
@@ -189,8 +193,8 @@ impl Play {
         }
     }
 
-    fn then(&mut self, ms: i64, then: &Then) -> Vec<Output> {
-        let outputs = self.machine.on(self.input(then), at(ms));
+    fn then(&mut self, now: Now, then: &Then) -> Vec<Output> {
+        let outputs = self.machine.on(self.input(then), now);
         if let Some(generation) = question(&outputs) {
             self.newest = generation;
         }
@@ -198,12 +202,33 @@ impl Play {
     }
 }
 
-/// Plays a script of (time in ms, what happens, the lines that must come out).
+/// How far a clock is set.
+const JUMPS: [i64; 8] = [-31_536_000_000, -28_800_000, -600_000, -3_000, 3_000, 600_000, 28_800_000, 31_536_000_000];
+
+/// Plays a script of (time in ms, what happens, the lines that must come out): the same lines however the wall clock is
+/// set between the steps. What a process left that is gone, and what was spent before, is reckoned by that clock alone.
 fn play(machine: Machine, script: &[(i64, Then, &[&str])]) -> Machine {
+    for jump in JUMPS.into_iter().filter(|_| !machine.has_a_past()) {
+        // From the second step on, for it alone, and for every second one.
+        for is_set in [|step: usize| step > 0, |step: usize| step == 1, |step: usize| step % 2 == 1] {
+            play_by(machine.clone(), script, |step| if is_set(step) { jump } else { 0 });
+        }
+    }
+    play_by(machine, script, |_| 0)
+}
+
+fn play_by(machine: Machine, script: &[(i64, Then, &[&str])], set: impl Fn(usize) -> i64) -> Machine {
     let mut play = Play::new(machine);
     for (number, (ms, then, expected)) in script.iter().enumerate() {
-        let lines: Vec<String> = play.then(*ms, then).iter().map(line).collect();
-        assert_eq!(lines, *expected, "step {number}: {then:?} at {ms} ms");
+        let set = set(number);
+        let now = Now { wall: at(*ms).wall.plus_ms(set), ..at(*ms) };
+        // When it is polled again is told for people, by the clock that they see.
+        let told = |line: String| match line.strip_prefix("tell poll_broken ").and_then(|at| at.parse::<i64>().ok()) {
+            Some(at) => format!("tell poll_broken {}", at - set),
+            None => line,
+        };
+        let lines: Vec<String> = play.then(now, then).iter().map(line).map(told).collect();
+        assert_eq!(lines, *expected, "step {number}: {then:?} at {ms} ms, set by {set} ms");
     }
     play.machine
 }
@@ -282,7 +307,7 @@ fn the_ladder_rings_no_phone_when_nobody_answers() {
         let mut machine = Machine::new(wish(Way::Ladder, Dialect::V2, 0));
         let generation = question(&machine.on(Input::Start, at(0))).unwrap();
         let result = Err(Error { sent: kind == Kind::TimedOut, ..error(kind) });
-        let outputs = machine.on(Input::Listed { generation, at: at(0).wall, result }, at(100));
+        let outputs = machine.on(Input::Listed { generation, began: Began::default(), result }, at(100));
         let lines: Vec<String> = outputs.iter().map(line).collect();
         assert_eq!(lines, ["end failed gateway_down", "tell failed gateway_down"]);
         assert!(machine.is_over());
@@ -1042,7 +1067,7 @@ proptest! {
             let success = matches!(then, Then::In(..) | Then::Second(Ok(_)));
             let stored = matches!(then, Then::Stored(..) | Then::AdoptedAs(_));
             tokens += usize::from(matches!(then, Then::NewToken | Then::OtherToken));
-            let outputs = play.then(ms, &then);
+            let outputs = play.then(at(ms), &then);
             play.newest = play.newest.max(newest).max(question(&outputs).unwrap_or(0));
             prop_assert!(!success || outputs.iter().any(|output| matches!(output, Output::StoreLogin(_))));
             for output in &outputs {
@@ -1074,7 +1099,7 @@ proptest! {
     fn every_attempt_has_an_end(machine in any_machine()) {
         let mut play = Play::new(machine);
         let mut ms = 0;
-        let mut outputs = play.then(ms, &Then::Start);
+        let mut outputs = play.then(at(ms), &Then::Start);
         for _ in 0..200 {
             if play.machine.is_over() {
                 break;
@@ -1093,7 +1118,7 @@ proptest! {
                 ((wake.as_millis() as i64 - ms).max(1), Then::Tick)
             });
             ms += pause;
-            outputs = play.then(ms, &then);
+            outputs = play.then(at(ms), &then);
         }
         prop_assert!(play.machine.is_over(), "{:?}", play.machine);
     }

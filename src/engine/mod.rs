@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -232,8 +233,8 @@ pub struct Options {
     pub revive: Option<AttemptId>,
     /// The language of [`Event::Fault`].
     pub lang: Lang,
-    /// Added to the wall clock, in milliseconds: the demo can begin at any time.
-    pub wall_offset_ms: i64,
+    /// Added to the wall clock, in milliseconds: the demo can begin at any time. May be set at any time, as clocks are.
+    pub wall_offset_ms: Arc<AtomicI64>,
 }
 
 /// A running engine. Cheap to clone; it ends with [`Command::Stop`].

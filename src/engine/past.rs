@@ -23,9 +23,9 @@ impl Past {
     pub async fn read(store: &Store, wc_id: Option<&WcId>, since: Stamp, limit: u32, now: Stamp) -> Result<Self> {
         let from = now.plus_ms(-SPANS_MS[2]);
         Ok(Self {
-            entries: store.history(wc_id, since, limit).await?,
-            changes: store.presences(wc_id, from).await?,
-            drops: store.drops(wc_id, from).await?,
+            entries: store.history(wc_id, since, limit, now).await?,
+            changes: store.presences(wc_id, from, now).await?,
+            drops: store.drops(wc_id, from, now).await?,
             watched: store.watched(from, now).await?,
         })
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::attempt::is_suspect;
 use super::{Options, Renewal};
 use crate::gateway::{Gateway, Online};
-use crate::model::{Dialect, Now, Stamp, WId};
+use crate::model::{Began, Dialect, Now, Stamp, WId};
 use crate::store::Store;
 
 /// How long a call that only asks something may take.
@@ -37,8 +37,16 @@ impl Shared {
 
     /// Both clocks.
     pub(super) fn now(&self) -> Now {
-        let wall = Stamp(jiff::Timestamp::now().as_millisecond()).plus_ms(self.options.wall_offset_ms);
+        let offset_ms = self.options.wall_offset_ms.load(Ordering::Relaxed);
+        let wall = Stamp(jiff::Timestamp::now().as_millisecond()).plus_ms(offset_ms);
         Now { wall, mono: self.started.elapsed() }
+    }
+
+    /// A question is about to leave. Where the store cannot say how far it is, the answer is no news of anything it knows.
+    pub(super) async fn begin(&self) -> Began {
+        let order = self.store.order().await.unwrap_or_default();
+        let now = self.now();
+        Began { at: now.wall, mono: now.mono, order }
     }
 
     /// A monotonic time as the timer's own.

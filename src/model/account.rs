@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Device, Reason, Stamp, WId, WcId};
+use super::{Budget, Device, Order, Reason, Stamp, WId, WcId};
 
 /// What is believed of an account (design.md §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -114,11 +114,16 @@ pub struct Account {
     pub source: Option<Source>,
     /// When the request behind the newest evidence was started.
     pub observed_at: Option<Stamp>,
+    /// The same in the store's order.
+    pub observed: Order,
     /// Since when it is believed to be off line: when the request behind the first such evidence was started. Later
     /// evidence moves `observed_at`, not this. `None` while it is not off line, or where it is not known.
     pub offline_since: Option<Stamp>,
     /// The last login that was stored.
     pub last_login_at: Option<Stamp>,
+    /// The number under which a login, or another wId that lists showed, was stored last: what was asked before that is
+    /// of the past.
+    pub settled: Order,
     /// The first login that saoma saw, or an import's time.
     pub first_login_at: Option<Stamp>,
     /// Whose phone this account lives on.
@@ -152,8 +157,10 @@ impl Account {
             stale: false,
             source: None,
             observed_at: None,
+            observed: Order::default(),
             offline_since: None,
             last_login_at: None,
+            settled: Order::default(),
             first_login_at: None,
             holder: "".into(),
             tags: Vec::new(),

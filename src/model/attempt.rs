@@ -2,7 +2,7 @@
 
 use secrecy::SecretString;
 
-use super::{AttemptId, Stamp, WId, WcId};
+use super::{AttemptId, Order, Stamp, WId, WcId};
 
 /// One rung of the ladder (design.md §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,8 +87,10 @@ pub struct Attempt {
     pub w_id: Option<WId>,
     /// Where the picture of the code is; as secret as the payload, erased when the attempt ends.
     pub image_url: Option<SecretString>,
-    /// When the current rung's request was started: successes are ordered by this.
+    /// When the current rung's request was started.
     pub requested_at: Stamp,
+    /// The number under which that was written down: successes are ordered by this.
+    pub requested: Order,
     /// When the code or the dialog is over.
     pub deadline: Option<Stamp>,
     /// Who runs it.

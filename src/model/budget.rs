@@ -11,6 +11,8 @@ use super::Stamp;
 const DAY_MS: i64 = 24 * 3_600_000;
 /// How long an account rests after its first, second, third and every further refusal.
 const RESTS_MS: [i64; 3] = [600_000, 3_600_000, 6 * 3_600_000];
+/// So many of a kind are remembered however old they are: the clock that calls them old may be ahead.
+const REMEMBERED: usize = 16;
 
 /// What an account may cost in 24 hours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +85,7 @@ impl Budget {
 
     /// Why one more of a kind is beyond the budget; `None`: it is not.
     pub fn over(&self, cost: Cost, limits: Limits, now: Stamp) -> Option<Over> {
-        if let Some(until) = self.rests_until.filter(|until| now < *until) {
+        if let Some(until) = self.rest(now) {
             return Some(Over::Resting { until });
         }
         let limit = match cost {
@@ -97,17 +99,39 @@ impl Budget {
         // Room comes when the one that is `limit` from the end is a day old.
         let counted = self.of(cost);
         let oldest = counted.len().checked_sub(usize::from(limit)).and_then(|at| counted.get(at));
-        let free_at = oldest.map_or(now, |at| at.plus_ms(DAY_MS));
+        let free_at = oldest.map_or(now, |at| at.not_after(now).plus_ms(DAY_MS));
         Some(Over::Spent { cost, next: spent.saturating_add(1), limit, free_at })
     }
 
-    /// Notes one of a kind, sent at `at`; what is older than a day goes.
+    /// Until when it rests, if it does. However far ahead the clock was that noted it: no longer than a refusal like the
+    /// last one lets it rest.
+    pub fn rest(&self, now: Stamp) -> Option<Stamp> {
+        let longest = now.plus_ms(rest_ms(self.refusals.saturating_sub(1)));
+        self.rests_until.map(|until| until.min(longest)).filter(|until| now < *until)
+    }
+
+    /// What a clock that was ahead has noted counts as noted at `now`: from here on it ages like everything else.
+    pub fn bring_back(&mut self, now: Stamp) {
+        for sent in self.second_logins.iter_mut().chain(&mut self.codes) {
+            *sent = sent.not_after(now);
+        }
+        let rest = self.rest(now);
+        self.rests_until = self.rests_until.filter(|until| *until <= now).or(rest);
+    }
+
+    /// Notes one of a kind, sent at `at`; what was older than a day when the one before it was sent goes.
     pub fn spend(&mut self, cost: Cost, at: Stamp) {
         let counted = match cost {
             Cost::SecondLogin => &mut self.second_logins,
             Cost::Code => &mut self.codes,
         };
-        counted.retain(|sent| at.ms_since(*sent) < DAY_MS);
+        let before = counted.last().copied().unwrap_or(at);
+        let mut forgettable = counted.len().saturating_sub(REMEMBERED);
+        counted.retain(|sent| {
+            let keep = forgettable == 0 || before.ms_since(*sent).abs() < DAY_MS;
+            forgettable = forgettable.saturating_sub(1);
+            keep
+        });
         counted.push(at);
     }
 
@@ -121,7 +145,7 @@ impl Budget {
 
     /// The phone said no at `at`: the account rests.
     pub fn refused(&mut self, at: Stamp) {
-        let rest = RESTS_MS.get(usize::from(self.refusals)).or(RESTS_MS.last()).copied().unwrap_or(0);
+        let rest = rest_ms(self.refusals);
         self.refusals = self.refusals.saturating_add(1);
         self.rests_until = Some(at.plus_ms(rest));
     }
@@ -138,6 +162,11 @@ impl Budget {
             Cost::Code => &self.codes,
         }
     }
+}
+
+/// How long a refusal after so many others lets an account rest.
+fn rest_ms(refusals: u8) -> i64 {
+    RESTS_MS.get(usize::from(refusals)).or(RESTS_MS.last()).copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -184,5 +213,49 @@ mod tests {
         budget.refused(Stamp(0));
         budget.succeeded();
         assert_eq!(budget, Budget::default());
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_noted_lasts_no_longer_than_its_kind() {
+        let ahead = |ms: i64| Stamp(365 * 24 * HOUR + ms);
+        let mut budget = Budget::default();
+        budget.spend(Cost::Code, Stamp(0));
+        for ms in 0..3 {
+            budget.spend(Cost::SecondLogin, ahead(ms));
+        }
+        budget.refused(ahead(3));
+        // The clock is right again, and everything was just now.
+        let now = Stamp(HOUR);
+        assert_eq!(budget.rest(now), Some(now.plus_ms(600_000)));
+        assert_eq!((budget.spent(Cost::SecondLogin, now), budget.spent(Cost::Code, now)), (3, 1));
+        budget.bring_back(now);
+        let over = |at: Stamp| budget.over(Cost::SecondLogin, Limits::default(), at);
+        assert_eq!(over(now), Some(Over::Resting { until: now.plus_ms(600_000) }));
+        let spent = Over::Spent { cost: Cost::SecondLogin, next: 4, limit: 3, free_at: now.plus_ms(24 * HOUR) };
+        assert_eq!(over(now.plus_ms(600_000)), Some(spent));
+        assert_eq!(over(now.plus_ms(24 * HOUR)), None);
+        // Nothing is different the second time, nor of a budget that no such clock has touched.
+        for at in [now, now.plus_ms(HOUR)] {
+            let mut again = budget.clone();
+            again.bring_back(at);
+            assert_eq!(again, budget);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_makes_nobody_forget() {
+        let mut budget = Budget::default();
+        for hour in 0..3 {
+            budget.spend(Cost::Code, Stamp(hour * HOUR));
+        }
+        for _ in 0..3 {
+            budget.spend(Cost::Code, Stamp(9_000 * HOUR));
+        }
+        assert_eq!(budget.spent(Cost::Code, Stamp(4 * HOUR)), 6);
+        // Nor does it grow for ever.
+        for day in 0..99 {
+            budget.spend(Cost::Code, Stamp(day * 25 * HOUR));
+        }
+        assert!(budget.codes.len() <= REMEMBERED + 1, "{}", budget.codes.len());
     }
 }

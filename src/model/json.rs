@@ -69,6 +69,7 @@ pub fn w_id_changed(
 
 /// An account (design.md §5, last list) at `now`, by which its budget is counted. `device` is there where one is set.
 pub fn account(account: &Account, now: Stamp) -> Value {
+    let past = |at: Stamp| at.not_after(now).rfc3339();
     let mut map = json!({
         "wc_id": account.wc_id,
         "w_id": account.w_id,
@@ -80,8 +81,8 @@ pub fn account(account: &Account, now: Stamp) -> Value {
         "presence": account.presence,
         "stale": account.stale,
         "source": account.source,
-        "observed_at": account.observed_at.map(Stamp::rfc3339),
-        "last_login_at": account.last_login_at.map(Stamp::rfc3339),
+        "observed_at": account.observed_at.map(past),
+        "last_login_at": account.last_login_at.map(past),
         "holder": account.holder,
         "tags": account.tags,
         "note": account.note,
@@ -96,7 +97,7 @@ pub fn account(account: &Account, now: Stamp) -> Value {
 /// What an account has cost in the 24 hours before `now`, and until when it rests, if it still does.
 fn budget(budget: Option<&Budget>, now: Stamp) -> Value {
     let spent = |cost| budget.map_or(0, |budget| budget.spent(cost, now));
-    let rests_until = budget.and_then(|budget| budget.rests_until).filter(|until| now < *until);
+    let rests_until = budget.and_then(|budget| budget.rest(now));
     json!({
         "second_logins": spent(Cost::SecondLogin),
         "codes": spent(Cost::Code),

@@ -16,6 +16,12 @@ impl Stamp {
         Self(self.0.saturating_add(ms))
     }
 
+    /// This moment, or `now` if it lies ahead of it: what has happened cannot be to come, whatever clock told its time.
+    #[must_use]
+    pub fn not_after(self, now: Self) -> Self {
+        self.min(now)
+    }
+
     /// Milliseconds from `earlier` to this moment; negative when `earlier` is later.
     pub const fn ms_since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
@@ -40,4 +46,21 @@ pub struct Now {
     pub wall: Stamp,
     /// Time since some fixed start; it never goes back.
     pub mono: Duration,
+}
+
+/// A place in the order of a profile's changes: the store numbers them as they are committed. What came before what is
+/// asked of these numbers and never of a wall clock, which may be set at any time, and is on every machine another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Order(pub i64);
+
+/// When a question was asked of the gateway.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Began {
+    /// For people.
+    pub at: Stamp,
+    /// For how long ago it was, in this process.
+    pub mono: Duration,
+    /// The last change that was in the store then: the answer knows of that one, and of none after it.
+    pub order: Order,
 }

@@ -16,7 +16,9 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use crate::model::{Account, Attempt, AttemptId, Cost, Device, Owner, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{
+    Account, Attempt, AttemptId, Began, Cost, Device, Order, Owner, Reason, Record, Rung, Stamp, WId, WcId,
+};
 
 mod boot;
 mod lease;
@@ -147,7 +149,8 @@ impl Store {
     }
 
     /// A login succeeded: in one transaction the wId goes into the history; it becomes current, and the account
-    /// online with source login, unless a success of an attempt requested later is stored already; the account is
+    /// online with source login, unless a success of an attempt requested later is stored already, or lists that were asked
+    /// for later have shown another; the account is
     /// created if it is not there; log and outbox get their rows; the attempt ends. Told twice, it changes nothing
     /// the second time. `attempt` may be on another account than the record's (the wrong phone scanned): then that
     /// account gets the reason `wrong_account`. A success that does not become current is logged as `superseded` and
@@ -159,18 +162,19 @@ impl Store {
     }
 
     /// The fleet list showed another wId for an account: in one transaction like [`Store::store_login`], with event
-    /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the evidence (started at `at`) is older than
-    /// the last stored login, the wId is known as current already, or an attempt other than `attempt` is open on it and
+    /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the first of the two `lists` was asked for
+    /// before the last login was stored, the wId is known as current already, or an attempt other than `attempt` is open on it and
     /// its owner lives.
-    /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's.
+    /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's. A success that was
+    /// requested before the second list does not become current any more.
     pub async fn adopt(
         &self,
         attempt: Option<&AttemptId>,
         wc_id: &WcId,
         w_id: &WId,
-        at: Stamp,
+        lists: [Began; 2],
     ) -> Result<Option<Stored>> {
-        self.inner.adopt(attempt, wc_id, w_id, at).await
+        self.inner.adopt(attempt, wc_id, w_id, lists).await
     }
 
     /// Open and abandoned attempts, of all owners.
@@ -233,22 +237,22 @@ impl Store {
         self.inner.take_over(id).await
     }
 
-    /// A fleet list came, started at `at`. Applies the verdicts that are newer than the accounts' last stored logins,
+    /// A fleet list came. Applies the verdicts that are newer than the accounts' last stored logins,
     /// creates accounts that are not there (with their confirmed wId, if the list had one), writes `dropped` and
     /// `recovered` to the log, and returns the accounts that changed, as they are now. In the same transaction the
     /// receivers get those `alerts` that are about no account or about one whose verdict was applied.
     pub async fn note_list(
         &self,
-        at: Stamp,
+        began: Began,
         verdicts: &[Verdict],
         unknown: &[(WcId, Option<WId>)],
         alerts: &[Alert],
     ) -> Result<Vec<Account>> {
-        self.inner.note_list(at, verdicts, unknown, alerts).await
+        self.inner.note_list(began, verdicts, unknown, alerts).await
     }
 
-    /// The last noted list's time.
-    pub async fn last_list(&self) -> Result<Option<Stamp>> {
+    /// When the last noted list was asked for.
+    pub async fn last_list(&self) -> Result<Option<(Stamp, Order)>> {
         self.inner.last_list().await
     }
 
@@ -300,8 +304,14 @@ impl Store {
 
     /// An outage began or ended; the alert is told in the same transaction. Nothing happens where the store has it so
     /// already.
-    pub async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
+    pub async fn set_outage(&self, since: Option<Began>, alert: &Alert) -> Result<()> {
         self.inner.set_outage(since, alert).await
+    }
+
+    /// The clock says `now`, and may have been ahead before: what it has charged, and what is due, lies no further ahead
+    /// of it from here on than the longest of its kind. True if something did.
+    pub async fn bring_back(&self, now: Stamp) -> Result<bool> {
+        self.inner.bring_back(now).await
     }
 
     /// What was charged last could not be sent: its budget takes it back.
@@ -329,30 +339,31 @@ impl Store {
 
     /// What `/offlineReason` said: the account's gateway words while it is off line, and a line `offline_reason`, cause
     /// `gateway`, of the log. Without words the account keeps those it has.
-    pub async fn note_offline_reason(&self, wc_id: &WcId, words: Option<&str>, at: Stamp) -> Result<()> {
-        self.inner.note_offline_reason(wc_id, words, at).await
+    pub async fn note_offline_reason(&self, wc_id: &WcId, words: Option<&str>, began: Began) -> Result<()> {
+        self.inner.note_offline_reason(wc_id, words, began).await
     }
 
     /// The log since a moment, newest first, of one account or of all. All of the last 31 days is kept, and up to 90
-    /// days of it while the file's log has no more than about 200,000 lines.
-    pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32) -> Result<Vec<LogEntry>> {
-        self.inner.history(wc_id, since, limit).await
+    /// days of it while the file's log has no more than about 200,000 lines. Nothing is later than `now`: what a clock
+    /// that was ahead has noted stands where it came.
+    pub async fn history(&self, wc_id: Option<&WcId>, since: Stamp, limit: u32, now: Stamp) -> Result<Vec<LogEntry>> {
+        self.inner.history(wc_id, since, limit, now).await
     }
 
     /// The changes of belief since a moment, oldest first, and before them the last one of each account that is older.
-    /// Kept for 31 days.
-    pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<PresenceChange>> {
-        self.inner.presences(wc_id.map(std::slice::from_ref), since).await
+    /// Kept for 31 days. In the order they came, and none later than `now`, whatever the clock said.
+    pub async fn presences(&self, wc_id: Option<&WcId>, since: Stamp, now: Stamp) -> Result<Vec<PresenceChange>> {
+        self.inner.presences(wc_id.map(std::slice::from_ref), since, now).await
     }
 
     /// Like [`Store::presences`], of some accounts, at one query.
-    pub async fn presences_of(&self, wc_ids: &[WcId], since: Stamp) -> Result<Vec<PresenceChange>> {
-        self.inner.presences(Some(wc_ids), since).await
+    pub async fn presences_of(&self, wc_ids: &[WcId], since: Stamp, now: Stamp) -> Result<Vec<PresenceChange>> {
+        self.inner.presences(Some(wc_ids), since, now).await
     }
 
     /// When accounts dropped since a moment, oldest first: of one account or of all. Our own `offline` is no drop.
-    pub async fn drops(&self, wc_id: Option<&WcId>, since: Stamp) -> Result<Vec<Stamp>> {
-        self.inner.drops(wc_id, since).await
+    pub async fn drops(&self, wc_id: Option<&WcId>, since: Stamp, now: Stamp) -> Result<Vec<Stamp>> {
+        self.inner.drops(wc_id, since, now).await
     }
 
     /// From when to when the fleet was looked at, by whatever process: spans of lists that followed each other within
@@ -366,6 +377,11 @@ impl Store {
     /// or from before), become confirmed. Nothing is told to anybody. The accounts that changed.
     pub async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
         self.inner.confirm_w_ids(listed).await
+    }
+
+    /// The number of the profile's last change: read before a question leaves, it says what the answer may know of.
+    pub async fn order(&self) -> Result<Order> {
+        self.inner.order().await
     }
 
     /// Up to where this process knows the change feed: at first what was there when the store was opened (read the
@@ -399,9 +415,9 @@ impl Store {
         self.inner.outbox_take(now).await
     }
 
-    /// When the next outbox row that could be taken is due, if there is any.
-    pub async fn outbox_next(&self) -> Result<Option<Stamp>> {
-        self.inner.outbox_next().await
+    /// When the next outbox row that could be taken is due, as of `now`, if there is any.
+    pub async fn outbox_next(&self, now: Stamp) -> Result<Option<Stamp>> {
+        self.inner.outbox_next(now).await
     }
 
     /// Drops what waits for receivers that are no more: that this process does not have, and of whom nobody who has them

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::boot::BootMs;
 use crate::model::{
-    Account, Attempt, AttemptId, Owner, Presence, ProfileId, Reason, Source, Stamp, Trouble, WId, WcId,
+    Account, Attempt, AttemptId, Began, Order, Owner, Presence, ProfileId, Reason, Source, Stamp, Trouble, WId, WcId,
 };
 
 /// Whose rows: one profile of the config.
@@ -142,7 +142,7 @@ pub struct Verdict {
     /// From which kind of evidence.
     pub source: Source,
     /// When the request behind the evidence was started.
-    pub at: Stamp,
+    pub began: Began,
     /// Why, if it is worth saying.
     pub reason: Option<Reason>,
 }
@@ -169,8 +169,25 @@ pub struct Watchers {
     pub observer: Option<Place>,
     /// Since when the gateway has an outage, as the observer sees it.
     pub outage_since: Option<Stamp>,
+    /// The same in the store's order.
+    pub outage_order: Order,
     /// Since when nobody can see the fleet, if that was told.
     pub lost_since: Option<Stamp>,
+}
+
+impl Watchers {
+    /// The outage as the judge knows it.
+    pub fn outage(&self) -> Option<Began> {
+        self.outage_since.map(|at| Began { at, order: self.outage_order, ..Began::default() })
+    }
+
+    /// Since when nobody sees the fleet ([`Place::blind_since`]), in the same form. `last`: the last list.
+    pub fn blind(&self, now: Stamp, last: Option<(Stamp, Order)>) -> Option<Began> {
+        let at = self.observer.as_ref()?.blind_since(now)?;
+        // What that list has shown is old news too.
+        let order = Order(last.map_or(0, |(_, order)| order.0).saturating_add(1));
+        Some(Began { at, order, ..Began::default() })
+    }
 }
 
 /// A moment by the clock of this machine's start, which nobody sets. Only good for being compared with another one.
@@ -272,6 +289,11 @@ pub struct Health {
     pub bytes: u64,
     /// Other living processes that have it open, besides this one.
     pub others: usize,
+    /// The time of what was stored last.
+    pub last_stored: Option<Stamp>,
+    /// The latest time of all that is stored: a later one than the clock's is of a clock that was ahead, or this one is
+    /// behind.
+    pub latest_stored: Option<Stamp>,
     /// What receivers have not been told yet, by receiver.
     pub outbox: Vec<Backlog>,
 }

@@ -11,7 +11,7 @@ use crate::app::state::Pane;
 use crate::app::{Action, State, Strip};
 use crate::i18n::{t, tf};
 use crate::model::text::{clean, fit, width, wrap};
-use crate::model::{Account, Cost, Dialect, Presence, Reason};
+use crate::model::{Account, Cost, Dialect, Presence, Reason, Stamp};
 
 /// Something on the pane that is shown whole or not at all; where there is little room the lightest give way.
 struct Part {
@@ -258,7 +258,7 @@ enum Fact {
 fn facts(state: &State, look: &Look, account: &Account, room: usize) -> Vec<(u8, Vec<Fact>)> {
     let theme = look.theme;
     let word = |key: &str| t(look.lang, key).into_owned();
-    let at = |stamp| clock::long(stamp, look.now, state.offset_seconds);
+    let at = |stamp: Stamp| clock::long(stamp.not_after(look.now.wall), look.now, state.offset_seconds);
     let text = |key: &'static str, value: &str| vec![Fact::Text(key, clean(value).into_owned(), theme.text())];
     let (glyph, style) = look.presence(account.presence);
     let stale = account.stale || state.outage.is_some();
@@ -342,7 +342,7 @@ fn spent(state: &State, look: &Look, account: &Account, room: usize) -> Vec<Fact
 /// Until when it rests, if it was refused.
 fn rests(state: &State, look: &Look, account: &Account) -> Vec<Fact> {
     let Some(budget) = &account.budget else { return Vec::new() };
-    let Some(until) = budget.rests_until.filter(|until| look.now.wall < *until) else { return Vec::new() };
+    let Some(until) = budget.rest(look.now.wall) else { return Vec::new() };
     let time = clock::long(until, look.now, state.offset_seconds);
     let times = budget.refusals.max(1);
     let key = if times == 1 { "ui.account.rests_once" } else { "ui.account.rests" };

@@ -171,7 +171,7 @@ fn draw_account(
         && stale
         && let Some(at) = account.observed_at
     {
-        let time = clock::short(at, look.now, state.offset_seconds);
+        let time = clock::short(at.not_after(look.now.wall), look.now, state.offset_seconds);
         pen::write(buffer, area, x + pen::columns(columns.presence + 1), 0, &time, theme.dim());
     }
     if columns.strip > 0

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, Fleet, LoginStep, Token, Way};
 use saoma::engine::{Role, SignedIn, StoredToken};
-use saoma::model::{Dialect, Presence, Reason, Stamp};
+use saoma::model::{Began, Dialect, Presence, Reason, Stamp};
 use saoma::simulator::Setup;
 use saoma::store::{Scope, Store};
 
@@ -92,7 +92,7 @@ async fn a_screen_takes_the_place_of_a_silent_observer_and_tells_what_dropped() 
         assert_eq!(rig.front.until("the drop", dropped).await, id(3), "{dialect}");
         observes(&rig.front).await;
         // It wakes with a list of before.
-        assert!(sleeper.note_list(Stamp(1), &[], &[], &[]).await.is_err());
+        assert!(sleeper.note_list(Began::default(), &[], &[], &[]).await.is_err());
         assert_eq!(rig.front.account(&name(3)).await.presence, Presence::Offline);
     }
 }
@@ -119,7 +119,8 @@ async fn a_screen_that_cannot_list_says_that_what_it_shows_is_old() {
         .await;
     screen.until("the loss", |event| matches!(event, Event::ObservationLost { .. }).then_some(())).await;
     wait_until("the alert", || told(&file) == ["observation_lost"]).await;
-    sleeper.note_list(Stamp(saoma_now()), &[], &[], &[]).await.unwrap();
+    let began = Began { at: Stamp(saoma_now()), order: sleeper.order().await.unwrap(), ..Began::default() };
+    sleeper.note_list(began, &[], &[], &[]).await.unwrap();
     screen.until("its end", |event| matches!(event, Event::ObservationBack { .. }).then_some(())).await;
     a_list(&mut screen).await;
     screen.stop().await;

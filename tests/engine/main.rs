@@ -8,6 +8,7 @@
 )]
 
 mod able;
+mod clock;
 mod conveyor;
 mod logins;
 mod odd;

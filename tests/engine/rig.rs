@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, LoginStep, Way};
@@ -67,6 +68,8 @@ pub(crate) struct How {
     pub(crate) stored_token: Option<StoredToken>,
     /// Who stands between saoma and the gateway: where requests go instead.
     pub(crate) base: Option<String>,
+    /// How far ahead this process's clock is, in milliseconds; may be set while it runs.
+    pub(crate) ahead_ms: Arc<AtomicI64>,
 }
 
 impl Default for How {
@@ -90,6 +93,7 @@ impl Default for How {
             token: None,
             stored_token: None,
             base: None,
+            ahead_ms: Arc::default(),
         }
     }
 }
@@ -206,7 +210,7 @@ impl Front {
             revive: how.revive,
             device: how.device,
             lang: Lang::En,
-            wall_offset_ms: 0,
+            wall_offset_ms: how.ahead_ms,
             ..Options::default()
         };
         let (to, events) = unbounded_channel();

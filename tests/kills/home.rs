@@ -122,7 +122,7 @@ impl Home {
             show_resumed: false,
             revive: None,
             lang: saoma::i18n::Lang::En,
-            wall_offset_ms: 0,
+            wall_offset_ms: std::sync::Arc::default(),
             role: saoma::engine::Role::Screen,
             ..saoma::engine::Options::default()
         }
@@ -139,7 +139,7 @@ impl Home {
         let mut connection = self.raw().await;
         for (table, columns) in [
             ("attempts", &["requested_at", "deadline"][..]),
-            ("accounts", &["observed_at", "last_login_at", "first_login_at", "success_at"]),
+            ("accounts", &["observed_at", "last_login_at", "first_login_at"]),
             ("w_ids", &["requested_at", "stored_at"]),
             ("log", &["at"]),
             ("outbox", &["due"]),
@@ -157,8 +157,8 @@ impl Home {
         let mut connection = self.raw().await;
         let mut text = String::new();
         for (table, row) in [
-            ("accounts", "wc_id, w_id, w_id_confirmed, presence, source, last_login_at, reason, success_at"),
-            ("attempts", "id, wc_id, rung, state, w_id, requested_at, deadline"),
+            ("accounts", "wc_id, w_id, w_id_confirmed, presence, source, last_login_at, reason, success_order"),
+            ("attempts", "id, wc_id, rung, state, w_id, requested_at, requested_order, deadline"),
             ("w_ids", "wc_id, w_id, source, attempt, requested_at, stored_at"),
             ("log", "at, wc_id, event, reason, gateway_message, w_id"),
             ("outbox", "json, due, tries, claimed_by"),

@@ -188,7 +188,7 @@ fn dies_between(webhook_holds: bool) {
         };
         block_on(async {
             let store = Store::open(&desk.state().join("saoma.db"), scope).await.unwrap();
-            let next = store.outbox_next().await.unwrap();
+            let next = store.outbox_next(saoma::model::Stamp(0)).await.unwrap();
             store.close().await;
             usize::from(next.is_some())
         })

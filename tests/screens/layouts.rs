@@ -491,6 +491,14 @@ fn a_file_is_asked_for_and_goes_with_its_code() {
     assert!(screen.state.next_wake(screen.now).is_some());
     screen.now.wall = screen.now.wall.plus_ms(200_000);
     assert_eq!(removed(&screen.send(Msg::Tick)), 1);
+    // A clock that is set back makes no code last longer.
+    let mut screen = with_code((80, 24), Lang::En, 29);
+    screen.keys(&["w", "j"]);
+    screen.now.wall = screen.now.wall.plus_ms(-28_800_000);
+    assert_eq!(removed(&screen.send(Msg::Tick)), 0);
+    screen.now.wall = screen.now.wall.plus_ms(200_000);
+    screen.now.mono += std::time::Duration::from_millis(200_000);
+    assert_eq!(removed(&screen.send(Msg::Tick)), 1);
     // A new code for the old one.
     let mut screen = with_code((80, 24), Lang::En, 29);
     screen.keys(&["w"]);

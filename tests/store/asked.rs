@@ -12,7 +12,7 @@ use saoma::store::{Scope, Store, Verdict};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use super::support::{login, scope};
+use super::support::{late, login, scope};
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
@@ -33,10 +33,15 @@ async fn live_a_day(store: &Store) {
             96 => (Some(Presence::Online), None),
             _ => (None, None),
         };
-        let verdict =
-            presence.map(|presence| Verdict { wc_id: "wxid_a".into(), presence, source: Source::List, at, reason });
+        let verdict = presence.map(|presence| Verdict {
+            wc_id: "wxid_a".into(),
+            presence,
+            source: Source::List,
+            began: late(at.0),
+            reason,
+        });
         let met = (step == 108).then(|| (WcId::from("wxid_b"), Some("wb".into())));
-        store.note_list(at, verdict.as_slice(), met.as_slice(), &[]).await.unwrap();
+        store.note_list(late(at.0), verdict.as_slice(), met.as_slice(), &[]).await.unwrap();
     }
 }
 
@@ -103,15 +108,15 @@ async fn the_engine_tells_the_past_and_strips_again_when_they_change() {
         wc_id: "wxid_b".into(),
         presence: Presence::Offline,
         source: Source::List,
-        at: now(),
+        began: late(now().0),
         reason: Some(Reason::Dropped),
     };
     // Time has to pass for an account to have been off line in it.
-    let later = gone.at.plus_ms(1);
+    let later = gone.began.at.plus_ms(1);
     while now() <= later {
         tokio::task::yield_now().await;
     }
-    other.note_list(gone.at, std::slice::from_ref(&gone), &[], &[]).await.unwrap();
+    other.note_list(gone.began, std::slice::from_ref(&gone), &[], &[]).await.unwrap();
     let seen = strips(&mut events).await;
     assert_eq!((seen[0].1.0[23], seen[1].1.0[23]), (Presence::Offline, Presence::Online));
     engine.send(Command::Stop);

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use saoma::model::{Attempt, AttemptId, Presence, Reason, Rung, Source, Stamp, WId, WcId};
+use saoma::model::{Attempt, AttemptId, Began, Presence, Reason, Rung, Source, Stamp, WId, WcId};
 use saoma::store::{Alert, Begun, Store, Verdict};
 use sqlx::sqlite::SqliteConnection;
 
@@ -134,9 +134,10 @@ async fn flap(store: &Store) {
             tokio::task::yield_now().await;
         }
         let (at, reason) = (now(), (presence == Presence::Offline).then_some(Reason::Dropped));
-        let verdict = Verdict { wc_id: wc_id.clone(), presence, source: Source::List, at, reason };
+        let began = Began { at, order: store.order().await.unwrap(), ..Began::default() };
+        let verdict = Verdict { wc_id: wc_id.clone(), presence, source: Source::List, began, reason };
         let alert = Alert { event, wc_id: Some(wc_id.clone()), at, reason, fields: Vec::new() };
-        assert_eq!(store.note_list(at, &[verdict], &[], &[alert]).await.unwrap().len(), 1);
+        assert_eq!(store.note_list(began, &[verdict], &[], &[alert]).await.unwrap().len(), 1);
         say(&format!("told {event}"));
         store.outbox_take(now()).await.unwrap();
     }
@@ -247,7 +248,8 @@ async fn check(connection: &mut SqliteConnection, confirmed: &HashSet<(String, S
         (
             "an account's wId is that of the newest success",
             "SELECT count(*) FROM accounts AS a WHERE w_id IS NOT (SELECT w_id FROM w_ids AS w
-             WHERE w.wc_id = a.wc_id ORDER BY requested_at DESC, attempt DESC LIMIT 1)",
+             WHERE w.wc_id = a.wc_id
+             ORDER BY (SELECT max(requested_order) FROM attempts AS t WHERE t.w_id = w.w_id) DESC LIMIT 1)",
         ),
         (
             "every wId was logged",
@@ -275,7 +277,7 @@ async fn check(connection: &mut SqliteConnection, confirmed: &HashSet<(String, S
         (
             "what is believed is what was believed last",
             "SELECT count(*) FROM accounts AS a WHERE presence IS NOT (SELECT presence FROM presences AS p
-             WHERE p.profile = a.profile AND p.wc_id = a.wc_id ORDER BY at DESC LIMIT 1)",
+             WHERE p.profile = a.profile AND p.wc_id = a.wc_id ORDER BY n DESC LIMIT 1)",
         ),
         (
             "no ended attempt keeps its picture",
@@ -357,8 +359,8 @@ fn a_drop_and_its_alert_are_there_together_after_kill_9() {
                 store.outbox_done(row.id).await.unwrap();
             }
             let account = store.account(&"wxid_flap".into()).await.unwrap().unwrap();
-            let turns = store.presences(None, Stamp(0)).await.unwrap();
-            let log = store.history(None, Stamp(0), u32::MAX).await.unwrap();
+            let turns = store.presences(None, Stamp(0), Stamp(i64::MAX)).await.unwrap();
+            let log = store.history(None, Stamp(0), u32::MAX, Stamp(i64::MAX)).await.unwrap();
             // Every turn has its line, its alert and its place in the history, and they agree: none was torn off.
             assert_eq!(events.len(), turns.len(), "alerts and turns");
             let lines: Vec<String> = log.iter().rev().map(|entry| entry.event.to_string()).collect();

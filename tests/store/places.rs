@@ -6,7 +6,7 @@ use saoma::model::{AttemptState, Presence, Reason, Rung, Source, Stamp, WcId};
 use saoma::store::{Begun, Error, Moment, Place, Store, Verdict};
 
 use super::past::alert;
-use super::support::{account, begin, beside, login, raw, record, store, told};
+use super::support::{account, begin, beside, late, login, raw, record, store, told};
 
 /// So short that a test can wait until its holder is overdue.
 const BRIEF: Duration = Duration::from_millis(20);
@@ -37,7 +37,7 @@ async fn a_silent_observer_loses_its_place_and_what_it_writes_changes_nothing() 
         wc_id: "wxid_a".into(),
         presence: Presence::Offline,
         source: Source::List,
-        at: Stamp(at),
+        began: late(at),
         reason: Some(Reason::Dropped),
     };
     // Whatever the sleeper would write first is where it finds out.
@@ -54,17 +54,19 @@ async fn a_silent_observer_loses_its_place_and_what_it_writes_changes_nothing() 
             match what {
                 0 => observes_no_longer(watch.try_begins(Duration::ZERO).await),
                 1 =>
-                    observes_no_longer(watch.note_list(Stamp(9_000), &verdict, &[], &[alert("dropped", None, 9)]).await),
+                    observes_no_longer(watch.note_list(late(9_000), &verdict, &[], &[alert("dropped", None, 9)]).await),
                 2 => observes_no_longer(watch.note(&verdict, &[alert("dropped", None, 9)]).await),
-                3 => observes_no_longer(watch.set_outage(Some(Stamp(1)), &alert("outage", None, 9)).await),
-                4 => observes_no_longer(watch.adopt(None, &"wxid_a".into(), &"w9".into(), Stamp(9_000)).await),
+                3 => observes_no_longer(watch.set_outage(Some(late(1)), &alert("outage", None, 9)).await),
+                4 => observes_no_longer(
+                    watch.adopt(None, &"wxid_a".into(), &"w9".into(), [late(8_000), late(9_000)]).await
+                ),
                 5 => observes_no_longer(watch.confirm_w_ids(&listed).await),
                 _ => observes_no_longer(watch.note_try(Some(Reason::GatewayDown)).await),
             },
             "{what}"
         );
         // From then on it writes as one that does not observe: a list that a person wished for counts.
-        assert!(watch.note_list(Stamp(300), &[], &[], &[]).await.is_ok());
+        assert!(watch.note_list(late(300), &[], &[], &[]).await.is_ok());
         assert_eq!(place(&watch).await.owner, *screen.owner());
         screen.observe_no_longer().await.unwrap();
     }
@@ -118,7 +120,7 @@ async fn who_fails_gives_way_only_to_who_has_listed_since() {
     assert!(!screen.observe(1, LONG, Some(before)).await.unwrap());
     assert!(screen.observe(1, LONG, Some(since)).await.unwrap());
     // A list that comes is the end of failing.
-    screen.note_list(Stamp(5), &[], &[], &[]).await.unwrap();
+    screen.note_list(late(5), &[], &[], &[]).await.unwrap();
     assert_eq!(place(&watch).await.failing, None);
 }
 
@@ -131,8 +133,8 @@ async fn that_nobody_sees_the_fleet_is_told_once_and_so_is_its_end() {
     assert!(screen.observation_lost(Stamp(5), &lost).await.unwrap());
     assert!(!watch.observation_lost(Stamp(6), &lost).await.unwrap());
     assert_eq!(watch.watchers().await.unwrap().lost_since, Some(Stamp(5)));
-    screen.note_list(Stamp(20), &[], &[], &[]).await.unwrap();
-    watch.note_list(Stamp(30), &[], &[], &[]).await.unwrap();
+    screen.note_list(late(20), &[], &[], &[]).await.unwrap();
+    watch.note_list(late(30), &[], &[], &[]).await.unwrap();
     assert_eq!(watch.watchers().await.unwrap().lost_since, None);
     let dead = alert("token_rejected", None, 40);
     for (mark, news) in [("a", true), ("a", false), ("b", true), ("b", false)] {

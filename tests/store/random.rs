@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::property::cases;
 use proptest::prelude::*;
-use saoma::model::{AttemptId, Rung, Stamp, WcId};
+use saoma::model::{AttemptId, Began, Order, Rung, Stamp, WcId};
 use saoma::store::{Begun, Store};
 
 use super::support::{raw, record, scope};
@@ -36,34 +36,47 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// A code that was issued: the attempt that polls it now, and when it was requested.
+/// How far the clock is set before a step, if it is.
+fn jump() -> impl Strategy<Value = i64> {
+    const YEAR: i64 = 31_536_000_000;
+    prop_oneof![
+        6 => Just(0),
+        1 => Just(-3_000), 1 => Just(3_000),
+        1 => Just(-600_000), 1 => Just(600_000),
+        1 => Just(-28_800_000), 1 => Just(28_800_000),
+        1 => Just(-YEAR), 1 => Just(YEAR),
+    ]
+}
+
+/// A code that was issued: the attempt that polls it now, and the number of its request.
 struct Code {
     attempt: AttemptId,
-    requested: i64,
+    requested: Order,
 }
 
 #[derive(Default)]
 struct Model {
     current: Option<String>,
-    /// The place of the newest success.
-    newest: Option<i64>,
-    last_login: Option<i64>,
+    /// The place of the newest success: of a login's request, or after the change that lists knew of that showed it.
+    newest: Option<(Order, bool)>,
+    /// The last change before a login was stored, or other lists' wId.
+    before_settled: Option<Order>,
     kept: BTreeMap<String, &'static str>,
     /// Whether an attempt is open, and which code it shows.
     open: Option<String>,
     told: Vec<String>,
 }
 
-async fn run(steps: Vec<Step>) {
+async fn run(steps: Vec<(Step, i64)>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("saoma.db");
     let store = Store::open(&path, scope()).await.unwrap();
     let wc_id = WcId::from("wxid_a");
     let mut codes: BTreeMap<String, Code> = BTreeMap::new();
     let mut model = Model::default();
-    let mut clock = 1000;
-    for (n, step) in steps.into_iter().enumerate() {
-        clock += 10;
+    let mut clock = 1_700_000_000_000;
+    for (n, (step, jump)) in steps.into_iter().enumerate() {
+        clock += 10 + jump;
         let w_id = format!("w{n:03}");
         let pick = |n: usize| codes.keys().nth(n % codes.len().max(1)).cloned();
         match step {
@@ -72,7 +85,8 @@ async fn run(steps: Vec<Step>) {
                 match (begun, &model.open) {
                     (Begun::Started(attempt), None) => {
                         store.attempt_issued(&attempt, Some(&w_id.as_str().into()), None, Stamp(clock)).await.unwrap();
-                        codes.insert(w_id.clone(), Code { attempt, requested: clock });
+                        let requested = store.attempt(&attempt).await.unwrap().unwrap().requested;
+                        codes.insert(w_id.clone(), Code { attempt, requested });
                         model.open = Some(w_id);
                     }
                     (Begun::Busy(attempt), Some(open)) => assert_eq!(attempt.id, codes[open].attempt),
@@ -85,7 +99,9 @@ async fn run(steps: Vec<Step>) {
                 let twin = store.attempt_requesting(&attempt, Rung::QrLogin, Stamp(clock)).await.unwrap().unwrap();
                 store.attempt_issued(&attempt, Some(&w_id.as_str().into()), None, Stamp(clock)).await.unwrap();
                 codes.get_mut(&old).unwrap().attempt = twin;
-                codes.insert(w_id.clone(), Code { attempt, requested: clock });
+                let requested = store.attempt(&attempt).await.unwrap().unwrap().requested;
+                assert!(codes.values().all(|code| code.requested < requested), "it is the newest request");
+                codes.insert(w_id.clone(), Code { attempt, requested });
                 model.open = Some(w_id);
             }
             Step::Abandon => {
@@ -100,13 +116,15 @@ async fn run(steps: Vec<Step>) {
             Step::Told(n) => {
                 let Some(w_id) = pick(n) else { continue };
                 let code = &codes[&w_id];
+                let before = store.order().await.unwrap();
                 let stored = store.store_login(&code.attempt, &record("wxid_a", &w_id), Stamp(clock)).await.unwrap();
                 model.open = model.open.filter(|open| *open != w_id);
                 if model.kept.insert(w_id.clone(), "login") != Some("login") {
-                    model.last_login = Some(clock);
-                    let adopted = model.current.as_ref() == Some(&w_id);
-                    if adopted || model.newest.is_none_or(|newest| newest <= code.requested) {
-                        model.newest = model.newest.max(Some(code.requested));
+                    model.before_settled = Some(before);
+                    let held = model.current.as_ref() == Some(&w_id);
+                    let place = (code.requested, false);
+                    model.newest = model.newest.max(Some(place));
+                    if held || model.newest == Some(place) {
                         model.current = Some(w_id.clone());
                         model.told.push(w_id.clone());
                     }
@@ -115,13 +133,17 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Adopt { late, old } => {
                 let w_id = old.and_then(pick).unwrap_or(w_id);
-                let at = if late { clock } else { model.last_login.unwrap_or(clock) };
-                let stored = store.adopt(None, &wc_id, &w_id.as_str().into(), Stamp(at)).await.unwrap();
+                let second = store.order().await.unwrap();
+                let first = if late { second } else { model.before_settled.unwrap_or(second) };
+                let lists = [first, second].map(|order| Began { at: Stamp(clock), order, ..Began::default() });
+                let stored = store.adopt(None, &wc_id, &w_id.as_str().into(), lists).await.unwrap();
                 let allowed = model.open.is_none()
-                    && model.last_login.is_none_or(|login| at > login)
+                    && (late || model.before_settled.is_none())
                     && model.current.as_ref() != Some(&w_id);
                 assert_eq!(stored.is_some(), allowed);
                 if allowed {
+                    model.newest = Some((second, true));
+                    model.before_settled = Some(second);
                     model.current = Some(w_id.clone());
                     model.kept.entry(w_id).or_insert("adopted");
                 }
@@ -148,7 +170,7 @@ proptest! {
     #![proptest_config(cases(60))]
 
     #[test]
-    fn the_newest_requested_success_is_current(steps in prop::collection::vec(step(), 1..40)) {
+    fn the_newest_requested_success_is_current(steps in prop::collection::vec((step(), jump()), 1..40)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(run(steps));
     }

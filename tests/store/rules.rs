@@ -7,10 +7,10 @@ use saoma::store::{Begun, Edit, Error, LogEntry, Scope, Store, Verdict};
 use secrecy::ExposeSecret;
 use sqlx::Connection;
 
-use super::support::{account, begin, beside, login, raw, record, scope, started, store, told};
+use super::support::{account, asked, begin, beside, late, login, raw, record, scope, started, store, told};
 
 fn verdict(wc_id: &str, presence: Presence, source: Source, at: i64) -> Verdict {
-    Verdict { wc_id: wc_id.into(), presence, source, at: Stamp(at), reason: None }
+    Verdict { wc_id: wc_id.into(), presence, source, began: late(at), reason: None }
 }
 
 fn events(log: &[LogEntry]) -> Vec<&str> {
@@ -59,65 +59,60 @@ async fn a_login_is_stored_and_outlives_the_process() {
     assert_eq!(events(&store.recent(9).await.unwrap()), ["logged_in", "logged_in"]);
 }
 
-/// Codes of one account, w0, w1, …, each asked for at its time; nobody waits for them any more.
-async fn ask(store: &Store, requested: &[i64]) -> Vec<AttemptId> {
+/// So many codes of one account, w0, w1, …, asked for one after the other; nobody waits for them any more. The clock goes
+/// back all the while.
+async fn ask(store: &Store, count: usize) -> Vec<AttemptId> {
     let mut attempts = Vec::new();
-    for (n, at) in requested.iter().enumerate() {
-        let id = begin(store, "wxid_a", &format!("w{n}"), *at).await;
+    for n in 0..count {
+        let id = begin(store, "wxid_a", &format!("w{n}"), 900 - 100 * n as i64).await;
         store.abandon_attempt(&id).await.unwrap();
         attempts.push(id);
     }
     attempts
 }
 
-/// Who becomes current: (requested, told at) of each login in the order in which they are told.
+/// Who becomes current, for each order in which they are told.
 #[tokio::test]
 async fn the_success_requested_last_becomes_current() {
-    let cases: [(&[i64], &str); 5] = [
-        (&[100, 200], "w1"),
-        (&[200, 100], "w0"),
-        (&[100, 300, 200], "w1"),
-        (&[300, 200, 100], "w0"),
-        (&[200, 100, 300], "w2"),
-    ];
-    for (requested, winner) in cases {
+    let cases: [(&[usize], &str); 5] =
+        [(&[0, 1], "w1"), (&[1, 0], "w1"), (&[0, 2, 1], "w2"), (&[2, 1, 0], "w2"), (&[1, 0, 2], "w2")];
+    for (told_in, winner) in cases {
         let (folder, store) = store().await;
-        let attempts = ask(&store, requested).await;
-        for (n, id) in attempts.iter().enumerate() {
+        let attempts = ask(&store, told_in.len()).await;
+        for n in told_in {
             let w_id = format!("w{n}");
-            let stored = store.store_login(id, &record("wxid_a", &w_id), Stamp(1000 + n as i64)).await.unwrap();
-            assert_eq!(stored.current, stored.account.w_id == Some(w_id.as_str().into()), "{requested:?}");
+            let record = record("wxid_a", &w_id);
+            let stored = store.store_login(&attempts[*n], &record, Stamp(1000 + *n as i64)).await.unwrap();
+            assert_eq!(stored.current, stored.account.w_id == Some(w_id.as_str().into()), "{told_in:?}");
         }
-        assert_eq!(account(&store, "wxid_a").await.w_id, Some(winner.into()), "{requested:?}");
+        assert_eq!(account(&store, "wxid_a").await.w_id, Some(winner.into()), "{told_in:?}");
         let told = told(&folder.path().join("saoma.db")).await;
-        assert_eq!(told.last().map(|told| told.1.as_str()), Some(winner), "{requested:?}");
+        assert_eq!(told.last().map(|told| told.1.as_str()), Some(winner), "{told_in:?}");
         let kept: Vec<(String,)> = sqlx::query_as("SELECT w_id FROM w_ids")
             .fetch_all(&mut raw(&folder.path().join("saoma.db")).await)
             .await
             .unwrap();
-        assert_eq!(kept.len(), requested.len(), "the history holds all");
+        assert_eq!(kept.len(), told_in.len(), "the history holds all");
     }
 }
 
 /// Two logins have worked, and which of them came last only a list with wIds can tell.
 #[tokio::test]
 async fn without_wids_in_the_list_an_earlier_wish_that_worked_too_leaves_doubt() {
-    for (requested, lists_w_ids, certain) in
-        [([100, 200], false, true), ([200, 100], false, false), ([200, 100], true, true)]
-    {
+    for (told_in, lists_w_ids, certain) in [([0, 1], false, true), ([1, 0], false, false), ([1, 0], true, true)] {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(&folder.path().join("saoma.db"), Scope { lists_w_ids, ..scope() }).await.unwrap();
-        let attempts = ask(&store, &requested).await;
-        for (n, id) in attempts.iter().enumerate() {
+        let attempts = ask(&store, told_in.len()).await;
+        for n in told_in {
             let record = record("wxid_a", &format!("w{n}"));
-            let stored = store.store_login(id, &record, Stamp(1000 + n as i64)).await.unwrap();
+            let stored = store.store_login(&attempts[n], &record, Stamp(1000)).await.unwrap();
             assert_eq!(stored.account, account(&store, "wxid_a").await);
         }
         let account = account(&store, "wxid_a").await;
         assert_eq!(
             (account.presence, account.w_id_confirmed),
             (Presence::Online, certain),
-            "{requested:?} {lists_w_ids}"
+            "{told_in:?} {lists_w_ids}"
         );
         let newer = login(&store, "wxid_a", "w9", 300, 2000).await;
         assert!(newer.account.w_id_confirmed, "a later login settles it");
@@ -294,8 +289,9 @@ async fn owners_by_other_names_are_dead_and_their_files_go() {
 #[tokio::test]
 async fn ending_says_why_unless_a_login_came_after_the_request() {
     let (_folder, store) = store().await;
-    login(&store, "wxid_a", "w1", 100, 200).await;
     let early = begin(&store, "wxid_a", "w2", 150).await;
+    store.abandon_attempt(&early).await.unwrap();
+    login(&store, "wxid_a", "w1", 100, 120).await;
     store.end_attempt(&early, "failed", Some(Reason::Refused), Some("二次登录失败"), Stamp(300)).await.unwrap();
     assert_eq!(account(&store, "wxid_a").await.reason, None);
     let late = begin(&store, "wxid_a", "w3", 400).await;
@@ -343,30 +339,37 @@ async fn a_dead_owners_open_attempt_does_not_keep_the_list_out() {
     login(&store, "wxid_a", "w1", 100, 200).await;
     begin(&store, "wxid_a", "w2", 300).await;
     let other = beside(&folder).await;
-    assert!(other.adopt(None, &"wxid_a".into(), &"w9".into(), Stamp(400)).await.unwrap().is_none());
+    let lists = [asked(&other, 400).await; 2];
+    assert!(other.adopt(None, &"wxid_a".into(), &"w9".into(), lists).await.unwrap().is_none());
     drop(store);
-    assert!(other.adopt(None, &"wxid_a".into(), &"w9".into(), Stamp(400)).await.unwrap().is_some());
+    assert!(other.adopt(None, &"wxid_a".into(), &"w9".into(), lists).await.unwrap().is_some());
 }
 
 #[tokio::test]
 async fn adopting_has_its_conditions() {
     let (folder, store) = store().await;
+    let first = asked(&store, 300).await;
     login(&store, "wxid_a", "w1", 100, 200).await;
-    let adopt = async |w_id: &str, at| {
-        let stored = store.adopt(None, &"wxid_a".into(), &w_id.into(), Stamp(at)).await.unwrap();
+    let adopt_seen = async |w_id: &str, lists| {
+        let stored = store.adopt(None, &"wxid_a".into(), &w_id.into(), lists).await.unwrap();
         stored.map(|stored| (stored.account.w_id, stored.previous_w_id))
     };
-    assert_eq!(adopt("w9", 199).await, None, "older than the login");
+    let adopt = async |w_id: &str, at| adopt_seen(w_id, [asked(&store, at).await; 2]).await;
+    assert_eq!(adopt_seen("w9", [first, asked(&store, 310).await]).await, None, "the first is older than the login");
     assert_eq!(adopt("w1", 300).await, None, "known");
     let id = begin(&store, "wxid_a", "w2", 300).await;
     assert_eq!(adopt("w9", 400).await, None, "an attempt is open");
     store.abandon_attempt(&id).await.unwrap();
     assert_eq!(adopt("w9", 400).await, Some((Some("w9".into()), Some("w1".into()))));
     assert_eq!(told(&folder.path().join("saoma.db")).await.last(), Some(&triple("w_id_changed", "w9", Some("w1"))));
-    // The abandoned code is scanned after all: a success is never stale.
-    let late = store.store_login(&id, &record("wxid_a", "w2"), Stamp(500)).await.unwrap();
-    assert!(late.current);
-    assert_eq!(late.previous_w_id, Some("w9".into()));
+    // The abandoned code is scanned after all: it is kept, but what lists have shown since its request stays, and where
+    // it is the newer one all the same, they will show it.
+    let stored = store.store_login(&id, &record("wxid_a", "w2"), Stamp(500)).await.unwrap();
+    assert!(!stored.current);
+    assert_eq!(stored.account.w_id, Some("w9".into()));
+    assert_eq!(adopt("w2", 600).await, Some((Some("w2".into()), Some("w9".into()))));
+    // One that was requested after the lists is newer than they.
+    assert!(login(&store, "wxid_a", "w3", 50, 60).await.current);
 }
 
 #[tokio::test]
@@ -374,7 +377,8 @@ async fn an_attempt_may_adopt_for_itself() {
     let (folder, store) = store().await;
     login(&store, "wxid_a", "w1", 100, 200).await;
     let id = started(store.begin_attempt(Some(&"wxid_a".into()), Rung::Adopt, Stamp(300)).await.unwrap());
-    let stored = store.adopt(Some(&id), &"wxid_a".into(), &"w9".into(), Stamp(310)).await.unwrap().unwrap();
+    let stored =
+        store.adopt(Some(&id), &"wxid_a".into(), &"w9".into(), [asked(&store, 310).await; 2]).await.unwrap().unwrap();
     assert!(stored.account.w_id_confirmed && stored.current);
     assert_eq!(stored.account.last_login_at, Some(Stamp(200)), "nobody logged in");
     assert!(store.attempts().await.unwrap().is_empty());
@@ -393,7 +397,7 @@ async fn a_wid_that_a_list_showed_first_is_still_a_login() {
     login(&store, "wxid_a", "w1", 100, 200).await;
     let id = begin(&store, "wxid_a", "w2", 300).await;
     store.abandon_attempt(&id).await.unwrap();
-    store.adopt(None, &"wxid_a".into(), &"w2".into(), Stamp(400)).await.unwrap().unwrap();
+    store.adopt(None, &"wxid_a".into(), &"w2".into(), [asked(&store, 400).await; 2]).await.unwrap().unwrap();
     let stored = store.store_login(&id, &record("wxid_a", "w2"), Stamp(500)).await.unwrap();
     assert!(stored.current);
     assert_eq!(stored.previous_w_id, Some("w1".into()));
@@ -404,10 +408,14 @@ async fn a_wid_that_a_list_showed_first_is_still_a_login() {
 #[tokio::test]
 async fn evidence_older_than_the_login_changes_nothing() {
     let (_folder, store) = store().await;
-    login(&store, "wxid_a", "w1", 100, 200).await;
-    for (at, applies) in [(150, false), (200, false), (201, true)] {
-        let changed = store.note(&[verdict("wxid_a", Presence::Offline, Source::Check, at)], &[]).await.unwrap();
-        assert_eq!(!changed.is_empty(), applies, "{at}");
+    let id = begin(&store, "wxid_a", "w1", 100).await;
+    let during = asked(&store, 999).await;
+    store.store_login(&id, &record("wxid_a", "w1"), Stamp(200)).await.unwrap();
+    let after = asked(&store, 1).await;
+    for (began, applies) in [(during, false), (after, true)] {
+        let gone = Verdict { began, ..verdict("wxid_a", Presence::Offline, Source::Check, 0) };
+        let changed = store.note(&[gone], &[]).await.unwrap();
+        assert_eq!(!changed.is_empty(), applies, "{began:?}");
     }
     assert_eq!(account(&store, "wxid_a").await.presence, Presence::Offline);
     assert_eq!(events(&store.recent(9).await.unwrap()), ["dropped", "logged_in"]);
@@ -417,7 +425,7 @@ async fn evidence_older_than_the_login_changes_nothing() {
 async fn a_list_writes_what_changes_and_no_more() {
     let (folder, store) = store().await;
     let unknown = [("wxid_a".into(), Some("w1".into())), ("wxid_b".into(), None)];
-    let met = store.note_list(Stamp(100), &[], &unknown, &[]).await.unwrap();
+    let met = store.note_list(late(100), &[], &unknown, &[]).await.unwrap();
     assert_eq!(met.len(), 2);
     assert!(met[0].w_id_confirmed && !met[1].w_id_confirmed);
     assert_eq!(met[0].presence, Presence::Online);
@@ -426,21 +434,21 @@ async fn a_list_writes_what_changes_and_no_more() {
         verdict("wxid_a", Presence::Online, Source::List, 200),
         verdict("wxid_b", Presence::Online, Source::List, 200),
     ];
-    assert_eq!(store.note_list(Stamp(200), &online, &unknown, &[]).await.unwrap(), []);
+    assert_eq!(store.note_list(late(200), &online, &unknown, &[]).await.unwrap(), []);
     let changes = other.changes(other.seq()).await.unwrap();
     assert!(changes.fleet && changes.wc_ids.is_empty());
     assert_eq!(account(&store, "wxid_a").await.observed_at, Some(Stamp(200)), "the list's time counts");
-    assert_eq!(store.last_list().await.unwrap(), Some(Stamp(200)));
+    assert_eq!(store.last_list().await.unwrap().map(|(at, _)| at), Some(Stamp(200)));
     assert_eq!(store.recent(9).await.unwrap(), [], "from unknown there is no turn");
 
     let mut gone = verdict("wxid_a", Presence::Offline, Source::List, 300);
     gone.reason = Some(Reason::Dropped);
-    let changed = store.note_list(Stamp(300), &[gone.clone()], &[], &[]).await.unwrap();
+    let changed = store.note_list(late(300), &[gone.clone()], &[], &[]).await.unwrap();
     assert_eq!((changed.len(), changed[0].reason), (1, Some(Reason::Dropped)));
-    gone.at = Stamp(400);
-    assert_eq!(store.note_list(Stamp(400), &[gone], &[], &[]).await.unwrap(), []);
+    gone.began.at = Stamp(400);
+    assert_eq!(store.note_list(late(400), &[gone], &[], &[]).await.unwrap(), []);
     let back = verdict("wxid_a", Presence::Online, Source::List, 500);
-    let changed = store.note_list(Stamp(500), &[back], &[], &[]).await.unwrap();
+    let changed = store.note_list(late(500), &[back], &[], &[]).await.unwrap();
     assert_eq!((changed[0].presence, changed[0].reason), (Presence::Online, None));
     assert_eq!(events(&store.recent(9).await.unwrap()), ["recovered", "dropped"]);
     assert_eq!(other.changes(changes.seq).await.unwrap().wc_ids, ["wxid_a".into()]);
@@ -451,7 +459,7 @@ async fn many_verdicts_are_the_same_as_few() {
     let (_folder, store) = store().await;
     let names: Vec<String> = (0..100).map(|n| format!("wxid_{n:03}")).collect();
     let unknown: Vec<_> = names.iter().map(|name| (WcId::from(name.as_str()), None)).collect();
-    assert_eq!(store.note_list(Stamp(100), &[], &unknown, &[]).await.unwrap().len(), 100);
+    assert_eq!(store.note_list(late(100), &[], &unknown, &[]).await.unwrap().len(), 100);
     let verdicts: Vec<_> = names
         .iter()
         .enumerate()
@@ -459,7 +467,7 @@ async fn many_verdicts_are_the_same_as_few() {
             verdict(name, if n % 10 == 0 { Presence::Offline } else { Presence::Online }, Source::List, 200)
         })
         .collect();
-    let changed = store.note_list(Stamp(200), &verdicts, &unknown, &[]).await.unwrap();
+    let changed = store.note_list(late(200), &verdicts, &unknown, &[]).await.unwrap();
     assert_eq!(changed.len(), 10);
     let offline = store.accounts().await.unwrap().into_iter().filter(|account| account.presence == Presence::Offline);
     assert_eq!(offline.count(), 10);
@@ -577,22 +585,22 @@ async fn the_outbox_is_told_by_one_and_again_after_a_death() {
     let (folder, store) = store().await;
     let other = beside(&folder).await;
     login(&store, "wxid_a", "w1", 100, 200).await;
-    assert_eq!(store.outbox_next().await.unwrap(), Some(Stamp(200)));
-    assert!(store.outbox_take(Stamp(199)).await.unwrap().is_empty(), "not due");
+    assert_eq!(store.outbox_next(Stamp(200)).await.unwrap(), Some(Stamp(200)));
     let items = store.outbox_take(Stamp(200)).await.unwrap();
     assert_eq!((items.len(), items[0].tries, &*items[0].receiver), (1, 0, "command"));
     for waiting in [&store, &other] {
         assert!(waiting.outbox_take(Stamp(300)).await.unwrap().is_empty(), "being told");
-        assert_eq!(waiting.outbox_next().await.unwrap(), None);
+        assert_eq!(waiting.outbox_next(Stamp(200)).await.unwrap(), None);
     }
     store.outbox_failed(items[0].id, Stamp(400)).await.unwrap();
-    assert_eq!(other.outbox_next().await.unwrap(), Some(Stamp(400)));
+    assert_eq!(other.outbox_next(Stamp(200)).await.unwrap(), Some(Stamp(400)));
+    assert!(store.outbox_take(Stamp(399)).await.unwrap().is_empty(), "not due");
     assert_eq!(store.outbox_take(Stamp(400)).await.unwrap()[0].tries, 1);
     drop(store);
     let again = other.outbox_take(Stamp(400)).await.unwrap();
     assert_eq!(again[0].json, items[0].json);
     other.outbox_done(again[0].id).await.unwrap();
-    assert_eq!(other.outbox_next().await.unwrap(), None);
+    assert_eq!(other.outbox_next(Stamp(200)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -726,7 +734,7 @@ async fn the_first_accounts_are_the_worst_in_the_order_of_the_screen() {
         .map(|(number, (wc_id, _))| verdict(wc_id.as_str(), presences[number % 3], Source::Check, 5))
         .collect();
     store.note(&verdicts, &[]).await.unwrap();
-    store.note_list(Stamp(9), &[], &[], &[]).await.unwrap();
+    store.note_list(late(9), &[], &[], &[]).await.unwrap();
 
     let mut all = store.accounts().await.unwrap();
     let rank = |presence| presences.map(|p| p == presence).iter().rposition(|same| *same).map(|at| (at + 2) % 3);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use saoma::model::{Account, AttemptId, ProfileId, Record, Rung, Stamp, WcId};
+use saoma::model::{Account, AttemptId, Began, Order, ProfileId, Record, Rung, Stamp, WcId};
 use saoma::store::{Begun, Scope, Store, Stored};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
@@ -57,6 +57,16 @@ pub(crate) fn started(begun: Begun) -> AttemptId {
         Begun::Started(id) => id,
         Begun::Busy(attempt) => panic!("busy with {attempt:?}"),
     }
+}
+
+/// A question that is asked now, whatever the clock says.
+pub(crate) async fn asked(store: &Store, at: i64) -> Began {
+    Began { at: Stamp(at), order: store.order().await.unwrap(), ..Began::default() }
+}
+
+/// One that was asked after all that a test puts into its store.
+pub(crate) fn late(at: i64) -> Began {
+    Began { at: Stamp(at), order: Order(i64::MAX), ..Began::default() }
 }
 
 /// A whole login at once.

@@ -2,7 +2,7 @@
 //! through the store's own calls in the order of time, as a watching saoma would have written it.
 
 use super::people::{FIRST_DAY, REFUSED, notes};
-use crate::model::{Account, Device, DeviceEdit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
+use crate::model::{Account, Began, Device, DeviceEdit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
 use crate::simulator::{SimAccount, SimDevice, Simulator};
 use crate::store::{Begun, Edit, LogEntry, Result, SECOND_LOGIN_FAILED, Store, Verdict};
 
@@ -128,6 +128,7 @@ impl Course {
 
 /// One list of the past, after the logins that came before it.
 async fn play(store: &Store, courses: &[Course], step: usize, at: Stamp) -> Result<()> {
+    let began = Began { at, order: store.order().await?, ..Began::default() };
     let mut verdicts = Vec::new();
     for (number, course) in courses.iter().enumerate() {
         let online = course.was_online(step);
@@ -143,11 +144,12 @@ async fn play(store: &Store, courses: &[Course], step: usize, at: Stamp) -> Resu
                 store.log(&first_login(course, at)).await?;
             }
             if !is_new {
-                verdicts.push(Verdict { wc_id: course.wc_id.clone(), presence, source: Source::List, at, reason });
+                let (wc_id, source) = (course.wc_id.clone(), Source::List);
+                verdicts.push(Verdict { wc_id, presence, source, began, reason });
             }
         }
     }
-    store.note_list(at, &verdicts, &[], &[]).await?;
+    store.note_list(began, &verdicts, &[], &[]).await?;
     Ok(())
 }
 

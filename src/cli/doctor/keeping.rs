@@ -13,6 +13,11 @@ use crate::store::{Health, Place, Store};
 /// A file system with less free space than this is worth a word.
 const LITTLE_ROOM: u64 = 64 * 1024 * 1024;
 
+/// A stored time that lies this far ahead of the clock is worth a word.
+const BEHIND_MS: i64 = 10_000;
+/// A clock that stands this far past the last that was stored may be ahead: nothing is deleted by it yet.
+const AHEAD_MS: i64 = 24 * 3_600_000;
+
 /// Looks at everything that is in the store.
 pub(super) async fn checks(context: &Context, profile: &Profile) -> Vec<Check> {
     let lang = context.lang;
@@ -37,9 +42,10 @@ async fn look(context: &Context, store: &Store) -> Result<Vec<Check>, crate::sto
             .hint(t(lang, "cli.doctor.no_observer_hint")),
     });
     if let Some(since) = watchers.outage_since {
-        let since = local(since, "%Y-%m-%d %H:%M:%S");
+        let since = local(since.not_after(now()), "%Y-%m-%d %H:%M:%S");
         checks.push(Check::new("outage", Mark::Fail, say(lang, "cli.doctor.outage", &[("since", &since)])));
     }
+    checks.push(clock(lang, &health, now()));
     checks.push(logins(lang, store).await?);
     checks.extend(backlog(lang, &health));
     Ok(checks)
@@ -86,6 +92,27 @@ fn soundness(context: &Context, health: &Health, accounts: usize) -> Check {
         return Check { mark: Mark::Warn, ..check }.hint(t(lang, "cli.doctor.little_room"));
     }
     check
+}
+
+/// Whether the clock agrees with what is stored.
+fn clock(lang: Lang, health: &Health, now: Stamp) -> Check {
+    let time = |at: Stamp| local(at, "%Y-%m-%d %H:%M:%S");
+    let time_now = time(now);
+    let warn = |key: &str, hint: &str, stored: Stamp| {
+        let values = [("now", time_now.as_str()), ("stored", &time(stored))];
+        Check::new("clock", Mark::Warn, say(lang, key, &values)).hint(t(lang, hint))
+    };
+    match (health.latest_stored, health.last_stored) {
+        (Some(latest), _) if latest.ms_since(now) > BEHIND_MS => {
+            warn("cli.doctor.clock_behind", "cli.doctor.clock_behind_hint", latest)
+        }
+        (_, Some(last)) if now.ms_since(last) > AHEAD_MS => {
+            warn("cli.doctor.clock_ahead", "cli.doctor.clock_ahead_hint", last)
+        }
+        (Some(_) | None, Some(_) | None) => {
+            Check::new("clock", Mark::Ok, say(lang, "cli.doctor.clock", &[("now", &time_now)]))
+        }
+    }
 }
 
 /// Bytes that an ordinary user may still write beside the store.
@@ -138,4 +165,29 @@ fn backlog(lang: Lang, health: &Health) -> Vec<Check> {
         }
     };
     health.outbox.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_does_not_agree_with_the_store_is_named() {
+        let now = Stamp(1_000_000_000);
+        let hours = |hours: i64| now.plus_ms(hours * 3_600_000);
+        for (last, latest, mark, part) in [
+            (None, None, Mark::Ok, "the clock"),
+            (Some(now), Some(now), Mark::Ok, "the clock"),
+            (Some(hours(-24)), Some(hours(-24)), Mark::Ok, "the clock"),
+            // It was ahead once, or is behind now.
+            (Some(now), Some(hours(8)), Mark::Warn, "behind"),
+            (Some(hours(8)), Some(hours(8)), Mark::Warn, "behind"),
+            (Some(hours(-25)), Some(hours(-25)), Mark::Warn, "past the last"),
+        ] {
+            let health = Health { last_stored: last, latest_stored: latest, ..Health::default() };
+            let check = clock(Lang::En, &health, now);
+            assert_eq!((check.mark, check.hint.is_some()), (mark, mark == Mark::Warn), "{last:?} {latest:?}");
+            assert!(check.message.contains(part), "{}", check.message);
+        }
+    }
 }

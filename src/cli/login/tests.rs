@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::i18n::Lang;
-use crate::model::{Owner, Reason, Rung, Stamp, WId};
+use crate::model::{Order, Owner, Reason, Rung, Stamp, WId};
 
 const PLAN: fn() -> Plan = || Plan {
     wishes: vec![Some("wxid_a".into())],
@@ -332,11 +332,12 @@ fn a_verification_code_without_an_account_is_for_what_somebody_waited_for() {
         w_id: Some(WId::from("w")),
         image_url: None,
         requested_at: Stamp(at),
+        requested: Order(at),
         deadline: Some(Stamp(150_000)),
         owner: Owner("o".into()),
     };
     let (open, hidden) = (AttemptState::Open, AttemptState::Abandoned);
-    let logged_in = Account { last_login_at: Some(Stamp(5_000)), ..Account::new("wxid_b".into()) };
+    let logged_in = Account { settled: Order(5_000), ..Account::new("wxid_b".into()) };
     let accounts = [Account::new("wxid_a".into()), logged_in];
     let ids = |attempts: &[Attempt], wc_id: Option<&WcId>| -> Vec<String> {
         waiting(&accounts, attempts, wc_id, Stamp(10_000)).iter().map(|attempt| attempt.id.to_string()).collect()

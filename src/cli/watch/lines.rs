@@ -166,12 +166,13 @@ impl Teller {
         let before = self.known.insert(account.wc_id.clone(), Known::of(account));
         let Some(w_id) = account.w_id.as_ref().filter(|_| account.w_id_confirmed) else { return Vec::new() };
         let previous = before.as_ref().and_then(|before| before.w_id.as_ref());
-        let login = account.last_login_at > before.as_ref().and_then(|before| before.last_login_at);
+        let known = before.as_ref().and_then(|before| before.last_login_at);
+        let login = account.last_login_at.is_some() && account.last_login_at != known;
         // A new account that a list has shown was told to nobody before.
         if (before.is_none() && !login) || (before.is_some() && previous == Some(w_id)) {
             return Vec::new();
         }
-        let at = account.last_login_at.filter(|_| login).or(account.observed_at).unwrap_or(now);
+        let at = account.last_login_at.filter(|_| login).or(account.observed_at).unwrap_or(now).not_after(now);
         let mut lines = Vec::new();
         if login && !self.open.contains(&account.wc_id) {
             let map = objects::logged_in(at, &self.printer.profile, None, account, w_id, previous);

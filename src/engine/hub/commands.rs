@@ -43,6 +43,7 @@ impl Hub {
 
     pub(super) async fn login(&mut self, wc_id: Option<WcId>, way: Way, force: bool) {
         self.shared.somebody_is_there();
+        self.look_at_the_clock().await;
         if let Some(attempt) = self.open_login(wc_id.as_ref()) {
             return self.tell(Event::Busy { wc_id, attempt: Some(attempt) });
         }
@@ -107,9 +108,9 @@ impl Hub {
     pub(super) fn take_offline(&self, wc_ids: Vec<WcId>) {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
-            let at = shared.now().wall;
+            let began = shared.begin().await;
             let result = shared.gateway.member_offline(&shared.options.account, &wc_ids).await;
-            let _ = news.send(News::TakenOffline { at, wc_ids, result });
+            let _ = news.send(News::TakenOffline { began, wc_ids, result });
         });
     }
 

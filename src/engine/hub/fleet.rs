@@ -15,7 +15,7 @@ use crate::engine::shared::Shared;
 use crate::engine::unread;
 use crate::gateway::{Error, Kind, Online};
 use crate::i18n::tf;
-use crate::model::{Account, Attempt, AttemptState, Presence, Reason, Stamp, WId, WcId};
+use crate::model::{Account, Attempt, AttemptState, Began, Presence, Reason, Stamp, WId, WcId};
 use crate::store::{self, Moment};
 
 /// Between two lists that must agree.
@@ -40,6 +40,7 @@ impl Hub {
             // Whatever comes is told, also when nothing changed: somebody asked.
             self.fleet_told = false;
         }
+        self.look_at_the_clock().await;
         self.take_over_orphans().await;
         self.look_elsewhere().await;
         if self.observing
@@ -53,25 +54,25 @@ impl Hub {
         }
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
-            let at = shared.now().wall;
+            let began = shared.begin().await;
             let result = shared.list().await;
             let suspect = matches!(&result, Some(Err(error)) if is_suspect(error));
             let rejected = suspect && shared.is_token_rejected().await;
-            let _ = news.send(News::Listed { at, result, rejected });
+            let _ = news.send(News::Listed { began, result, rejected });
         });
     }
 
     pub(super) async fn news(&mut self, news: News) {
         match news {
-            News::Listed { at, result, rejected } => self.listed(at, result, rejected).await,
-            News::ListedWhole { at, list } => self.list_came(at, list).await,
-            News::Asked { at, entries, answers } => {
-                let judgement = self.judge.asked(at, &entries, &answers, &self.accounts, &self.busy());
-                self.list_judged(at, judgement).await;
+            News::Listed { began, result, rejected } => self.listed(began, result, rejected).await,
+            News::ListedWhole { began, list } => self.list_came(began, list).await,
+            News::Asked { began, entries, answers } => {
+                let judgement = self.judge.asked(began, &entries, &answers, &self.accounts, &self.busy());
+                self.list_judged(began, judgement).await;
             }
-            News::Checked { at, wc_id, w_id, answer } => self.checked(at, &wc_id, &w_id, answer).await,
-            News::TakenOffline { at, wc_ids, result } => self.taken_offline(at, wc_ids, result).await,
-            News::OfflineReason { at, wc_id, result } => self.offline_reason(at, wc_id, result).await,
+            News::Checked { began, wc_id, w_id, answer } => self.checked(began, &wc_id, &w_id, answer).await,
+            News::TakenOffline { began, wc_ids, result } => self.taken_offline(began, wc_ids, result).await,
+            News::OfflineReason { began, wc_id, result } => self.offline_reason(began, wc_id, result).await,
             News::TokenStored => self.token_stored().await,
             News::TokenTried { rejected } => {
                 if rejected {
@@ -90,7 +91,7 @@ impl Hub {
         }
     }
 
-    async fn listed(&mut self, at: Stamp, result: List, rejected: bool) {
+    async fn listed(&mut self, began: Began, result: List, rejected: bool) {
         match result {
             None => {
                 self.set_fleet(Fleet::NeedsPassword);
@@ -103,8 +104,8 @@ impl Hub {
                 self.failures = 0;
                 self.own_try = OwnTry::Listed(Moment::now());
                 self.set_token(Token::Ok);
-                if let Some(list) = self.read_whole(at, list) {
-                    self.list_came(at, list).await;
+                if let Some(list) = self.read_whole(began, list) {
+                    self.list_came(began, list).await;
                 }
             }
             Some(Err(error)) => {
@@ -113,10 +114,10 @@ impl Hub {
                 if rejected {
                     self.token_rejected().await;
                 }
-                let judgement = self.judge.list_failed(at, is_gone(&error));
+                let judgement = self.judge.list_failed(began, is_gone(&error));
                 self.note_try(Some(error.reason())).await;
                 self.list_failed(&error).await;
-                self.turned(judgement.turn, at).await;
+                self.turned(judgement.turn, began.at).await;
                 self.look_after_failing().await;
                 self.schedule(judgement.again).await;
                 self.asked_enough().await;
@@ -126,7 +127,7 @@ impl Hub {
 
     /// Says that entries of the list could not be read, once. Asks for those who may be behind them, one by one, before it
     /// is judged; gives the list where there are none.
-    fn read_whole(&mut self, at: Stamp, list: Online) -> Option<Online> {
+    fn read_whole(&mut self, began: Began, list: Online) -> Option<Online> {
         if list.unread > 0 && self.unread != list.unread {
             let count = list.unread.to_string();
             self.fault(tf(self.shared.options.lang, "engine.list_unread", &[("count", &count)]));
@@ -140,19 +141,19 @@ impl Hub {
         tokio::spawn(async move {
             let checks = shared.options.dialect.lists_w_ids();
             let list = unread::filled_in(&shared.gateway, checks, list, hidden).await;
-            let _ = news.send(News::ListedWhole { at, list });
+            let _ = news.send(News::ListedWhole { began, list });
         });
         None
     }
 
-    async fn list_came(&mut self, at: Stamp, list: Online) {
+    async fn list_came(&mut self, began: Began, list: Online) {
         let entries = list.entries;
-        let judgement = self.judge.list(at, &entries, &self.accounts, &self.busy());
+        let judgement = self.judge.list(began, &entries, &self.accounts, &self.busy());
         if self.observing && !judgement.ask.is_empty() {
             // Still being asked, until these have answered.
-            return self.ask_some(at, entries, judgement.ask);
+            return self.ask_some(began, entries, judgement.ask);
         }
-        self.list_judged(at, judgement).await;
+        self.list_judged(began, judgement).await;
     }
 
     /// Nothing is being asked any more; somebody may have wished for a list meanwhile.
@@ -165,7 +166,7 @@ impl Hub {
     }
 
     /// Asks for some of those whom a suspect list lacks, one by one.
-    fn ask_some(&self, at: Stamp, entries: Vec<(WcId, Option<WId>)>, ask: Vec<(WcId, WId)>) {
+    fn ask_some(&self, began: Began, entries: Vec<(WcId, Option<WId>)>, ask: Vec<(WcId, WId)>) {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let mut answers = Vec::with_capacity(ask.len());
@@ -177,22 +178,22 @@ impl Hub {
                     break;
                 }
             }
-            let _ = news.send(News::Asked { at, entries, answers });
+            let _ = news.send(News::Asked { began, entries, answers });
         });
     }
 
     /// What became of a list that came.
-    async fn list_judged(&mut self, at: Stamp, judgement: Judgement) {
+    async fn list_judged(&mut self, began: Began, judgement: Judgement) {
         let again = judgement.again;
         if judgement.plausible {
-            self.believe(at, judgement).await;
-            self.set_fleet(Fleet::Ok { at });
+            self.believe(began, judgement).await;
+            self.set_fleet(Fleet::Ok { at: began.at });
             // Who can list now may take the place that it could not keep, or that its holder cannot.
             self.try_to_observe().await;
         } else {
             self.note_try(None).await;
-            self.turned(judgement.turn, at).await;
-            match self.outage {
+            self.turned(judgement.turn, began.at).await;
+            match self.outage.map(|outage| outage.at) {
                 Some(since) => {
                     let (reason, detail) = (Reason::GatewayDown, "".into());
                     self.set_fleet(Fleet::Failing { since, reason, gateway_message: None, detail });
@@ -248,11 +249,12 @@ impl Hub {
     }
 
     /// Stores and tells what a believed list proves.
-    async fn believe(&mut self, at: Stamp, judgement: Judgement) {
+    async fn believe(&mut self, began: Began, judgement: Judgement) {
+        let at = began.at;
         self.turned(judgement.turn, at).await;
         let Judgement { verdicts, alerts, words, mass, unknown, confirm, adopt, .. } = judgement;
-        match self.shared.store.note_list(at, &verdicts, &unknown, &alerts).await {
-            Ok(changed) => self.presences_changed(changed, words, &mass, at).await,
+        match self.shared.store.note_list(began, &verdicts, &unknown, &alerts).await {
+            Ok(changed) => self.presences_changed(changed, words, &mass, began).await,
             Err(error) => {
                 self.store_error(&error).await;
                 if matches!(error, store::Error::ObservesNoLonger) {
@@ -274,10 +276,10 @@ impl Hub {
                 Err(error) => self.store_error(&error).await,
             }
         }
-        for (wc_id, w_id, since) in adopt {
-            self.adopt(&wc_id, &w_id, since, at).await;
+        for (wc_id, w_id, first) in adopt {
+            self.adopt(&wc_id, &w_id, [first, began]).await;
         }
-        self.freshen(at);
+        self.freshen(at, began.order);
     }
 
     /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once, sorted.
@@ -286,13 +288,14 @@ impl Hub {
         changed: Vec<Account>,
         words: Vec<(WcId, Box<str>)>,
         mass: &[WcId],
-        at: Stamp,
+        began: Began,
     ) {
+        let at = began.at;
         let mut dropped_at_once = Vec::new();
         let mut words: HashMap<WcId, Box<str>> = words.into_iter().collect();
         for mut account in changed {
             if let Some(words) = words.remove(&account.wc_id) {
-                match self.shared.store.note_offline_reason(&account.wc_id, Some(&words), at).await {
+                match self.shared.store.note_offline_reason(&account.wc_id, Some(&words), began).await {
                     Ok(()) => account.gateway_message = Some(words),
                     Err(error) => self.store_failed(&error.to_string()),
                 }
@@ -332,8 +335,8 @@ impl Hub {
             return self.judge.set_outage(self.outage);
         }
         let (since, alert) = match turn {
-            Turn::Outage(since) => (Some(since), outage_alert(since, at)),
-            Turn::OutageOver(since) => (None, outage_over_alert(since, at)),
+            Turn::Outage(since) => (Some(since), outage_alert(since.at, at)),
+            Turn::OutageOver(since) => (None, outage_over_alert(since.at, at)),
         };
         if let Err(error) = self.shared.store.set_outage(since, &alert).await {
             self.store_error(&error).await;
@@ -346,10 +349,12 @@ impl Hub {
     }
 
     /// Tells of an outage, whoever found it.
-    pub(super) fn set_outage(&mut self, since: Option<Stamp>, at: Stamp) {
+    pub(super) fn set_outage(&mut self, since: Option<Began>, at: Stamp) {
         let before = std::mem::replace(&mut self.outage, since);
         self.judge.set_outage(since);
-        match (before, since) {
+        let now = self.shared.now().wall;
+        let told = |outage: Began| outage.at.not_after(now);
+        match (before.map(told), since.map(told)) {
             (None, Some(since)) => {
                 tracing::warn!(since = since.rfc3339(), "the gateway has an outage");
                 self.tell(Event::Outage { since, at });
@@ -363,8 +368,9 @@ impl Hub {
         self.age();
     }
 
-    async fn adopt(&mut self, wc_id: &WcId, w_id: &WId, since: Stamp, at: Stamp) {
-        match self.shared.store.adopt(None, wc_id, w_id, since).await {
+    async fn adopt(&mut self, wc_id: &WcId, w_id: &WId, lists: [Began; 2]) {
+        let at = lists[1].at;
+        match self.shared.store.adopt(None, wc_id, w_id, lists).await {
             Ok(Some(stored)) => {
                 let account = stored.account.name().into();
                 self.account_changed(stored.account);
@@ -386,7 +392,7 @@ impl Hub {
         let since = match &self.fleet {
             Some(Fleet::Failing { since, .. }) => *since,
             _ => match self.shared.store.last_list().await {
-                Ok(Some(at)) => at,
+                Ok(Some((at, _))) => at,
                 Ok(None) | Err(_) => self.shared.now().wall,
             },
         };
@@ -399,7 +405,7 @@ impl Hub {
         self.age();
     }
 
-    pub(super) async fn taken_offline(&mut self, at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error>) {
+    pub(super) async fn taken_offline(&mut self, began: Began, wc_ids: Vec<WcId>, result: Result<(), Error>) {
         if let Err(error) = result {
             if is_suspect(&error) && self.shared.is_token_rejected().await {
                 self.token_rejected().await;
@@ -409,9 +415,9 @@ impl Hub {
             return self.tell(Event::Rejected { wc_id, reason, gateway_message, detail });
         }
         for wc_id in &wc_ids {
-            self.judge.took_offline(wc_id, at);
+            self.judge.took_offline(wc_id, began.mono);
         }
-        match self.shared.store.note(&taken_offline(&wc_ids, at), &[]).await {
+        match self.shared.store.note(&taken_offline(&wc_ids, began), &[]).await {
             Ok(changed) => {
                 for account in changed {
                     self.account_changed(account);
@@ -419,7 +425,7 @@ impl Hub {
             }
             Err(error) => self.store_failed(&error.to_string()),
         }
-        self.tell(Event::TakenOffline { wc_ids, at });
+        self.tell(Event::TakenOffline { wc_ids, at: began.at });
     }
 
     /// The accounts that somebody is logging in: they are between two instances.

@@ -10,7 +10,7 @@ use super::fleet::check;
 use super::{Hub, News};
 use crate::engine::notices::Heard;
 use crate::engine::presence::{Answer, Hinted, is_many};
-use crate::model::{Presence, Stamp, WId, WcId};
+use crate::model::{Began, Presence, WId, WcId};
 
 /// Notices of one drop of many come together: so long they are gathered.
 const GATHER: Duration = Duration::from_millis(200);
@@ -57,7 +57,7 @@ impl Hints {
 
 impl Hub {
     pub(super) fn heard(&mut self, heard: Heard) {
-        let at = self.shared.now().wall;
+        let at = self.shared.now().mono;
         let busy = self.busy();
         let account = self.accounts.get(&heard.wc_id);
         match self.judge.notice(at, account, heard.w_id.as_ref(), heard.reason, &busy) {
@@ -100,18 +100,18 @@ impl Hub {
     fn check(&self, wc_id: WcId, w_id: WId) {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
-            let at = shared.now().wall;
+            let began = shared.begin().await;
             let answer = check(&shared, &w_id).await;
-            let _ = news.send(News::Checked { at, wc_id, w_id, answer });
+            let _ = news.send(News::Checked { began, wc_id, w_id, answer });
         });
     }
 
-    pub(super) async fn checked(&mut self, at: Stamp, wc_id: &WcId, w_id: &WId, answer: Answer) {
+    pub(super) async fn checked(&mut self, began: Began, wc_id: &WcId, w_id: &WId, answer: Answer) {
         let busy = self.busy();
-        let judgement = self.judge.checked(at, w_id, answer, self.accounts.get(wc_id), &busy);
+        let judgement = self.judge.checked(began, w_id, answer, self.accounts.get(wc_id), &busy);
         if !judgement.verdicts.is_empty() {
             match self.shared.store.note(&judgement.verdicts, &judgement.alerts).await {
-                Ok(changed) => self.presences_changed(changed, judgement.words, &[], at).await,
+                Ok(changed) => self.presences_changed(changed, judgement.words, &[], began).await,
                 Err(error) => self.store_error(&error).await,
             }
             self.kick.notify_one();

@@ -64,7 +64,8 @@ impl Hub {
         }
         let (now, store) = (self.shared.now().wall, &self.shared.store);
         let from = now.plus_ms(-SPANS_MS[0]);
-        let read = async { Ok((store.presences_of(&self.strips_of, from).await?, store.watched(from, now).await?)) };
+        let read =
+            async { Ok((store.presences_of(&self.strips_of, from, now).await?, store.watched(from, now).await?)) };
         let read: crate::store::Result<_> = read.await;
         match read {
             Ok((changes, watched)) => {

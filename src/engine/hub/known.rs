@@ -6,7 +6,7 @@ use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::login::Input;
 use crate::engine::presence::{is_mass, is_stale, is_stale_in_outage};
-use crate::model::{Account, Presence, Reason, Source, Stamp, WcId};
+use crate::model::{Account, Order, Presence, Reason, Source, Stamp, WcId};
 
 impl Hub {
     pub(super) fn account_changed(&mut self, mut account: Account) {
@@ -28,6 +28,22 @@ impl Hub {
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
         is_stale(account, now, interval)
             || [self.outage, self.blind].into_iter().any(|since| is_stale_in_outage(account, since))
+    }
+
+    /// Where the wall clock went back since the last look, and at first, since nobody knows what it did before: what was
+    /// noted ahead of it must not last the longer for it.
+    pub(super) async fn look_at_the_clock(&mut self) {
+        let now = self.shared.now();
+        let began = now.wall.plus_ms(-i64::try_from(now.mono.as_millis()).unwrap_or(i64::MAX));
+        let before = self.clock.replace(began);
+        if before.is_some_and(|before| before.ms_since(began) < SET_BACK_MS) {
+            return;
+        }
+        match self.shared.store.bring_back(now.wall).await {
+            Ok(true) => self.read_all().await,
+            Ok(false) => {}
+            Err(error) => self.store_failed(&error.to_string()),
+        }
     }
 
     pub(super) async fn read_one(&mut self, wc_id: &WcId) {
@@ -87,14 +103,13 @@ impl Hub {
             if before.presence != after.presence {
                 self.judge.decided(&wc_id);
             }
-            if after.login > before.login {
+            if after.settled > before.settled && after.login != before.login {
                 self.judge.logged_in(&wc_id);
                 self.supersede(&wc_id, None);
             } else {
                 match (before.presence, after.presence) {
                     (_, Presence::Offline) if account.source == Some(Source::Own) => {
-                        let at = self.told_at(account);
-                        self.judge.took_offline(&wc_id, at);
+                        self.judge.took_offline(&wc_id, self.shared.now().mono);
                     }
                     (Presence::Online, Presence::Offline) => dropped.push(wc_id),
                     (Presence::Offline, Presence::Online) => {
@@ -117,7 +132,8 @@ impl Hub {
     }
 
     fn told_at(&self, account: &Account) -> Stamp {
-        account.observed_at.unwrap_or_else(|| self.shared.now().wall)
+        let now = self.shared.now().wall;
+        account.observed_at.map_or(now, |at| at.not_after(now))
     }
 
     /// Drops that another process noted: one event where there are many.
@@ -134,9 +150,11 @@ impl Hub {
     }
 
     /// A list confirms what is believed on the ground of lists: the copies here age like the store's rows.
-    pub(super) fn freshen(&mut self, at: Stamp) {
-        for account in self.accounts.values_mut().filter(|account| account.source == Some(Source::List)) {
-            account.observed_at = account.observed_at.max(Some(at));
+    pub(super) fn freshen(&mut self, at: Stamp, order: Order) {
+        let older = |account: &&mut Account| account.source == Some(Source::List) && account.observed <= order;
+        for account in self.accounts.values_mut().filter(older) {
+            account.observed_at = Some(at);
+            account.observed = order;
         }
         self.age();
     }
@@ -188,15 +206,19 @@ impl Hub {
     }
 }
 
+/// A wall clock that goes back by less is only being slowed down.
+const SET_BACK_MS: i64 = 1_000;
+
 /// What was believed before another process wrote.
 #[derive(Clone, Copy, Default)]
 struct Before {
     presence: Presence,
+    settled: Order,
     login: Option<Stamp>,
 }
 
 impl Before {
     const fn of(account: &Account) -> Self {
-        Self { presence: account.presence, login: account.last_login_at }
+        Self { presence: account.presence, settled: account.settled, login: account.last_login_at }
     }
 }

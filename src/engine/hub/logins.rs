@@ -239,8 +239,9 @@ impl Hub {
             self.store_failed(&error.to_string());
         }
         if nobody && attempt.state == AttemptState::Open {
-            let login = attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id)?.last_login_at);
-            self.orphans.insert(attempt.id.clone(), login);
+            let account = attempt.wc_id.as_ref().and_then(|wc_id| self.accounts.get(wc_id));
+            let settled = account.map(|account| account.settled).unwrap_or_default();
+            self.orphans.insert(attempt.id.clone(), settled);
         }
         self.spawn(attempt.id, attempt.wc_id, machine);
     }

@@ -20,7 +20,7 @@ use super::shared::Shared;
 use super::{Sink, alerts};
 use crate::gateway::{Error, Online};
 use crate::i18n::tf;
-use crate::model::{Account, AttemptId, Owner, Stamp, WId, WcId};
+use crate::model::{Account, AttemptId, Began, Order, Owner, Stamp, WId, WcId};
 use crate::store::Changed;
 
 mod commands;
@@ -51,17 +51,17 @@ type List = Option<Result<Online, Error>>;
 /// What comes back from the calls the hub makes itself.
 enum News {
     /// The fleet list was answered; `None`: no list can be asked.
-    Listed { at: Stamp, result: List, rejected: bool },
+    Listed { began: Began, result: List, rejected: bool },
     /// A list with entries that could not be read was filled in as far as possible.
-    ListedWhole { at: Stamp, list: Online },
-    /// Some of those whom the list of this time lacks have answered.
-    Asked { at: Stamp, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
+    ListedWhole { began: Began, list: Online },
+    /// Some of those whom this list lacks have answered.
+    Asked { began: Began, entries: Vec<(WcId, Option<WId>)>, answers: Vec<(WcId, Answer)> },
     /// A single check was answered.
-    Checked { at: Stamp, wc_id: WcId, w_id: WId, answer: Answer },
+    Checked { began: Began, wc_id: WcId, w_id: WId, answer: Answer },
     /// `member/offline` was answered.
-    TakenOffline { at: Stamp, wc_ids: Vec<WcId>, result: Result<(), Error> },
+    TakenOffline { began: Began, wc_ids: Vec<WcId>, result: Result<(), Error> },
     /// `/offlineReason` was answered.
-    OfflineReason { at: Stamp, wc_id: WcId, result: reasons::Words },
+    OfflineReason { began: Began, wc_id: WcId, result: reasons::Words },
     /// Another process may have written.
     StoreChanged,
     /// The file with the tokens was written.
@@ -103,7 +103,7 @@ pub(super) struct Hub {
     /// Whether `fleet` was told since somebody asked.
     fleet_told: bool,
     /// Since when the gateway has an outage, as the observer sees it.
-    outage: Option<Stamp>,
+    outage: Option<Began>,
     asking: bool,
     /// A list was wanted while one was being asked; whether by a person.
     ask_again: Option<bool>,
@@ -113,7 +113,7 @@ pub(super) struct Hub {
     /// Since when nobody sees the fleet, if that was told.
     lost: Option<Stamp>,
     /// Since when no list has come, if that is so long that what is believed is old news.
-    blind: Option<Stamp>,
+    blind: Option<Began>,
     /// What this process's own last try for a list came to.
     own_try: observer::OwnTry,
     /// When this process says again that it can act, while it holds attempts.
@@ -132,8 +132,8 @@ pub(super) struct Hub {
     /// When to try again to listen, and how often that has failed.
     listen_due: Option<Instant>,
     listen_tries: u8,
-    /// Taken-over attempts that nobody watches, with their account's last login before.
-    orphans: HashMap<AttemptId, Option<Stamp>>,
+    /// Taken-over attempts that nobody watches, with the number of their account's last login before.
+    orphans: HashMap<AttemptId, Order>,
     failures: u32,
     last_fault: Option<String>,
     /// How many entries of the last list could not be read.
@@ -142,6 +142,8 @@ pub(super) struct Hub {
     strips_of: Vec<WcId>,
     strips_due: bool,
     conveyor: conveyor::Seat,
+    /// What the wall clock said when the monotonic one began, as of the last look.
+    clock: Option<Stamp>,
 }
 
 impl Hub {
@@ -191,6 +193,7 @@ impl Hub {
             strips_of: Vec::new(),
             strips_due: false,
             conveyor: conveyor::Seat::default(),
+            clock: None,
         }
     }
 
@@ -201,6 +204,7 @@ impl Hub {
             Some(accounts) => self.accounts = by_wc_id(accounts),
             None => self.read_all().await,
         }
+        self.look_at_the_clock().await;
         if !self.shared.options.has_token {
             self.set_token(Token::Missing);
         }

@@ -10,7 +10,7 @@ use super::{Hub, USUAL_INTERVAL};
 use crate::engine::Role;
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::presence::observation_lost_alert;
-use crate::model::{Reason, Stamp};
+use crate::model::{Began, Order, Reason, Stamp};
 use crate::store::{Error, Moment, Place, Watchers};
 
 /// From so many intervals without a list on, where it is neither an outage nor the token, it is told that nobody sees
@@ -101,14 +101,14 @@ impl Hub {
         // An outage goes on whoever looks at it.
         if let Ok(watchers) = self.shared.store.watchers().await {
             let at = self.shared.now().wall;
-            self.set_outage(watchers.outage_since, at);
+            self.set_outage(watchers.outage(), at);
         }
         self.start_listening();
         let interval = self.interval();
         let now = Instant::now();
         // Whoever takes over goes on where the other stopped: two processes make the calls of one.
         let last = if starting { None } else { self.shared.store.last_list().await.ok().flatten() };
-        let age = last.map(|last| self.shared.now().wall.ms_since(last));
+        let age = last.map(|(last, _)| self.shared.now().wall.ms_since(last));
         let rest = age.and_then(|age| u64::try_from(age).ok()).map(Duration::from_millis);
         self.next_list = Some(now + rest.map_or_else(Default::default, |age| jittered(interval).saturating_sub(age)));
     }
@@ -223,24 +223,24 @@ impl Hub {
             self.wait_for_the_observer().await;
         }
         let at = self.shared.now().wall;
-        self.set_outage(watchers.outage_since, at);
+        self.set_outage(watchers.outage(), at);
         self.set_lost(watchers.lost_since, None, at);
         let last = self.shared.store.last_list().await.ok().flatten();
         match &watchers.observer {
             Some(place) if place.failing.is_some() || place.blind_since(at).is_some() => {
-                let (since, detail) = (last.unwrap_or(at), "".into());
+                let (since, detail) = (last.map_or(at, |(at, _)| at), "".into());
                 let reason = place.failing.unwrap_or(Reason::Interrupted);
                 self.set_fleet(Fleet::Failing { since, reason, gateway_message: None, detail });
             }
             // The list needs the password, and nobody is there who knows it.
             None if !self.shared.can_list() => self.set_fleet(Fleet::NeedsPassword),
             Some(_) | None => {
-                if let Some(at) = last {
-                    self.list_of_another(at).await;
+                if let Some((at, order)) = last {
+                    self.list_of_another(at, order).await;
                 }
             }
         }
-        self.set_blind(watchers.observer.as_ref().and_then(|place| place.blind_since(at)));
+        self.set_blind(watchers.blind(at, last));
         self.look_whether_anybody_sees(&watchers).await;
         if let Some(place) = watchers.observer.as_ref().filter(|place| place.failing.is_some()) {
             self.try_to_observe().await;
@@ -253,15 +253,16 @@ impl Hub {
     }
 
     /// The observer, or whoever was asked by a person, has had a list.
-    async fn list_of_another(&mut self, at: Stamp) {
+    async fn list_of_another(&mut self, at: Stamp, order: Order) {
+        // The store keeps the newest: any other is a newer one.
         let newer = match &self.fleet {
-            Some(Fleet::Ok { at: known }) => *known < at,
-            Some(Fleet::Failing { since, .. }) => *since <= at,
+            Some(Fleet::Ok { at: known }) => *known != at,
+            Some(Fleet::Failing { since, .. }) => *since != at,
             Some(Fleet::Asking | Fleet::NeedsPassword) | None => true,
         };
         if newer {
             self.set_fleet(Fleet::Ok { at });
-            self.freshen(at);
+            self.freshen(at, order);
             if !self.asking {
                 self.wait_for_the_observer().await;
             }
@@ -282,7 +283,7 @@ impl Hub {
         }
         let at = self.shared.now().wall;
         let unlisted = i64::try_from(place.unlisted.as_millis()).unwrap_or(i64::MAX);
-        let since = self.shared.store.last_list().await.ok().flatten().unwrap_or(at.plus_ms(-unlisted));
+        let since = self.shared.store.last_list().await.ok().flatten().map_or(at.plus_ms(-unlisted), |(at, _)| at);
         let reason = place.failing.unwrap_or(Reason::Interrupted);
         match self.shared.store.observation_lost(since, &observation_lost_alert(since, reason, at)).await {
             Ok(_) => {
@@ -309,7 +310,7 @@ impl Hub {
     }
 
     /// What is believed is old news while nobody who could look does.
-    fn set_blind(&mut self, since: Option<Stamp>) {
+    fn set_blind(&mut self, since: Option<Began>) {
         let before = std::mem::replace(&mut self.blind, since);
         if before.is_some() != since.is_some() {
             self.age();

@@ -7,7 +7,7 @@ use crate::engine::api::Event;
 use crate::engine::presence::login_needed;
 use crate::gateway::Error;
 use crate::i18n::t;
-use crate::model::{AttemptId, Dialect, Presence, Reason, Stamp, WcId};
+use crate::model::{AttemptId, Began, Dialect, Presence, Reason, WcId};
 
 /// What `/offlineReason` said.
 pub(super) type Words = Result<Option<Box<str>>, Error>;
@@ -24,8 +24,8 @@ impl Hub {
         if self.accounts.get(&wc_id).is_none_or(|account| account.presence != Presence::Offline) {
             return refuse("engine.offline_reason.not_offline");
         }
-        let at = self.shared.now().wall;
-        match self.shared.store.ask_offline_reason(&wc_id, at).await {
+        let began = self.shared.begin().await;
+        match self.shared.store.ask_offline_reason(&wc_id, began.at).await {
             Ok(true) => {}
             Ok(false) => return refuse("engine.offline_reason.too_soon"),
             Err(error) => {
@@ -36,11 +36,11 @@ impl Hub {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let result = shared.gateway.offline_reason(&wc_id).await;
-            let _ = news.send(News::OfflineReason { at, wc_id, result });
+            let _ = news.send(News::OfflineReason { began, wc_id, result });
         });
     }
 
-    pub(super) async fn offline_reason(&mut self, at: Stamp, wc_id: WcId, result: Words) {
+    pub(super) async fn offline_reason(&mut self, began: Began, wc_id: WcId, result: Words) {
         let words = match result {
             Ok(words) => words,
             Err(error) => {
@@ -48,11 +48,11 @@ impl Hub {
                 return self.tell(Event::Rejected { wc_id: Some(wc_id), reason, gateway_message, detail });
             }
         };
-        if let Err(error) = self.shared.store.note_offline_reason(&wc_id, words.as_deref(), at).await {
+        if let Err(error) = self.shared.store.note_offline_reason(&wc_id, words.as_deref(), began).await {
             self.store_failed(&error.to_string());
         }
         self.read_one(&wc_id).await;
-        self.tell(Event::OfflineReason { wc_id, words, at });
+        self.tell(Event::OfflineReason { wc_id, words, at: began.at });
     }
 
     /// A taken-over attempt that nobody watched is over: if it led to nothing and its account is off line, somebody
@@ -60,13 +60,14 @@ impl Hub {
     pub(super) async fn orphan_over(&mut self, attempt: &AttemptId, wc_id: Option<&WcId>) {
         let Some(before) = self.orphans.remove(attempt) else { return };
         let Some(account) = wc_id.and_then(|wc_id| self.accounts.get(wc_id)) else { return };
-        if account.presence != Presence::Offline || account.last_login_at > before {
+        if account.presence != Presence::Offline || account.settled > before {
             return;
         }
-        let at = self.shared.now().wall;
+        let began = self.shared.begin().await;
+        let at = began.at;
         let (wc_id, name, reason) =
             (account.wc_id.clone(), account.name().into(), account.reason.unwrap_or(Reason::Interrupted));
-        let (verdict, alert) = login_needed(account, reason, at);
+        let (verdict, alert) = login_needed(account, reason, began);
         match self.shared.store.note(&[verdict], &[alert]).await {
             Ok(changed) => {
                 for account in changed {

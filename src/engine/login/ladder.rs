@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Generation, Machine, ONCE_MORE, Output, Outputs, Phase, State};
 use crate::engine::api::{LoginStep, StepDown, Way};
 use crate::gateway::{Error, Kind, PollReply};
-use crate::model::{Cost, Now, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Began, Cost, Now, Reason, Record, Rung, WId, WcId};
 use crate::store::SECOND_LOGIN_FAILED;
 
 /// Between the two lists that must agree.
@@ -47,16 +47,16 @@ impl Machine {
 
     // ── Adopt ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    pub(super) fn ask_list(&mut self, until: Option<Stamp>, out: &mut Outputs) {
+    pub(super) fn ask_list(&mut self, until: Option<Duration>, out: &mut Outputs) {
         self.state = State::Listing { seen: None, until };
         let generation = self.ask();
         out.push(Output::AskList { generation, pause: Duration::ZERO });
     }
 
-    pub(super) fn listed(&mut self, at: Stamp, result: Result<Option<Entry>, Error>, now: Now, out: &mut Outputs) {
+    pub(super) fn listed(&mut self, began: Began, result: Result<Option<Entry>, Error>, now: Now, out: &mut Outputs) {
         match std::mem::replace(&mut self.state, State::Over) {
-            State::Listing { seen, until: None } => self.listed_for_ladder(seen, at, result, now, out),
-            State::Listing { seen, until: Some(until) } => self.listed_for_rest(seen, until, at, result, now, out),
+            State::Listing { seen, until: None } => self.listed_for_ladder(seen, began, result, now, out),
+            State::Listing { seen, until: Some(until) } => self.listed_for_rest(seen, until, began, result, now, out),
             State::Polling(polling) if polling.phase == Phase::Last => {
                 self.listed_at_the_end(polling, result, now, out);
             }
@@ -77,27 +77,26 @@ impl Machine {
     /// The ladder's first rung.
     fn listed_for_ladder(
         &mut self,
-        seen: Option<(WId, Stamp)>,
-        at: Stamp,
+        seen: Option<(WId, Began)>,
+        began: Began,
         result: Result<Option<Entry>, Error>,
         now: Now,
         out: &mut Outputs,
     ) {
         match (result, seen) {
-            (Ok(Some((wc_id, Some(w_id)))), Some((first, since))) if first == w_id => {
+            (Ok(Some((wc_id, Some(w_id)))), Some((seen, first))) if seen == w_id => {
                 self.state = State::Adopting;
-                out.push(Output::Adopt { wc_id, w_id, at: since });
+                out.push(Output::Adopt { wc_id, w_id, lists: [first, began] });
             }
             (Ok(Some((_, Some(w_id)))), _) => {
-                self.state = State::Listing { seen: Some((w_id, at)), until: None };
+                self.state = State::Listing { seen: Some((w_id, began)), until: None };
                 let generation = self.ask();
                 out.push(Output::AskList { generation, pause: LIST_PAUSE });
             }
             // V1's list says that it is online, not as which instance: the one we hold is asked.
             (Ok(Some((_, None))), _) => match self.wish.known_w_id.clone() {
                 Some(w_id) => {
-                    self.state = State::Probing { at };
-                    self.ask_instance(at, w_id, Duration::ZERO, out);
+                    self.ask_instance(began, w_id, Duration::ZERO, out);
                 }
                 None => self.step_down(StepDown::NoAnswer, None, now, out),
             },
@@ -153,18 +152,18 @@ impl Machine {
         again
     }
 
-    /// V1: asks the instance that we hold whether it lives. `at`: when the list was asked.
-    fn ask_instance(&mut self, at: Stamp, w_id: WId, pause: Duration, out: &mut Outputs) {
-        self.state = State::Probing { at };
+    /// V1: asks the instance that we hold whether it lives. `list`: when the list was asked.
+    fn ask_instance(&mut self, list: Began, w_id: WId, pause: Duration, out: &mut Outputs) {
+        self.state = State::Probing { list };
         let generation = self.ask();
         out.push(Output::Probe { generation, w_id, pause, limit: PROBE });
     }
 
     pub(super) fn probe_failed(&mut self, error: Error, now: Now, out: &mut Outputs) {
-        if let (State::Probing { at }, Some(w_id)) = (&self.state, self.wish.known_w_id.clone()) {
-            let at = *at;
+        if let (State::Probing { list }, Some(w_id)) = (&self.state, self.wish.known_w_id.clone()) {
+            let list = *list;
             if self.may_ask_again(&error) {
-                return self.ask_instance(at, w_id, LIST_PAUSE, out);
+                return self.ask_instance(list, w_id, LIST_PAUSE, out);
             }
         }
         self.step_down(StepDown::NoAnswer, error.gateway_message, now, out);
@@ -172,11 +171,11 @@ impl Machine {
 
     /// The instance that we hold was asked. An answer for another account proves nothing of this one.
     pub(super) fn probed(&mut self, result: Result<PollReply, Error>, now: Now, out: &mut Outputs) {
-        let State::Probing { at } = self.state else { return };
+        let State::Probing { list } = self.state else { return };
         match result {
             Ok(PollReply::LoggedIn(record)) if Some(&record.wc_id) == self.wish.wc_id.as_ref() => {
                 self.state = State::Adopting;
-                out.push(Output::Adopt { wc_id: record.wc_id, w_id: record.w_id, at });
+                out.push(Output::Adopt { wc_id: record.wc_id, w_id: record.w_id, lists: [list; 2] });
             }
             Err(error) if error.kind == Kind::TokenSuspect => self.suspect(error, now, out),
             Ok(PollReply::Expired { gateway_message } | PollReply::VerifyCode { gateway_message, .. }) => {
@@ -193,7 +192,7 @@ impl Machine {
         match self.state {
             // Older than a login that was stored since, or another login is under way: what lives now, a later list tells.
             State::Adopting if self.resumed.is_some() || self.lost.is_some() => {
-                let until = self.dialog_until.unwrap_or(now.wall);
+                let until = self.dialog_until.unwrap_or(now.mono);
                 self.look_again(until, true, now, out);
             }
             State::Adopting if self.abandoned => self.idle(out),
@@ -240,7 +239,7 @@ impl Machine {
         let limit_ms = self.wish.dialect.login_limit_ms();
         let deadline = now.wall.plus_ms(limit_ms);
         let limit = Duration::from_millis(limit_ms.unsigned_abs());
-        self.dialog_until = Some(deadline);
+        self.dialog_until = Some(now.mono.saturating_add(limit));
         self.tell(LoginStep::Requesting { rung: Rung::SecondLogin }, out);
         out.push(Output::SecondLogin { generation, deadline, limit, again });
         self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);

@@ -13,7 +13,7 @@ use secrecy::SecretString;
 
 use super::api::{LoginStep, Way};
 use crate::gateway::{Error, Kind};
-use crate::model::{Cost, Now, Over, Reason, Record, Rung, Stamp, WId};
+use crate::model::{Began, Cost, Now, Over, Reason, Record, Rung, WId};
 
 mod code;
 mod ladder;
@@ -35,11 +35,12 @@ const NEARLY_OVER: Duration = Duration::from_secs(10);
 enum State {
     /// Not begun.
     New,
-    /// Asking the fleet list. `seen`: what the first of two lists showed, and when it was asked.
-    Listing { seen: Option<(WId, Stamp)>, until: Option<Stamp> },
-    /// V1: the account is listed, and the instance of the wId that we hold is asked whether it lives. `at`: when the
+    /// Asking the fleet list. `seen`: what the first of two lists showed, and when it was asked. `until`: as long as a
+    /// phone may still confirm what a list is to tell of, on the monotonic clock.
+    Listing { seen: Option<(WId, Began)>, until: Option<Duration> },
+    /// V1: the account is listed, and the instance of the wId that we hold is asked whether it lives. `list`: when the
     /// list was asked.
-    Probing { at: Stamp },
+    Probing { list: Began },
     /// The phone shows a confirm dialog.
     Second,
     /// `iPadLogin` is on its way.
@@ -60,7 +61,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
     /// The fleet list; `until` as in [`State::Listing`].
-    List { until: Option<Stamp> },
+    List { until: Option<Duration> },
     /// `secondLogin`.
     Second,
     /// `iPadLogin`.
@@ -159,8 +160,8 @@ pub struct Machine {
     asked_again: u8,
     /// What took the answer to this machine's second login away: its phone may confirm all the same.
     lost: Option<Error>,
-    /// Until when the dialog of the second login may be confirmed.
-    dialog_until: Option<Stamp>,
+    /// Until when the dialog of the second login may be confirmed, on the monotonic clock.
+    dialog_until: Option<Duration>,
     /// Whether another token has come since the last question: a refusal of that question was of the old one.
     renewed: bool,
     /// Whether the old one is known to be refused, so that what was sent with it has not reached a phone.
@@ -249,14 +250,20 @@ impl Machine {
         [pause, polling.refetch].into_iter().flatten().min()
     }
 
+    /// Whether it goes by what others have noted on the wall clock: deadlines, what was spent.
+    #[cfg(test)]
+    pub(super) fn has_a_past(&self) -> bool {
+        self.resumed.is_some() || self.wish.budget != crate::model::Budget::default()
+    }
+
     /// Takes what happened, says what is to be done.
     pub fn on(&mut self, input: Input, now: Now) -> Outputs {
         let mut out = Outputs::new();
         match input {
             Input::Start => self.start(now, &mut out),
-            Input::Listed { generation, at, result } => {
+            Input::Listed { generation, began, result } => {
                 if self.is_current(generation) {
-                    self.listed(at, result, now, &mut out);
+                    self.listed(began, result, now, &mut out);
                 }
             }
             Input::Probed { generation, result } => {

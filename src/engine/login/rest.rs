@@ -6,23 +6,31 @@ use super::ladder::{Entry, LIST_PAUSE};
 use super::{Doubted, LAST_POLL, Machine, NEARLY_OVER, Output, Outputs, Phase, PictureState, Polling, Remains, State};
 use crate::engine::api::LoginStep;
 use crate::gateway::{Error, Kind};
-use crate::model::{Now, Reason, Record, Rung, Stamp, WId};
+use crate::model::{Began, Now, Reason, Record, Rung, Stamp, WId};
 use crate::store::SECOND_LOGIN_FAILED;
 
 /// Between lists while an interrupted second login may still be confirmed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a list that cannot be asked is waited for, after the dialog is over.
-const LISTLESS_MS: i64 = 120_000;
+const LISTLESS: Duration = Duration::from_secs(120);
 /// More than any code lives: a deadline further away comes from a clock that was wrong.
 const LONGEST_LIFE_MS: i64 = 600_000;
 
+/// What is left until a moment that a process has noted which is gone.
+fn left_ms(until: Stamp, now: Now) -> i64 {
+    until.ms_since(now.wall).clamp(0, LONGEST_LIFE_MS)
+}
+
 impl Machine {
     pub(super) fn resume(&mut self, remains: Remains, now: Now, out: &mut Outputs) {
-        self.tell(LoginStep::Resumed { rung: remains.rung, expires_at: remains.deadline }, out);
+        // One that lies further ahead than anything lives was noted by a clock that was ahead.
+        let latest = now.wall.plus_ms(LONGEST_LIFE_MS);
+        let expires_at = remains.deadline.map(|deadline| deadline.min(latest));
+        self.tell(LoginStep::Resumed { rung: remains.rung, expires_at }, out);
         let Some(w_id) = remains.w_id else {
             // Without a wId only the list can tell; V1's has none (design.md §4).
             if self.wish.dialect.lists_w_ids() && self.wish.wc_id.is_some() {
-                return self.ask_list(Some(self.rest_until(&remains)), out);
+                return self.ask_list(Some(self.rest_until(&remains, now)), out);
             }
             // Where no phone was asked, nothing can have come of it.
             let harmless = remains.rung == Rung::Adopt;
@@ -33,7 +41,7 @@ impl Machine {
             };
             return self.fail(reason, None, "the program that ran this login is gone".into(), out);
         };
-        let left_ms = remains.deadline.map_or(0, |deadline| deadline.ms_since(now.wall)).clamp(0, LONGEST_LIFE_MS);
+        let left_ms = remains.deadline.map_or(0, |deadline| left_ms(deadline, now));
         let left = Duration::from_millis(left_ms.unsigned_abs());
         let deadline = Now { wall: now.wall.plus_ms(left_ms), mono: now.mono + left };
         let wanted = !self.abandoned && left > NEARLY_OVER;
@@ -59,17 +67,18 @@ impl Machine {
     }
 
     /// How long the list is asked about an interrupted login without a wId: as long as a phone may confirm.
-    pub(super) fn rest_until(&self, remains: &Remains) -> Stamp {
+    fn rest_until(&self, remains: &Remains, now: Now) -> Duration {
         let limit_ms = if remains.rung == Rung::SecondLogin { self.wish.dialect.login_limit_ms() } else { 0 };
-        remains.deadline.unwrap_or_else(|| remains.requested_at.plus_ms(limit_ms))
+        let until = remains.deadline.unwrap_or_else(|| remains.requested_at.plus_ms(limit_ms));
+        now.mono + Duration::from_millis(left_ms(until, now).unsigned_abs())
     }
 
     /// An interrupted login without a wId: the list decides, until its dialog is over.
     pub(super) fn listed_for_rest(
         &mut self,
-        seen: Option<(WId, Stamp)>,
-        until: Stamp,
-        at: Stamp,
+        seen: Option<(WId, Began)>,
+        until: Duration,
+        began: Began,
         result: Result<Option<Entry>, Error>,
         now: Now,
         out: &mut Outputs,
@@ -89,12 +98,12 @@ impl Machine {
             Ok(_) | Err(_) => None,
         };
         match (news, seen) {
-            (Some((wc_id, w_id)), Some((first, since))) if first == w_id => {
+            (Some((wc_id, w_id)), Some((seen, first))) if seen == w_id => {
                 self.state = State::Adopting;
-                out.push(Output::Adopt { wc_id, w_id, at: since });
+                out.push(Output::Adopt { wc_id, w_id, lists: [first, began] });
             }
             (Some((_, w_id)), _) => {
-                self.state = State::Listing { seen: Some((w_id, at)), until: Some(until) };
+                self.state = State::Listing { seen: Some((w_id, began)), until: Some(until) };
                 let generation = self.ask();
                 out.push(Output::AskList { generation, pause: LIST_PAUSE });
             }
@@ -103,7 +112,7 @@ impl Machine {
     }
 
     /// The answer to a second login was lost, and its phone may confirm all the same: the list tells.
-    pub(super) fn answer_lost(&mut self, error: &Error, until: Stamp, now: Now, out: &mut Outputs) {
+    pub(super) fn answer_lost(&mut self, error: &Error, until: Duration, now: Now, out: &mut Outputs) {
         self.lost = Some(error.clone());
         self.tell(LoginStep::PollBroken { retry_at: now.wall, detail: error.detail.clone() }, out);
         self.ask_list(Some(until), out);
@@ -111,9 +120,9 @@ impl Machine {
 
     /// The list told nothing of an interrupted login: it is asked again as long as a phone may confirm, and a while
     /// longer if this one was no evidence (`unseen`): nothing seen is not the same as seen nothing.
-    pub(super) fn look_again(&mut self, until: Stamp, unseen: bool, now: Now, out: &mut Outputs) {
-        let last = if unseen { until.plus_ms(LISTLESS_MS) } else { until };
-        if now.wall >= last {
+    pub(super) fn look_again(&mut self, until: Duration, unseen: bool, now: Now, out: &mut Outputs) {
+        let last = if unseen { until.saturating_add(LISTLESS) } else { until };
+        if now.mono >= last {
             return self.nothing_came(out);
         }
         self.state = State::Listing { seen: None, until: Some(until) };

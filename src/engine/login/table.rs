@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{Input, Machine, Output, Phase, Picture, Remains, State, Swapped, Wish};
 use crate::engine::api::{LoginStep, Way};
 use crate::gateway::{Call, Error, Kind, PollReply, QrIssued};
-use crate::model::{Cost, Dialect, Now, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Began, Cost, Dialect, Now, Reason, Record, Rung, Stamp, WId, WcId};
 use crate::qr::Code;
 
 /// When everything begins, in milliseconds: any time will do.
@@ -312,7 +312,7 @@ fn at_wake(machine: &Machine, now: Now) -> Now {
 // ── Representatives ──────────────────────────────────────────────────────────────────────────────────────────────
 
 fn listed(machine: &Machine, result: Result<Option<(WcId, Option<WId>)>, Error>) -> Input {
-    Input::Listed { generation: machine.generation, at: Stamp(BEGIN), result }
+    Input::Listed { generation: machine.generation, began: Began { at: Stamp(BEGIN), ..Began::default() }, result }
 }
 
 fn probed(machine: &Machine, result: Result<PollReply, Error>) -> Input {

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::engine::api::{LoginStep, Way};
 use crate::gateway::{Error, PollReply, QrIssued};
-use crate::model::{Budget, Cost, Dialect, Limits, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Began, Budget, Cost, Dialect, Limits, Reason, Record, Rung, Stamp, WId, WcId};
 use crate::qr::Code;
 
 /// Which question an answer belongs to.
@@ -113,7 +113,7 @@ pub enum Input {
         /// Of which question.
         generation: Generation,
         /// When the request was started.
-        at: Stamp,
+        began: Began,
         /// The entry the list has for the account, or for an unknown account the one with this attempt's wId. V1's
         /// entries have no wId.
         result: Result<Option<(WcId, Option<WId>)>, Error>,
@@ -295,8 +295,8 @@ pub enum Output {
         wc_id: WcId,
         /// Its wId.
         w_id: WId,
-        /// When the evidence was asked for: the first of the two lists, or the list before the answer.
-        at: Stamp,
+        /// When the evidence was asked for: the two lists, or twice the list before the answer.
+        lists: [Began; 2],
     },
     /// Mark the row: nobody waits for it any more.
     Abandon,

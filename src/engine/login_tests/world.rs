@@ -286,8 +286,8 @@ impl World {
                 let entry = self.online[whose].as_deref().map(|w_id| {
                     (WcId::from(NAMES[whose]), Some(WId::from(w_id)).filter(|_| self.dialect.lists_w_ids()))
                 });
-                let at = super::at(*since).wall;
-                Input::Listed { generation, at, result: trouble.map_or(Ok(entry), |kind| Err(error(kind))) }
+                let began = super::began(*since);
+                Input::Listed { generation, began, result: trouble.map_or(Ok(entry), |kind| Err(error(kind))) }
             }
             What::Probe(w_id) => {
                 let lives = self.online[whose].as_ref() == Some(w_id);
@@ -407,9 +407,9 @@ impl World {
             }
             Output::CheckToken { generation, error } => self.ask(run, generation, What::Check(error)),
             Output::StoreLogin(record) => return Some(self.store(run, record, None)),
-            Output::Adopt { wc_id, w_id, at } => {
+            Output::Adopt { wc_id, w_id, lists } => {
                 let record = record(wc_id.as_str(), w_id.as_str());
-                return Some(self.store(run, record, Some(at.ms_since(super::at(0).wall))));
+                return Some(self.store(run, record, Some(lists[0].at.ms_since(super::at(0).wall))));
             }
             Output::Abandon => self.rows[row].abandoned = true,
             Output::End { .. } => self.rows[row].ended = true,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use super::{Entries, is_moot};
-use crate::model::{Account, Presence, Stamp, WId, WcId};
+use crate::model::{Account, Began, Presence, WId, WcId};
 
 /// So many of the missing ones are asked one by one at most.
 const ASKED: usize = 5;
@@ -24,16 +24,15 @@ pub const fn is_mass(dropped: usize, online: usize) -> bool {
 }
 
 /// Whether what is believed of an account is from before the outage that began then.
-pub fn is_stale_in_outage(account: &Account, outage: Option<Stamp>) -> bool {
-    account.presence != Presence::Unknown
-        && outage.is_some_and(|since| account.observed_at.is_none_or(|seen| seen < since))
+pub fn is_stale_in_outage(account: &Account, outage: Option<Began>) -> bool {
+    account.presence != Presence::Unknown && outage.is_some_and(|since| account.observed < since.order)
 }
 
 /// What is left of a list that is not believed.
 #[derive(Clone, Debug)]
 pub(super) struct Doubt {
-    /// The first such list's time.
-    pub(super) since: Stamp,
+    /// When the first such list was asked for.
+    pub(super) since: Began,
     /// How many such lists came in a row.
     pub(super) lists: u8,
     /// Who was missing from all of them.
@@ -44,7 +43,7 @@ pub(super) struct Doubt {
 
 /// Who of the accounts believed to be online a list lacks, if these are so many that it is suspect.
 pub(super) fn suspicious<'a>(
-    at: Stamp,
+    began: Began,
     entries: &Entries,
     accounts: impl Iterator<Item = &'a Account>,
     busy: &HashSet<WcId>,
@@ -52,7 +51,7 @@ pub(super) fn suspicious<'a>(
     let listed: HashSet<&WcId> = entries.iter().map(|(wc_id, _)| wc_id).collect();
     let mut missing = BTreeSet::new();
     let mut online = 0;
-    for account in accounts.filter(|account| account.presence == Presence::Online && !is_moot(account, at, busy)) {
+    for account in accounts.filter(|account| account.presence == Presence::Online && !is_moot(account, began, busy)) {
         online += 1;
         if !listed.contains(&account.wc_id) {
             missing.insert(account.wc_id.clone());
@@ -64,7 +63,7 @@ pub(super) fn suspicious<'a>(
 
 impl Doubt {
     /// Adds one more such list to those before it. Who came back in between is not in doubt any more.
-    pub(super) fn add(before: Option<Self>, at: Stamp, missing: BTreeSet<WcId>, online: usize) -> Self {
+    pub(super) fn add(before: Option<Self>, began: Began, missing: BTreeSet<WcId>, online: usize) -> Self {
         match before {
             Some(before) => {
                 let both: BTreeSet<WcId> = before.missing.intersection(&missing).cloned().collect();
@@ -74,7 +73,7 @@ impl Doubt {
                     Self { since: before.since, lists: before.lists.saturating_add(1), missing: both, online }
                 }
             }
-            None => Self { since: at, lists: 1, missing, online },
+            None => Self { since: began, lists: 1, missing, online },
         }
     }
 

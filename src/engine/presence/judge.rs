@@ -1,27 +1,28 @@
 //! The judge: remembers between pieces of evidence what is not settled yet. Only exceptions take memory.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
 
 use super::doubt::{Doubt, is_mass, suspicious};
 use super::{
     Again, Answer, Entries, Hinted, Judgement, Rules, Turn, dropped_alert, is_moot, mass_drop_alert, recovered_alert,
 };
-use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, Began, Presence, Reason, Source, Stamp, WId, WcId};
 use crate::store::Verdict;
 
 /// For this long after our own `member/offline` a list may still show the account (protocol.md §3.9).
-const OFFLINE_LAG_MS: i64 = 30_000;
-/// Evidence may overtake older evidence by this much; beyond it, the clock was set.
-const OVERTAKEN_MS: i64 = 60_000;
+const OFFLINE_LAG: Duration = Duration::from_secs(30);
+/// So long after a question left, an older one may still be answered.
+const OVERTAKEN: Duration = Duration::from_secs(300);
 /// A hint that nothing has confirmed for so long is forgotten.
-const HINT_MS: i64 = 600_000;
+const HINT: Duration = Duration::from_secs(600);
 /// An account is checked on notices at most this often.
-const BETWEEN_CHECKS_MS: i64 = 3_000;
+const BETWEEN_CHECKS: Duration = Duration::from_secs(3);
 
 /// A notice or a refusal that waits for an answer that agrees.
 #[derive(Clone, Debug)]
 struct Hint {
-    at: Stamp,
+    at: Duration,
     notice: bool,
     refusal: bool,
     words: Option<Box<str>>,
@@ -36,13 +37,16 @@ pub struct Judge {
     /// Agreeing observations against accounts that are not believed off line yet.
     against: HashMap<WcId, u8>,
     hints: HashMap<WcId, Hint>,
-    changed: HashMap<WcId, (WId, Stamp)>,
-    taken_offline: HashMap<WcId, Stamp>,
+    changed: HashMap<WcId, (WId, Began)>,
+    taken_offline: HashMap<WcId, Duration>,
+    /// When that was asked for what was believed of whom lately, and the last list.
+    rests_on: HashMap<WcId, Duration>,
+    last_list: Duration,
     doubt: Option<Doubt>,
     /// Lists in a row that did not come, and since when.
     failures: u8,
-    failing_since: Option<Stamp>,
-    outage: Option<Stamp>,
+    failing_since: Option<Began>,
+    outage: Option<Began>,
 }
 
 impl Judge {
@@ -54,6 +58,8 @@ impl Judge {
             hints: HashMap::new(),
             changed: HashMap::new(),
             taken_offline: HashMap::new(),
+            rests_on: HashMap::new(),
+            last_list: Duration::ZERO,
             doubt: None,
             failures: 0,
             failing_since: None,
@@ -62,12 +68,12 @@ impl Judge {
     }
 
     /// Since when the gateway has an outage.
-    pub const fn outage(&self) -> Option<Stamp> {
+    pub const fn outage(&self) -> Option<Began> {
         self.outage
     }
 
     /// Takes over what another observer found, or what the store says.
-    pub const fn set_outage(&mut self, since: Option<Stamp>) {
+    pub const fn set_outage(&mut self, since: Option<Began>) {
         self.outage = since;
     }
 
@@ -81,8 +87,8 @@ impl Judge {
         self.doubt.is_some() || !self.against.is_empty() || !self.changed.is_empty() || !self.hints.is_empty()
     }
 
-    /// Notes that we took the account off line ourselves.
-    pub fn took_offline(&mut self, wc_id: &WcId, at: Stamp) {
+    /// Notes that we took the account off line ourselves, at a moment of the monotonic clock.
+    pub fn took_offline(&mut self, wc_id: &WcId, at: Duration) {
         self.settle(wc_id);
         self.taken_offline.insert(wc_id.clone(), at);
     }
@@ -107,19 +113,19 @@ impl Judge {
         }
     }
 
-    /// Judges a list whose request was started at `at`. `busy`: accounts with an open attempt of ours.
+    /// Judges a list. `busy`: accounts with an open attempt of ours.
     pub fn list(
         &mut self,
-        at: Stamp,
+        began: Began,
         entries: &Entries,
         accounts: &HashMap<WcId, Account>,
         busy: &HashSet<WcId>,
     ) -> Judgement {
         self.failures = 0;
-        let Some((missing, online)) = suspicious(at, entries, accounts.values(), busy) else {
-            return self.believe(at, entries, accounts, busy, None);
+        let Some((missing, online)) = suspicious(began, entries, accounts.values(), busy) else {
+            return self.believe(began, entries, accounts, busy, None);
         };
-        let doubt = Doubt::add(self.doubt.take(), at, missing, online);
+        let doubt = Doubt::add(self.doubt.take(), began, missing, online);
         let sample = if self.rules.checks && !doubt.is_small() {
             doubt.sample(|wc_id| accounts.get(wc_id).and_then(|account| account.w_id.as_ref()))
         } else {
@@ -130,7 +136,7 @@ impl Judge {
             // One list more than usual; notices of all who are missing count as one.
             let noticed = doubt.missing.iter().all(|wc_id| self.hints.get(wc_id).is_some_and(|hint| hint.notice));
             if doubt.lists.saturating_add(u8::from(noticed)) > self.rules.offline_after {
-                return self.believe(at, entries, accounts, busy, Some(&doubt));
+                return self.believe(began, entries, accounts, busy, Some(&doubt));
             }
             // Few who were all named by notices are no outage: the next list may come at once.
             let soon = noticed && doubt.is_small();
@@ -147,7 +153,7 @@ impl Judge {
     /// Judges the suspect list again, with what single accounts answered since ([`Judgement::ask`]).
     pub fn asked(
         &mut self,
-        at: Stamp,
+        began: Began,
         entries: &Entries,
         answers: &[(WcId, Answer)],
         accounts: &HashMap<WcId, Account>,
@@ -157,24 +163,24 @@ impl Judge {
         // The list lacks them, so a refusal to answer agrees with it (protocol.md §3.6).
         let offline = |answer: &Answer| matches!(answer, Answer::Offline | Answer::Refused);
         if !answers.is_empty() && answers.iter().all(|(_, answer)| offline(answer)) {
-            return self.believe(at, entries, accounts, busy, Some(&doubt));
+            return self.believe(began, entries, accounts, busy, Some(&doubt));
         }
         Judgement { turn: self.begin_outage(doubt.since), ..Judgement::default() }
     }
 
     /// No list came. `gone`: because the gateway is not there, or answers with what is no answer; a refused token is
     /// something else.
-    pub fn list_failed(&mut self, at: Stamp, gone: bool) -> Judgement {
+    pub fn list_failed(&mut self, began: Began, gone: bool) -> Judgement {
         let mut judgement = Judgement::default();
         if !gone {
             return judgement;
         }
         if self.failures == 0 {
-            self.failing_since = Some(at);
+            self.failing_since = Some(began);
             judgement.again = self.outage.is_none().then_some(Again::Suspect);
         }
         self.failures = self.failures.saturating_add(1);
-        let since = self.doubt.as_ref().map(|doubt| doubt.since).or(self.failing_since).unwrap_or(at);
+        let since = self.doubt.as_ref().map(|doubt| doubt.since).or(self.failing_since).unwrap_or(began);
         if let Some(doubt) = &mut self.doubt {
             // A gateway that comes back may not know its instances at once: two lists have to agree anew.
             doubt.lists = 0;
@@ -186,7 +192,7 @@ impl Judge {
         judgement
     }
 
-    fn begin_outage(&mut self, since: Stamp) -> Option<Turn> {
+    fn begin_outage(&mut self, since: Began) -> Option<Turn> {
         if self.outage.is_some() {
             return None;
         }
@@ -197,7 +203,7 @@ impl Judge {
     /// A list that is believed. `doubt`: whoever it names as missing has dropped, whatever was counted.
     fn believe(
         &mut self,
-        at: Stamp,
+        began: Began,
         entries: &Entries,
         accounts: &HashMap<WcId, Account>,
         busy: &HashSet<WcId>,
@@ -212,41 +218,45 @@ impl Judge {
         for (wc_id, w_id) in entries {
             listed.insert(wc_id, w_id.as_ref());
         }
-        self.taken_offline.retain(|_, since| at.ms_since(*since) <= OFFLINE_LAG_MS);
-        self.hints.retain(|_, hint| at.ms_since(hint.at) <= HINT_MS);
+        let within = |since: Duration, limit| began.mono.saturating_sub(since) <= limit;
+        self.taken_offline.retain(|_, since| within(*since, OFFLINE_LAG));
+        self.hints.retain(|_, hint| within(hint.at, HINT));
+        self.rests_on.retain(|_, since| within(*since, OVERTAKEN));
         for account in accounts.values() {
             let entry = listed.remove(&account.wc_id);
-            if account.last_login_at.is_some_and(|login| at <= login) {
+            if began.order < account.settled {
                 continue;
             }
             match entry {
-                Some(w_id) => self.present(at, account, w_id, busy, &mut judgement),
-                None => self.absent(at, account, busy, gone, &mut judgement),
+                Some(w_id) => self.present(began, account, w_id, busy, &mut judgement),
+                None => self.absent(began, account, busy, gone, &mut judgement),
             }
         }
+        self.last_list = self.last_list.max(began.mono);
+        self.remember(&judgement);
         judgement.unknown = entries
             .iter()
             .filter(|(wc_id, _)| listed.remove(wc_id).is_some())
             .map(|(wc_id, w_id)| (wc_id.clone(), w_id.clone()))
             .collect();
         // Without a doubt the list lacks fewer than a fifth: it takes ten to be told as one.
-        judgement.tell_as_one(doubt.map_or(usize::MAX, |doubt| doubt.online), at);
+        judgement.tell_as_one(doubt.map_or(usize::MAX, |doubt| doubt.online), began.at);
         judgement
     }
 
     fn present(
         &mut self,
-        at: Stamp,
+        began: Began,
         account: &Account,
         w_id: Option<&WId>,
         busy: &HashSet<WcId>,
         judgement: &mut Judgement,
     ) {
-        if is_overtaken(account, at) {
+        if self.is_overtaken(account, began) {
             return;
         }
         self.against.remove(&account.wc_id);
-        if self.hints.get(&account.wc_id).is_some_and(|hint| hint.at <= at) {
+        if self.hints.get(&account.wc_id).is_some_and(|hint| hint.at <= began.mono) {
             self.hints.remove(&account.wc_id);
         }
         let same = w_id.is_none() || w_id == account.w_id.as_ref();
@@ -254,7 +264,7 @@ impl Judge {
             return;
         }
         if account.presence != Presence::Online || account.source != Some(Source::List) {
-            judgement.online(account, Source::List, at);
+            judgement.online(account, Source::List, began);
         }
         let Some(w_id) = w_id else { return };
         if same && !account.w_id_confirmed {
@@ -270,7 +280,7 @@ impl Judge {
                 self.changed.remove(&account.wc_id);
             }
             Some(_) | None => {
-                self.changed.insert(account.wc_id.clone(), (w_id.clone(), at));
+                self.changed.insert(account.wc_id.clone(), (w_id.clone(), began));
                 judgement.again = Some(Again::Soon);
             }
         }
@@ -278,7 +288,7 @@ impl Judge {
 
     fn absent(
         &mut self,
-        at: Stamp,
+        began: Began,
         account: &Account,
         busy: &HashSet<WcId>,
         gone: &BTreeSet<WcId>,
@@ -289,7 +299,7 @@ impl Judge {
             self.against.remove(&account.wc_id);
             return;
         }
-        if is_overtaken(account, at) {
+        if self.is_overtaken(account, began) {
             return;
         }
         if account.presence == Presence::Offline {
@@ -297,16 +307,16 @@ impl Judge {
             self.hints.remove(&account.wc_id);
             if account.source != Some(Source::List) {
                 // What is believed rests on lists from now on, and is as fresh as they are.
-                judgement.offline(account, Source::List, at, None);
+                judgement.offline(account, Source::List, began, None);
             }
             return;
         }
         let wanted = if gone.contains(&account.wc_id) { 0 } else { self.rules.offline_after };
-        self.count(at, account, Source::List, wanted, judgement);
+        self.count(began, account, Source::List, wanted, judgement);
     }
 
     /// An answer that says offline: with those before it, and with the hints that waited for it.
-    fn count(&mut self, at: Stamp, account: &Account, source: Source, wanted: u8, judgement: &mut Judgement) {
+    fn count(&mut self, began: Began, account: &Account, source: Source, wanted: u8, judgement: &mut Judgement) {
         let mut weight = 1;
         if let Some(hint) = self.hints.get_mut(&account.wc_id).filter(|hint| !hint.counted) {
             hint.counted = true;
@@ -328,13 +338,13 @@ impl Judge {
             Some(hint) if hint.refusal => Source::Refusal,
             Some(_) | None => source,
         };
-        judgement.offline(account, source, at, hint.and_then(|hint| hint.words));
+        judgement.offline(account, source, began, hint.and_then(|hint| hint.words));
     }
 
-    /// A notice of the gateway, heard at `at`. `account`: the one it names, if it is known.
+    /// A notice of the gateway, heard at a moment of the monotonic clock. `account`: the one it names, if it is known.
     pub fn notice(
         &mut self,
-        at: Stamp,
+        at: Duration,
         account: Option<&Account>,
         w_id: Option<&WId>,
         words: Option<Box<str>>,
@@ -342,10 +352,10 @@ impl Judge {
     ) -> Hinted {
         let Some(account) = account else { return Hinted::Ignore };
         let other = matches!((w_id, &account.w_id), (Some(told), Some(current)) if told != current);
-        if other || account.presence == Presence::Offline || is_moot(account, at, busy) {
+        if other || account.presence == Presence::Offline || busy.contains(&account.wc_id) {
             return Hinted::Ignore;
         }
-        let recent = |hint: &Hint| hint.notice && (0..BETWEEN_CHECKS_MS).contains(&at.ms_since(hint.at));
+        let recent = |hint: &Hint| hint.notice && at.saturating_sub(hint.at) < BETWEEN_CHECKS;
         if self.hints.get(&account.wc_id).is_some_and(recent) {
             return Hinted::Ignore;
         }
@@ -363,7 +373,7 @@ impl Judge {
     /// A single check of a wId was answered.
     pub fn checked(
         &mut self,
-        at: Stamp,
+        began: Began,
         w_id: &WId,
         answer: Answer,
         account: Option<&Account>,
@@ -371,62 +381,75 @@ impl Judge {
     ) -> Judgement {
         let mut judgement = Judgement::default();
         let Some(account) = account.filter(|account| account.w_id.as_ref() == Some(w_id)) else { return judgement };
-        if is_moot(account, at, busy) || is_overtaken(account, at) {
+        if is_moot(account, began, busy) || self.is_overtaken(account, began) {
             return judgement;
         }
         match answer {
             Answer::Online => {
                 self.settle(&account.wc_id);
                 if account.presence != Presence::Online && !self.taken_offline.contains_key(&account.wc_id) {
-                    judgement.online(account, Source::Check, at);
+                    judgement.online(account, Source::Check, began);
                 }
             }
             Answer::Offline if account.presence == Presence::Offline => self.settle(&account.wc_id),
-            Answer::Offline => self.count(at, account, Source::Check, self.rules.offline_after, &mut judgement),
+            Answer::Offline => self.count(began, account, Source::Check, self.rules.offline_after, &mut judgement),
             Answer::Refused => {
-                let hint = Hint { at, notice: false, refusal: false, words: None, counted: false };
+                let hint = Hint { at: began.mono, notice: false, refusal: false, words: None, counted: false };
                 self.hints.entry(account.wc_id.clone()).or_insert(hint).refusal = true;
                 judgement.again = Some(Again::Soon);
             }
             Answer::Failed => {}
         }
+        self.remember(&judgement);
         judgement
     }
 
     /// A call was refused because the account is off line: an observation like any other.
-    pub fn refused(&mut self, at: Stamp, account: &Account, busy: &HashSet<WcId>) -> Judgement {
+    pub fn refused(&mut self, began: Began, account: &Account, busy: &HashSet<WcId>) -> Judgement {
         let mut judgement = Judgement::default();
-        if account.presence != Presence::Offline && !is_moot(account, at, busy) && !is_overtaken(account, at) {
-            self.count(at, account, Source::Refusal, self.rules.offline_after, &mut judgement);
+        let news = account.presence != Presence::Offline && !is_moot(account, began, busy);
+        if news && !self.is_overtaken(account, began) {
+            self.count(began, account, Source::Refusal, self.rules.offline_after, &mut judgement);
         }
+        self.remember(&judgement);
         judgement
     }
-}
 
-/// Whether the belief rests on evidence that was asked for after this.
-fn is_overtaken(account: &Account, at: Stamp) -> bool {
-    account.observed_at.is_some_and(|seen| (1..=OVERTAKEN_MS).contains(&seen.ms_since(at)))
+    /// Notes what is believed from now on, and when that was asked for.
+    fn remember(&mut self, judgement: &Judgement) {
+        for verdict in &judgement.verdicts {
+            self.rests_on.insert(verdict.wc_id.clone(), verdict.began.mono);
+        }
+    }
+
+    /// Whether the belief rests on evidence that was asked for after this: by the store's numbers, and of what has no
+    /// number between it, by the clock of this process.
+    fn is_overtaken(&self, account: &Account, began: Began) -> bool {
+        account.observed > began.order
+            || self.rests_on.get(&account.wc_id).is_some_and(|since| *since > began.mono)
+            || (account.source == Some(Source::List) && self.last_list > began.mono)
+    }
 }
 
 impl Judgement {
-    fn online(&mut self, account: &Account, source: Source, at: Stamp) {
+    fn online(&mut self, account: &Account, source: Source, began: Began) {
         if account.presence == Presence::Offline {
-            self.alerts.push(recovered_alert(account, at));
+            self.alerts.push(recovered_alert(account, began.at));
         }
         let wc_id = account.wc_id.clone();
-        self.verdicts.push(Verdict { wc_id, presence: Presence::Online, source, at, reason: None });
+        self.verdicts.push(Verdict { wc_id, presence: Presence::Online, source, began, reason: None });
     }
 
-    fn offline(&mut self, account: &Account, source: Source, at: Stamp, words: Option<Box<str>>) {
+    fn offline(&mut self, account: &Account, source: Source, began: Began, words: Option<Box<str>>) {
         let dropped = account.presence == Presence::Online;
         if dropped {
-            self.alerts.push(dropped_alert(account, words.as_deref(), at));
+            self.alerts.push(dropped_alert(account, words.as_deref(), began.at));
         }
         let (wc_id, reason) = (account.wc_id.clone(), dropped.then_some(Reason::Dropped));
         if let Some(words) = words {
             self.words.push((wc_id.clone(), words));
         }
-        self.verdicts.push(Verdict { wc_id, presence: Presence::Offline, source, at, reason });
+        self.verdicts.push(Verdict { wc_id, presence: Presence::Offline, source, began, reason });
     }
 
     /// One alert for many drops.

@@ -6,13 +6,14 @@
 //!
 //! Offline is believed after enough agreeing observations. A transport error is none. A notice is a hint to check: it
 //! counts as one together with the first answer that agrees. Evidence older than an account's last stored login changes
-//! nothing (design.md §3 rule 3), nor does what was asked before the evidence that the belief rests on.
+//! nothing, nor does what was asked before the evidence that the belief rests on. What is older is told by the store's
+//! numbers, and within this process by its monotonic clock; the wall clock is for people.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::gateway::{Error, Kind};
-use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, Began, Presence, Reason, Source, Stamp, WId, WcId};
 use crate::store::{Alert, Verdict};
 
 mod doubt;
@@ -73,9 +74,9 @@ pub enum Again {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// It has an outage; since when no plausible list has come.
-    Outage(Stamp),
+    Outage(Began),
     /// The outage that began then is over.
-    OutageOver(Stamp),
+    OutageOver(Began),
 }
 
 /// What a piece of evidence leads to.
@@ -95,8 +96,8 @@ pub struct Judgement {
     pub unknown: Vec<(WcId, Option<WId>)>,
     /// Known wIds that a list has confirmed.
     pub confirm: Vec<(WcId, WId)>,
-    /// wIds that two lists in a row showed, with the time of the first.
-    pub adopt: Vec<(WcId, WId, Stamp)>,
+    /// wIds that two lists in a row showed, the first of them asked for then.
+    pub adopt: Vec<(WcId, WId, Began)>,
     /// When the next list should be asked, if before its time.
     pub again: Option<Again>,
     /// Whom to ask for one by one; what they answer goes to [`Judge::asked`] together with the list.
@@ -105,14 +106,18 @@ pub struct Judgement {
     pub turn: Option<Turn>,
 }
 
-/// Whether evidence of this age is too old to be believed without a word: three intervals, at least five minutes.
+/// Evidence that is said to be younger than now by more than this was noted by a clock that was ahead.
+const AHEAD_MS: i64 = 10_000;
+
+/// Whether evidence of this age is too old to be believed without a word: three intervals, at least five minutes. The age
+/// of what lies ahead is not known.
 pub fn is_stale(account: &Account, now: Stamp, interval: Duration) -> bool {
     let limit = interval.saturating_mul(3).max(Duration::from_secs(300));
     let limit_ms = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
     match (account.presence, account.observed_at) {
         (Presence::Unknown, _) => false,
         (_, None) => true,
-        (_, Some(at)) => now.ms_since(at) > limit_ms,
+        (_, Some(at)) => !(-AHEAD_MS..=limit_ms).contains(&now.ms_since(at)),
     }
 }
 
@@ -126,13 +131,13 @@ pub fn answer(reply: Result<bool, Error>) -> Answer {
     }
 }
 
-/// What follows for accounts that the gateway took off line on our own wish, asked for at `at`.
-pub fn taken_offline(wc_ids: &[WcId], at: Stamp) -> Vec<Verdict> {
+/// What follows for accounts that the gateway took off line on our own wish.
+pub fn taken_offline(wc_ids: &[WcId], began: Began) -> Vec<Verdict> {
     let verdict = |wc_id: &WcId| Verdict {
         wc_id: wc_id.clone(),
         presence: Presence::Offline,
         source: Source::Own,
-        at,
+        began,
         reason: Some(Reason::TakenOffline),
     };
     wc_ids.iter().map(verdict).collect()
@@ -160,16 +165,16 @@ pub fn token_rejected_alert(at: Stamp) -> Alert {
 }
 
 /// The alert of a login that nobody waited for and that led to nothing.
-pub fn login_needed(account: &Account, reason: Reason, at: Stamp) -> (Verdict, Alert) {
+pub fn login_needed(account: &Account, reason: Reason, began: Began) -> (Verdict, Alert) {
     let verdict = Verdict {
         wc_id: account.wc_id.clone(),
         presence: Presence::Offline,
         source: Source::Login,
-        at,
+        began,
         reason: Some(reason),
     };
     let wc_id = Some(account.wc_id.clone());
-    (verdict, Alert { event: "login_needed", wc_id, at, reason: Some(reason), fields: Vec::new() })
+    (verdict, Alert { event: "login_needed", wc_id, at: began.at, reason: Some(reason), fields: Vec::new() })
 }
 
 fn mass_drop_alert(wc_ids: &[WcId], at: Stamp) -> Alert {
@@ -204,8 +209,8 @@ fn recovered_alert(account: &Account, at: Stamp) -> Alert {
     Alert { event: "recovered", wc_id, at, reason: None, fields: Vec::new() }
 }
 
-/// Whether evidence whose request was started at `at` changes nothing for an account: a login was stored since, or an
-/// attempt of ours is open on it.
-fn is_moot(account: &Account, at: Stamp, busy: &HashSet<WcId>) -> bool {
-    account.last_login_at.is_some_and(|login| at <= login) || busy.contains(&account.wc_id)
+/// Whether evidence changes nothing for an account: a login was stored since it was asked for, or an attempt of ours is
+/// open on it.
+fn is_moot(account: &Account, began: Began, busy: &HashSet<WcId>) -> bool {
+    began.order < account.settled || busy.contains(&account.wc_id)
 }

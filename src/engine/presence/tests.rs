@@ -7,6 +7,7 @@ use crate::property::cases;
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::Order;
 
 const RULES: Rules = Rules { offline_after: 2, checks: true };
 const V1: Rules = Rules { offline_after: 2, checks: false };
@@ -16,7 +17,13 @@ struct Court {
     judge: Judge,
     accounts: HashMap<WcId, Account>,
     busy: HashSet<WcId>,
+    /// The monotonic clock, in milliseconds, and how far the wall clock is from it.
     clock: i64,
+    wall: i64,
+    /// The number of the store's last change.
+    order: i64,
+    /// The last question.
+    asked: Began,
 }
 
 impl Court {
@@ -24,21 +31,38 @@ impl Court {
     fn new(rules: Rules, online: usize) -> Self {
         let accounts = (0..online).map(|number| account(number, Presence::Online));
         let accounts = accounts.map(|account| (account.wc_id.clone(), account)).collect();
-        Self { judge: Judge::new(rules), accounts, busy: HashSet::new(), clock: 1_000_000 }
+        Self {
+            judge: Judge::new(rules),
+            accounts,
+            busy: HashSet::new(),
+            clock: 1_000_000,
+            wall: 0,
+            order: 0,
+            asked: Began::default(),
+        }
     }
 
-    fn tick(&mut self) -> Stamp {
+    /// A question that is asked now.
+    fn now(&self) -> Began {
+        let mono = Duration::from_millis(self.clock.unsigned_abs());
+        Began { at: Stamp(self.clock + self.wall), mono, order: Order(self.order) }
+    }
+
+    fn tick(&mut self) -> Began {
         self.clock += 30_000;
-        Stamp(self.clock)
+        self.asked = self.now();
+        self.asked
     }
 
     /// What the store does with a judgement.
     fn keep(&mut self, judgement: &Judgement) {
+        self.order += 1;
         for verdict in &judgement.verdicts {
             let account = self.accounts.get_mut(&verdict.wc_id).unwrap();
             account.presence = verdict.presence;
             account.source = Some(verdict.source);
-            account.observed_at = Some(verdict.at);
+            account.observed_at = Some(verdict.began.at);
+            account.observed = verdict.began.order;
             account.reason = verdict.reason.or(account.reason);
         }
     }
@@ -61,13 +85,13 @@ impl Court {
     fn asked(&mut self, judgement: &Judgement, answer: impl Fn(usize) -> Answer) -> Judgement {
         let answers: Vec<_> =
             judgement.ask.iter().enumerate().map(|(number, (wc_id, _))| (wc_id.clone(), answer(number))).collect();
-        let judgement = self.judge.asked(Stamp(self.clock), &[], &answers, &self.accounts, &self.busy);
+        let judgement = self.judge.asked(self.asked, &[], &answers, &self.accounts, &self.busy);
         self.keep(&judgement);
         judgement
     }
 
     fn notice(&mut self, number: usize, w_id: Option<&str>) -> Hinted {
-        let at = self.tick();
+        let at = self.tick().mono;
         let w_id = w_id.map(WId::from);
         self.judge.notice(at, self.accounts.get(&id(number)), w_id.as_ref(), Some("kicked".into()), &self.busy)
     }
@@ -206,7 +230,7 @@ fn one_that_is_online_or_silent_makes_it_an_outage() {
     for answer in [Answer::Online, Answer::Failed] {
         let mut court = Court::new(RULES, 50);
         court.list_without(0..50);
-        let since = Stamp(court.clock);
+        let since = court.asked;
         let again = court.list_without(0..50);
         let judged = court.asked(&again, |number| if number == 4 { answer } else { Answer::Offline });
         assert_eq!(judged.turn, Some(Turn::Outage(since)));
@@ -268,13 +292,15 @@ fn an_empty_list_of_nobody_online_is_plausible() {
 fn lists_that_fail_are_an_outage_and_never_a_drop() {
     let mut court = Court::new(RULES, 10);
     let mut turns = Vec::new();
-    let since = Stamp(court.clock + 30_000);
+    let mut since = None;
     for _ in 0..6 {
         let at = court.tick();
+        since.get_or_insert(at);
         let judgement = court.judge.list_failed(at, true);
         assert!(judgement.verdicts.is_empty() && judgement.alerts.is_empty());
         turns.push(judgement.turn);
     }
+    let since = since.unwrap();
     assert_eq!(turns, [None, None, Some(Turn::Outage(since)), None, None, None]);
     let over = court.list_without([]);
     assert_eq!(over.turn, Some(Turn::OutageOver(since)));
@@ -297,7 +323,7 @@ fn lists_that_fail_are_an_outage_and_never_a_drop() {
 fn a_suspect_list_and_a_gateway_that_is_gone_are_an_outage() {
     let mut court = Court::new(RULES, 10);
     court.list_without(0..10);
-    let since = Stamp(court.clock);
+    let since = court.asked;
     let at = court.tick();
     assert_eq!(court.judge.list_failed(at, true).turn, Some(Turn::Outage(since)));
 }
@@ -401,14 +427,13 @@ fn notices_that_say_nothing_are_ignored() {
     let mut court = Court::new(RULES, 4);
     court.change(1, |account| account.presence = Presence::Offline);
     court.busy.insert(id(2));
-    let later = Stamp(court.clock + 900_000);
-    court.change(3, |account| account.last_login_at = Some(later));
-    for (number, w_id) in [(0, Some("w-older")), (1, Some("w1")), (2, Some("w2")), (3, Some("w3")), (9, Some("w9"))] {
+    for (number, w_id) in [(0, Some("w-older")), (1, Some("w1")), (2, Some("w2")), (9, Some("w9"))] {
         assert_eq!(court.notice(number, w_id), Hinted::Ignore, "{number}");
     }
     // Without a wId it may be about this one; a second later it is not checked again.
     assert_eq!(court.notice(0, None), Hinted::Check("w0".into()));
-    let at = Stamp(court.clock + 1_000);
+    court.clock += 1_000;
+    let at = court.now().mono;
     let again = court.judge.notice(at, court.accounts.get(&id(0)), None, None, &court.busy);
     assert_eq!(again, Hinted::Ignore);
 }
@@ -477,7 +502,7 @@ fn another_w_id_is_adopted_when_two_lists_in_a_row_agree() {
     assert!(first.again == Some(Again::Soon) && first.adopt.is_empty());
     let other = court.list(&listed("x3"));
     assert!(other.again == Some(Again::Soon) && other.adopt.is_empty());
-    let since = Stamp(court.clock);
+    let since = court.asked;
     assert_eq!(court.list(&listed("x3")).adopt, [(id(0), WId::from("x3"), since)]);
 }
 
@@ -502,8 +527,8 @@ fn an_open_attempt_keeps_the_evidence_out() {
 #[test]
 fn evidence_older_than_the_last_login_changes_nothing() {
     let mut court = Court::new(Rules { offline_after: 1, ..RULES }, 10);
-    let login = Stamp(court.clock + 30_000);
-    court.change(3, |account| account.last_login_at = Some(login));
+    let settled = Order(court.order + 1);
+    court.change(3, |account| account.settled = settled);
     assert!(quiet(&court.list_without([3])));
     assert_eq!(events(&court.list_without([3])), ["dropped"]);
 }
@@ -521,8 +546,8 @@ fn a_list_without_w_ids_proves_presence_only() {
 fn a_list_that_lags_behind_our_own_offline_does_not_revive_the_account() {
     let mut court = Court::new(RULES, 1);
     court.change(0, |account| account.presence = Presence::Offline);
-    let at = Stamp(court.clock + 5_000);
-    court.judge.took_offline(&id(0), at);
+    court.clock += 5_000;
+    court.judge.took_offline(&id(0), court.now().mono);
     assert!(quiet(&court.list_without([])));
     assert_eq!(events(&court.list_without([])), ["recovered"]);
 }
@@ -549,7 +574,7 @@ fn belief_comes_to_rest_on_lists() {
 #[test]
 fn a_first_night_drop_is_labelled() {
     let mut court = Court::new(Rules { offline_after: 1, ..RULES }, 10);
-    let first = Stamp(court.clock);
+    let first = court.now().at;
     court.change(3, |account| (account.first_login_at, account.last_login_at) = (Some(first), Some(first)));
     let judgement = court.list_without([3, 4]);
     let mut labels: Vec<_> = judgement.alerts.iter().map(|a| (a.wc_id.clone(), a.fields[0].1.clone())).collect();
@@ -567,12 +592,19 @@ fn staleness_needs_old_evidence_or_an_outage() {
     assert!(!is_stale(&account, Stamp(300_000), interval));
     assert!(is_stale(&account, Stamp(300_001), interval));
     assert!(!is_stale(&account, Stamp(600_000), Duration::from_secs(200)));
-    assert!(is_stale_in_outage(&account, Some(Stamp(1))));
-    assert!(!is_stale_in_outage(&account, Some(Stamp(0))));
+    // What lies ahead is of no known age, but for what a clock is corrected by now and then.
+    assert!(!is_stale(&account, Stamp(-10_000), interval));
+    for ahead in [10_001, 600_000, 8 * 3_600_000] {
+        assert!(is_stale(&account, Stamp(-ahead), interval), "{ahead}");
+    }
+    let outage = |order| Some(Began { order: Order(order), ..Began::default() });
+    account.observed = Order(5);
+    assert!(is_stale_in_outage(&account, outage(6)));
+    assert!(!is_stale_in_outage(&account, outage(5)));
     assert!(!is_stale_in_outage(&account, None));
     account.presence = Presence::Unknown;
     assert!(!is_stale(&account, Stamp(900_000), interval));
-    assert!(!is_stale_in_outage(&account, Some(Stamp(1))));
+    assert!(!is_stale_in_outage(&account, outage(6)));
 }
 
 #[derive(Clone, Debug)]
@@ -597,7 +629,7 @@ fn piece() -> impl Strategy<Value = Piece> {
 proptest! {
     #![proptest_config(cases(256))]
 
-    /// Whatever comes, in whatever order and however late: nothing panics, nobody drops who was not asked about with
+    /// Whatever comes, in whatever order and whatever the clock says: nothing panics, nobody drops who was not asked about with
     /// the answer no, and an outage begins and ends in turns.
     #[test]
     fn random_evidence(pieces in proptest::collection::vec((piece(), -100_000_i64..100_000), 0..60), checks: bool) {
@@ -605,8 +637,8 @@ proptest! {
         let mut against: HashMap<WcId, usize> = HashMap::new();
         let mut outage = None;
         for (piece, late) in pieces {
-            let steady = court.clock;
-            court.clock += late;
+            // A clock that is set, by whatever: nothing may hang on it.
+            court.wall += late * 1_000;
             let judgement = match &piece {
                 Piece::List(missing) => {
                     for number in missing {
@@ -633,10 +665,13 @@ proptest! {
                     court.check(*number, answer)
                 }
                 Piece::Login(number) => {
-                    let at = court.tick();
+                    let at = court.tick().at;
+                    court.order += 1;
+                    let settled = Order(court.order);
                     court.change(*number, |account| {
                         account.presence = Presence::Online;
                         account.last_login_at = Some(at);
+                        (account.settled, account.observed) = (settled, settled);
                     });
                     court.judge.logged_in(&id(*number));
                     Judgement::default()
@@ -661,7 +696,6 @@ proptest! {
                 None => {}
             }
             prop_assert_eq!(court.judge.outage(), outage);
-            court.clock = steady.max(court.clock);
         }
     }
 }
@@ -684,4 +718,77 @@ fn what_is_no_answer_says_neither_online_nor_offline() {
         assert_eq!(failed(kind), Answer::Refused);
     }
     assert_eq!((super::answer(Ok(true)), super::answer(Ok(false))), (Answer::Online, Answer::Offline));
+}
+
+/// How far a clock is set.
+const JUMPS: [i64; 8] = [-31_536_000_000, -28_800_000, -600_000, -3_000, 3_000, 600_000, 28_800_000, 31_536_000_000];
+
+#[test]
+fn a_drop_takes_as_many_lists_as_ever_however_the_clock_is_set() {
+    for rules in [RULES, V1, Rules { offline_after: 1, ..RULES }, Rules { offline_after: 4, ..V1 }] {
+        for jump in JUMPS {
+            // Set before this step, and right again before a later one: a login, lists that lack nobody, lists that lack one.
+            for (set, right) in (0..8).flat_map(|set| (set + 1..=8).map(move |right| (set, right))) {
+                let mut court = Court::new(rules, 20);
+                let mut step = 0;
+                let mut lists = 0;
+                let mut next = |court: &mut Court| {
+                    court.wall = if (set..right).contains(&step) { jump } else { 0 };
+                    step += 1;
+                };
+                next(&mut court);
+                court.order += 1;
+                let (settled, at) = (Order(court.order), court.tick().at);
+                court.change(3, |account| {
+                    (account.settled, account.observed) = (settled, settled);
+                    (account.last_login_at, account.observed_at) = (Some(at), Some(at));
+                    account.source = Some(Source::Login);
+                });
+                court.judge.logged_in(&id(3));
+                for _ in 0..2 {
+                    next(&mut court);
+                    assert!(court.list_without([]).alerts.is_empty());
+                }
+                while court.presence(3) == Presence::Online {
+                    next(&mut court);
+                    court.list_without([3]);
+                    lists += 1;
+                }
+                assert_eq!(lists, rules.offline_after, "{rules:?} {jump} {set} {right}");
+                next(&mut court);
+                assert_eq!(events(&court.list_without([])), ["recovered"], "{jump} {set} {right}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_waits_and_what_is_forgotten_goes_by_no_clock_that_is_set() {
+    for jump in JUMPS {
+        // A notice waits for the check that agrees.
+        let mut court = Court::new(RULES, 10);
+        court.notice(3, Some("w3"));
+        court.wall = jump;
+        assert_eq!(events(&court.check(3, Answer::Offline)), ["dropped"], "{jump}");
+        // It is forgotten after ten minutes, not by a jump, and then it counts for nothing.
+        let mut court = Court::new(RULES, 10);
+        court.notice(3, Some("w3"));
+        court.clock += 600_000;
+        court.wall = jump;
+        court.list_without([]);
+        assert!(quiet(&court.list_without([3])), "{jump}");
+        // A list still shows what we took off line ourselves: for half a minute.
+        let mut court = Court::new(RULES, 10);
+        court.change(0, |account| account.presence = Presence::Offline);
+        court.judge.took_offline(&id(0), court.now().mono);
+        court.wall = jump;
+        assert!(quiet(&court.list_without([])), "{jump}");
+        assert_eq!(events(&court.list_without([])), ["recovered"], "{jump}");
+        // Another wId, in two lists.
+        let mut court = Court::new(RULES, 1);
+        let listed = [(id(0), Some(WId::from("x2")))];
+        assert!(court.list(&listed).adopt.is_empty());
+        court.wall = jump;
+        assert_eq!(court.list(&listed).adopt.len(), 1, "{jump}");
+    }
 }

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::types::{FirstAccounts, LogEntry, Result};
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Edit, Source, Stamp, WId, WcId};
+use crate::model::{Account, Edit, Order, Source, Stamp, WId, WcId};
 
 impl Sqlite {
     /// See [`super::super::Store::accounts`].
@@ -46,7 +46,11 @@ impl Sqlite {
 
     /// All accounts, by wcId, some hundred at a time. Packed as JSON, since sqlx copies every value of every row on
     /// its own: 19 columns of 10,000 rows cost several times what SQLite's and serde's JSON do.
-    pub(super) async fn all(&self, tx: &mut SqliteConnection, last_list: Option<Stamp>) -> Result<Vec<Account>> {
+    pub(super) async fn all(
+        &self,
+        tx: &mut SqliteConnection,
+        last_list: Option<(Stamp, Order)>,
+    ) -> Result<Vec<Account>> {
         let mut accounts = Vec::new();
         let mut after = String::new();
         loop {

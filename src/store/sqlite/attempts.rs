@@ -5,10 +5,9 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Begun, Error, LogEntry, Result, SECOND_LOGIN_FAILED};
 use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
-use crate::model::{Attempt, AttemptId, AttemptState, Budget, Cost, Device, Presence, Reason, Rung, Stamp, WId, WcId};
-
-/// How long an ended attempt is remembered, for a success that is told again or late: far longer than any code lives.
-const KEPT_MS: i64 = 30 * 24 * 3_600_000;
+use crate::model::{
+    Attempt, AttemptId, AttemptState, Budget, Cost, Device, Order, Presence, Reason, Rung, Stamp, WId, WcId,
+};
 
 impl Sqlite {
     /// See [`super::super::Store::begin_attempt`].
@@ -35,13 +34,12 @@ impl Sqlite {
             w_id: None,
             image_url: None,
             requested_at: at,
+            requested: self.changed(&mut tx, Subject::Attempts).await?,
             deadline: None,
             owner: self.owners.me().clone(),
         };
         self.add_attempt(&mut tx, &attempt).await?;
-        let prune = sqlx::query(sql!("attempts_prune")).bind(self.profile).bind(at.plus_ms(-KEPT_MS).0);
-        prune.execute(&mut *tx).await?;
-        self.changed(&mut tx, Subject::Attempts).await?;
+        self.prune(&mut tx, at).await?;
         tx.commit().await?;
         self.held().insert(attempt.id.clone(), 0);
         Ok(Begun::Started(attempt.id))
@@ -105,6 +103,7 @@ impl Sqlite {
             .bind(attempt.requested_at.0)
             .bind(attempt.deadline.map(|at| at.0))
             .bind(&*attempt.owner.0)
+            .bind(attempt.requested.0)
             .execute(tx)
             .await?;
         Ok(())
@@ -137,11 +136,13 @@ impl Sqlite {
             return Ok(None);
         };
         let wc_id = attempt.wc_id.clone();
+        let requested = self.changed(&mut tx, Subject::Attempts).await?;
         sqlx::query(sql!("attempt_requesting"))
             .bind(self.profile)
             .bind(id.as_str())
             .bind(rung.name())
             .bind(at.0)
+            .bind(requested.0)
             .execute(&mut *tx)
             .await?;
         let twin = attempt.w_id.is_some().then(|| new_attempt_id(at));
@@ -158,7 +159,6 @@ impl Sqlite {
         if let (Some(wc_id), Some(cost)) = (&wc_id, cost) {
             self.budget(&mut tx, wc_id, |budget| budget.spend(cost, at)).await?;
         }
-        self.changed(&mut tx, Subject::Attempts).await?;
         tx.commit().await?;
         if let Some(twin) = &twin {
             self.held().insert(twin.clone(), 0);
@@ -245,7 +245,7 @@ impl Sqlite {
             self.add_log(&mut tx, &entry).await?;
         }
         if let (Some(wc_id), Some(reason)) = (&attempt.wc_id, reason) {
-            self.put_reason(&mut tx, wc_id, reason, gateway_message, attempt.requested_at, at).await?;
+            self.put_reason(&mut tx, wc_id, reason, gateway_message, attempt.requested, at).await?;
         }
         // Online under the wId that is stored already: nothing was swapped, but it is a login all the same.
         if let Some(wc_id) = attempt.wc_id.as_ref().filter(|_| event == "adopted") {
@@ -261,7 +261,7 @@ impl Sqlite {
         let mut tx = write(&mut connection).await?;
         let Some(attempt) = self.load_attempt(&mut tx, id).await? else { return Ok(()) };
         if let Some(wc_id) = &attempt.wc_id {
-            self.put_reason(&mut tx, wc_id, Reason::LoginInterrupted, None, attempt.requested_at, at).await?;
+            self.put_reason(&mut tx, wc_id, Reason::LoginInterrupted, None, attempt.requested, at).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -274,7 +274,7 @@ impl Sqlite {
         wc_id: &WcId,
         reason: Reason,
         gateway_message: Option<&str>,
-        requested_at: Stamp,
+        requested: Order,
         at: Stamp,
     ) -> Result<()> {
         let interrupted = reason == Reason::LoginInterrupted;
@@ -284,7 +284,7 @@ impl Sqlite {
             .bind(wc_id.as_str())
             .bind(reason.code())
             .bind(gateway_message)
-            .bind(requested_at.0);
+            .bind(requested.0);
         if query.execute(&mut *tx).await?.rows_affected() > 0 {
             if interrupted {
                 self.believe(tx, wc_id, Presence::Unknown, at).await?;

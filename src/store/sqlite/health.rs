@@ -18,6 +18,8 @@ impl Sqlite {
         let found: Vec<String> = sqlx::query_scalar(MOST_DAMAGES).fetch_all(&mut *connection).await?;
         let rows: Vec<Row> =
             sqlx::query_as(sql!("outbox_backlog")).bind(self.profile).fetch_all(&mut *connection).await?;
+        let latest = sqlx::query_as(sql!("latest")).bind(self.profile);
+        let (last, latest): (Option<i64>, Option<i64>) = latest.fetch_one(&mut *connection).await?;
         let bytes = |suffix: &str| {
             let path = super::super::place::with_suffix(self.path(), suffix);
             std::fs::metadata(path).map_or(0, |file| file.len())
@@ -27,6 +29,8 @@ impl Sqlite {
             damages: found.into_iter().filter(|line| line != "ok").collect(),
             bytes: bytes("") + bytes("-wal"),
             others: self.owners.living_others(),
+            last_stored: last.map(Stamp),
+            latest_stored: latest.map(Stamp),
             outbox: rows
                 .into_iter()
                 .map(|(receiver, waiting, tries, oldest, due)| Backlog {

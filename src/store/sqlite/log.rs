@@ -6,15 +6,6 @@ use super::super::types::{LogEntry, Result};
 use super::{Sqlite, rows};
 use crate::model::{Reason, Stamp, WId, WcId};
 
-/// Every line of so many days is kept: a month's figures are counted from them.
-const ALL_KEPT_MS: i64 = 31 * 24 * 3_600_000;
-/// No line is kept longer.
-const LONGEST_KEPT_MS: i64 = 90 * 24 * 3_600_000;
-/// Of the lines between the two, those among the file's newest so many.
-const KEPT: i64 = 200_000;
-/// After so many new lines, old ones are looked for.
-const PRUNED_EVERY: i64 = 1_024;
-
 impl Sqlite {
     /// A line about what people of this process did.
     pub(super) fn line(&self, at: Stamp, wc_id: Option<&WcId>, event: &str) -> LogEntry {
@@ -31,7 +22,7 @@ impl Sqlite {
 
     /// Writes a line.
     pub(super) async fn add_log(&self, tx: &mut SqliteConnection, entry: &LogEntry) -> Result<()> {
-        let added = sqlx::query(sql!("log_add"))
+        sqlx::query(sql!("log_add"))
             .bind(self.profile)
             .bind(entry.at.0)
             .bind(entry.wc_id.as_ref().map(WcId::as_str))
@@ -40,18 +31,8 @@ impl Sqlite {
             .bind(entry.gateway_message.as_deref())
             .bind(entry.w_id.as_ref().map(WId::as_str))
             .bind(entry.cause.as_deref())
-            .execute(&mut *tx)
+            .execute(tx)
             .await?;
-        let id = added.last_insert_rowid();
-        if id % PRUNED_EVERY == 0 {
-            sqlx::query(sql!("log_prune"))
-                .bind(self.profile)
-                .bind(entry.at.plus_ms(-ALL_KEPT_MS).0)
-                .bind(entry.at.plus_ms(-LONGEST_KEPT_MS).0)
-                .bind(id - KEPT)
-                .execute(tx)
-                .await?;
-        }
         Ok(())
     }
 

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnection;
-use ulid::Ulid;
 
 use super::super::types::{LogEntry, Result, Stored};
 use super::accounts::HistoryEntry;
-use super::rows::{self, AccountRow};
+use super::rows::{self, AccountRow, Success};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Attempt, AttemptId, Presence, Reason, Record, Source, Stamp, WId, WcId, json};
+use crate::model::{
+    Account, Attempt, AttemptId, Began, Order, Presence, Reason, Record, Source, Stamp, WId, WcId, json,
+};
 
 impl Sqlite {
     /// See [`super::super::Store::store_login`].
@@ -16,7 +17,7 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let attempt = self.load_attempt(&mut tx, id).await?;
-        let requested_at = self.requested_at(&mut tx, id, attempt.as_ref(), &record.w_id, at).await?;
+        let requested = self.requested(&mut tx, attempt.as_ref(), &record.w_id).await?;
         let mut ended = self.end(&mut tx, id).await?;
         ended |= self.end_by_w_id(&mut tx, &record.w_id).await?;
         if ended {
@@ -32,8 +33,9 @@ impl Sqlite {
             }
             known => {
                 let adopted_over = known.and_then(|(_, previous)| previous);
-                let key = (requested_at, id.clone());
-                let stored = self.swap(&mut tx, before, record, key, adopted_over, at).await?;
+                let (requested, requested_at) = requested.unwrap_or((Order::default(), at));
+                let success = Success { order: requested, attempt: Some(id.clone()) };
+                let stored = self.swap(&mut tx, before, record, success, requested_at, adopted_over, at).await?;
                 self.note_wrong_account(&mut tx, attempt.as_ref(), record, at).await?;
                 stored
             }
@@ -42,25 +44,23 @@ impl Sqlite {
         Ok(stored)
     }
 
-    /// When the request behind this wId was started. The wId may belong to an older code of the attempt, whose
-    /// abandoned twin remembers. An attempt that nobody remembers started when its id was made.
-    async fn requested_at(
+    /// Under which number, and when, the request behind this wId was written down. The wId may belong to an older code
+    /// of the attempt, whose abandoned twin remembers. `None`: nobody remembers, so it is older than whatever is known.
+    async fn requested(
         &self,
         tx: &mut SqliteConnection,
-        id: &AttemptId,
         attempt: Option<&Attempt>,
         w_id: &WId,
-        at: Stamp,
-    ) -> Result<Stamp> {
+    ) -> Result<Option<(Order, Stamp)>> {
+        let of = |attempt: &Attempt| (attempt.requested, attempt.requested_at);
         if let Some(attempt) = attempt.filter(|attempt| attempt.w_id.as_ref() == Some(w_id)) {
-            return Ok(attempt.requested_at);
+            return Ok(Some(of(attempt)));
         }
         let query = sqlx::query(sql!("attempt_by_w_id")).bind(self.profile).bind(w_id.as_str());
         if let Some(row) = query.fetch_optional(tx).await? {
-            return Ok(rows::attempt(&row)?.requested_at);
+            return Ok(Some(of(&rows::attempt(&row)?)));
         }
-        let made = || Ulid::from_string(id.as_str()).ok().and_then(|id| i64::try_from(id.timestamp_ms()).ok());
-        Ok(attempt.map_or_else(|| made().map_or(at, Stamp), |attempt| attempt.requested_at))
+        Ok(attempt.map(of))
     }
 
     /// Ends every attempt that polls this wId: it has its answer.
@@ -81,14 +81,16 @@ impl Sqlite {
         Ok(row.map(|(source, previous)| (source, previous.map(WId::from))))
     }
 
-    /// Stores a success that is told for the first time. `key`: when its request was started, and whose it is;
-    /// `adopted_over`: the wId before, when a list had shown this one already.
+    /// Stores a success that is told for the first time. `adopted_over`: the wId before, when a list had shown this one
+    /// already.
+    #[expect(clippy::too_many_arguments, reason = "what a success consists of")]
     async fn swap(
         &self,
         tx: &mut SqliteConnection,
         before: Option<AccountRow>,
         record: &Record,
-        key: (Stamp, AttemptId),
+        success: Success,
+        requested_at: Stamp,
         adopted_over: Option<WId>,
         at: Stamp,
     ) -> Result<Stored> {
@@ -96,19 +98,23 @@ impl Sqlite {
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(record.wc_id.clone())));
         let held = row.account.w_id.clone();
         // A list may have shown this very wId after the later success: then it lives, and is current already.
-        let current = held.as_ref() == Some(&record.w_id) || row.success.as_ref().is_none_or(|stored| *stored <= key);
+        let newest = row.success.as_ref().is_none_or(|stored| success.is_newer_than(stored));
+        let current = newest || held.as_ref() == Some(&record.w_id);
         let previous_w_id = if held.as_ref() == Some(&record.w_id) { adopted_over } else { held.clone() };
         let entry = HistoryEntry {
-            attempt: Some(key.1.as_str()),
-            requested_at: Some(key.0),
+            attempt: success.attempt.as_ref().map(AttemptId::as_str),
+            requested_at: Some(requested_at),
             ..HistoryEntry::new("login", true, at, previous_w_id.as_ref())
         };
         self.keep_w_id(tx, &record.wc_id, &record.w_id, &entry).await?;
-        row.account.last_login_at = row.account.last_login_at.max(Some(at));
+        row.account.last_login_at = Some(at);
+        row.account.settled = self.changed(tx, Subject::Account(&record.wc_id)).await?;
         row.account.first_login_at.get_or_insert(at);
-        let attempt = key.1.clone();
+        let attempt = success.attempt.clone();
+        if newest {
+            row.success = Some(success);
+        }
         if current {
-            row.success = row.success.max(Some(key));
             take_record(&mut row.account, record, at);
         } else if !self.scope.lists_w_ids {
             // Two logins have worked, in an order that only the gateway knows, and no list will tell which one lives.
@@ -119,7 +125,6 @@ impl Sqlite {
         if current {
             self.believe(tx, &record.wc_id, Presence::Online, at).await?;
         }
-        self.changed(tx, Subject::Account(&record.wc_id)).await?;
         let log = LogEntry {
             reason: (!current).then_some(Reason::Superseded),
             w_id: Some(record.w_id.clone()),
@@ -129,11 +134,11 @@ impl Sqlite {
         let account = row.account;
         if current {
             let (profile, w_id, previous) = (self.scope.name.as_str(), &record.w_id, previous_w_id.as_ref());
-            let event = json::logged_in(at, profile, Some(&attempt), &account, w_id, previous);
+            let event = json::logged_in(at, profile, attempt.as_ref(), &account, w_id, previous);
             self.tell(tx, event, at).await?;
             if held.is_some() && held.as_ref() != Some(w_id) {
                 let event = json::w_id_changed(at, profile, &account, w_id, previous, "login");
-                self.tell(tx, with_attempt(event, Some(&attempt)), at).await?;
+                self.tell(tx, with_attempt(event, attempt.as_ref()), at).await?;
             }
         }
         Ok(Stored { account, previous_w_id, current, new_account })
@@ -156,7 +161,7 @@ impl Sqlite {
             ..self.line(at, Some(expected), "wrong_account")
         };
         self.add_log(tx, &log).await?;
-        self.put_reason(tx, expected, Reason::WrongAccount, None, attempt.requested_at, at).await
+        self.put_reason(tx, expected, Reason::WrongAccount, None, attempt.requested, at).await
     }
 
     /// See [`super::super::Store::adopt`].
@@ -165,7 +170,7 @@ impl Sqlite {
         attempt: Option<&AttemptId>,
         wc_id: &WcId,
         w_id: &WId,
-        at: Stamp,
+        [first, second]: [Began; 2],
     ) -> Result<Option<Stored>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
@@ -175,7 +180,7 @@ impl Sqlite {
         let before = rows::load(&mut tx, self.profile, wc_id).await?;
         let new_account = before.is_none();
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
-        if row.outdates(at) || row.account.w_id.as_ref() == Some(w_id) {
+        if rows::outdates(&row.account, first) || row.account.w_id.as_ref() == Some(w_id) {
             return Ok(None);
         }
         let open = self.open_attempts(&mut tx, wc_id).await?;
@@ -188,13 +193,17 @@ impl Sqlite {
         {
             self.changed(&mut tx, Subject::Attempts).await?;
         }
+        let at = second.at;
         let previous_w_id = row.account.w_id.replace(w_id.clone());
         let entry = HistoryEntry {
             attempt: attempt.map(AttemptId::as_str),
             ..HistoryEntry::new("adopted", true, at, previous_w_id.as_ref())
         };
         self.keep_w_id(&mut tx, wc_id, w_id, &entry).await?;
+        // An answer to an older request tells of the instance that this one has replaced.
+        row.success = Some(Success { order: second.order, attempt: None });
         let account = &mut row.account;
+        account.settled = self.changed(&mut tx, Subject::Account(wc_id)).await?;
         let recovered = attempt.is_none() && account.presence == Presence::Offline;
         account.w_id_confirmed = true;
         online(account, Source::List, at);
@@ -203,7 +212,6 @@ impl Sqlite {
         }
         rows::save(&mut tx, self.profile, &row).await?;
         self.believe(&mut tx, wc_id, Presence::Online, at).await?;
-        self.changed(&mut tx, Subject::Account(wc_id)).await?;
         let mut log = LogEntry { w_id: Some(w_id.clone()), ..self.line(at, Some(wc_id), "w_id_changed") };
         if attempt.is_none() {
             log.cause = Some(Source::List.name().into());
@@ -264,6 +272,7 @@ fn online(account: &mut Account, source: Source, at: Stamp) {
     account.presence = Presence::Online;
     account.source = Some(source);
     account.observed_at = Some(at);
+    account.observed = account.settled;
     account.offline_since = None;
     account.reason = None;
     account.gateway_message = None;

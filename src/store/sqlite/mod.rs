@@ -13,7 +13,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use super::owner::Ownership;
 use super::place::{self, Place};
 use super::types::{Result, Scope};
-use crate::model::{AttemptId, WcId};
+use crate::model::{AttemptId, Order, WcId};
 
 /// A statement of `sql/`, by its file's name.
 macro_rules! sql {
@@ -33,6 +33,7 @@ mod logins;
 mod open;
 mod outbox;
 mod presence;
+mod prune;
 mod rows;
 mod watchers;
 
@@ -113,14 +114,14 @@ impl Sqlite {
         Ok(Held { connection, path: &self.place.path })
     }
 
-    /// Tells the other processes that something changed.
-    async fn changed(&self, tx: &mut SqliteConnection, subject: Subject<'_>) -> Result<()> {
+    /// Tells the other processes that something changed: under the next number, which is returned.
+    async fn changed(&self, tx: &mut SqliteConnection, subject: Subject<'_>) -> Result<Order> {
         let (kind, wc_id) = match subject {
             Subject::Account(wc_id) => (0, wc_id.as_str()),
             Subject::Attempts => (1, ""),
             Subject::Fleet => (2, ""),
         };
-        sqlx::query(sql!("change_put"))
+        let put = sqlx::query(sql!("change_put"))
             .bind(self.profile)
             .bind(kind)
             .bind(wc_id)
@@ -128,7 +129,14 @@ impl Sqlite {
             .bind(self.seen.load(Ordering::Relaxed))
             .execute(tx)
             .await?;
-        Ok(())
+        Ok(Order(put.last_insert_rowid()))
+    }
+
+    /// See [`super::Store::order`].
+    pub(super) async fn order(&self) -> Result<Order> {
+        let mut connection = self.lock().await?;
+        let query = sqlx::query_scalar(sql!("change_seq")).bind(self.profile);
+        Ok(Order(query.fetch_one(&mut *connection).await?))
     }
 
     /// Checkpoints and closes. What was erased (image URLs) is then gone from the WAL as well, unless another process

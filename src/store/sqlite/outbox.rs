@@ -18,6 +18,9 @@ const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
 const STRAY_MS: i64 = 24 * 3_600_000;
 /// So many rows are dropped at once: others want to write too.
 const DROPPED_AT_ONCE: i64 = 1_000;
+/// The longest pause between two tries. A row that would be due later than this was written when the clock was ahead: it
+/// has waited for nothing.
+const LONGEST_PAUSE_MS: i64 = 900_000;
 
 impl Sqlite {
     /// Puts an event into the outbox, once for each receiver.
@@ -48,12 +51,12 @@ impl Sqlite {
         &self,
         connection: &mut SqliteConnection,
         receiver: &str,
-        due: Stamp,
+        now: Stamp,
         most: i64,
     ) -> Result<Vec<Row>> {
         let tellers = self.tellers(connection).await?;
-        let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile).bind(receiver).bind(due.0).bind(tellers);
-        Ok(query.bind(most).fetch_all(connection).await?)
+        let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile).bind(receiver).bind(now.0).bind(tellers);
+        Ok(query.bind(most).bind(LONGEST_PAUSE_MS).fetch_all(connection).await?)
     }
 
     /// See [`super::super::Store::outbox_take`].
@@ -88,12 +91,17 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::outbox_next`].
-    pub(in super::super) async fn outbox_next(&self) -> Result<Option<Stamp>> {
+    pub(in super::super) async fn outbox_next(&self, now: Stamp) -> Result<Option<Stamp>> {
         let mut connection = self.lock().await?;
         let tellers = self.tellers(&mut connection).await?;
         let mut next: Option<i64> = None;
         for receiver in &self.scope.receivers {
-            let query = sqlx::query_scalar(sql!("outbox_next")).bind(self.profile).bind(receiver).bind(&tellers);
+            let query = sqlx::query_scalar(sql!("outbox_next"))
+                .bind(self.profile)
+                .bind(receiver)
+                .bind(&tellers)
+                .bind(now.0)
+                .bind(LONGEST_PAUSE_MS);
             let due: Option<i64> = query.fetch_one(&mut *connection).await?;
             next = next.into_iter().chain(due).min();
         }
@@ -187,7 +195,7 @@ mod tests {
         // Not taken: it waits for the next try, and the second one with it.
         store.outbox_failed(first[0].id, Stamp(50)).await.unwrap();
         assert_eq!(numbers(&take("command", 49).await), [] as [u64; 0]);
-        assert_eq!(store.outbox_next().await.unwrap(), Some(Stamp(50)));
+        assert_eq!(store.outbox_next(Stamp(49)).await.unwrap(), Some(Stamp(50)));
         let again = take("command", 50).await;
         assert_eq!((numbers(&again), again[0].tries), (vec![1], 1));
         store.outbox_done(again[0].id).await.unwrap();
@@ -220,6 +228,12 @@ mod tests {
         tx.commit().await.unwrap();
     }
 
+    /// What nobody has tried is due at once.
+    async fn tried(store: &Sqlite) {
+        let mut connection = store.lock().await.unwrap();
+        sqlx::query("UPDATE outbox SET tries = 1").execute(&mut *connection).await.unwrap();
+    }
+
     /// How many steps SQLite takes for a look into the outbox: no clock, the same on every machine.
     async fn steps(store: &Sqlite) -> u64 {
         let mut connection = store.lock().await.unwrap();
@@ -233,7 +247,7 @@ mod tests {
         drop(handle);
         drop(connection);
         assert!(store.outbox_take(Stamp(5)).await.unwrap().is_empty());
-        assert_eq!(store.outbox_next().await.unwrap(), Some(Stamp(10)));
+        assert_eq!(store.outbox_next(Stamp(5)).await.unwrap(), Some(Stamp(10)));
         let mut connection = store.lock().await.unwrap();
         connection.lock_handle().await.unwrap().remove_progress_handler();
         steps.load(std::sync::atomic::Ordering::Relaxed)
@@ -243,8 +257,10 @@ mod tests {
     async fn a_look_costs_the_same_however_much_waits_behind_what_is_next() {
         let (_folder, store, _) = stores(&["command"], &[]).await;
         tell(&store, (0..20).map(|number| format!("wxid_{number}")), Stamp(10)).await;
+        tried(&store).await;
         let few = steps(&store).await;
         tell(&store, (0..4_000).map(|number| format!("wxid_{}", number % 20)), Stamp(10)).await;
+        tried(&store).await;
         let many = steps(&store).await;
         assert!(many <= few + few / 4, "{few} steps for 20 rows, {many} for 4,020");
     }
@@ -302,8 +318,8 @@ mod tests {
         assert_eq!(forget(begun + 8 * DAY).await, []);
         log(begun + 16 * DAY).await;
         assert_eq!(forget(begun + 16 * DAY).await, [("webhook".to_owned(), 3)]);
-        assert_eq!(theirs.outbox_next().await.unwrap(), None);
+        assert_eq!(theirs.outbox_next(Stamp(begun)).await.unwrap(), None);
         // One's own wait for ever.
-        assert_eq!(mine.outbox_next().await.unwrap(), Some(Stamp(begun)));
+        assert_eq!(mine.outbox_next(Stamp(begun)).await.unwrap(), Some(Stamp(begun)));
     }
 }

@@ -10,7 +10,7 @@ use super::super::types::{Alert, LogEntry, Result, Verdict};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, Began, Order, Presence, Reason, Source, Stamp, WId, WcId};
 
 /// Above this many verdicts all accounts are read at once instead of one by one.
 const FEW: usize = 32;
@@ -55,7 +55,7 @@ impl Sqlite {
     /// See [`super::super::Store::note_list`].
     pub(in super::super) async fn note_list(
         &self,
-        at: Stamp,
+        began: Began,
         verdicts: &[Verdict],
         unknown: &[(WcId, Option<WId>)],
         alerts: &[Alert],
@@ -63,15 +63,18 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         self.still_observing(&mut tx).await?;
+        let at = began.at;
         self.list_came(&mut tx, at).await?;
-        sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).execute(&mut *tx).await?;
+        let set = sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).bind(began.order.0);
+        set.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
+        self.prune(&mut tx, at).await?;
         self.watched_on(&mut tx, at).await?;
         let judged = self.judge(&mut tx, verdicts).await?;
         self.tell_alerts(&mut tx, alerts, &judged).await?;
         let mut changed = judged.changed;
         for (wc_id, w_id) in unknown {
-            changed.extend(self.meet(&mut tx, wc_id, w_id.as_ref(), at).await?);
+            changed.extend(self.meet(&mut tx, wc_id, w_id.as_ref(), began).await?);
         }
         tx.commit().await?;
         Ok(changed)
@@ -107,7 +110,7 @@ impl Sqlite {
             };
             let Some(mut account) = account else { continue };
             let was = account.presence;
-            if rows::outdates(&account, verdict.at) || !apply(&mut account, verdict) {
+            if rows::outdates(&account, verdict.began) || !apply(&mut account, verdict) {
                 continue;
             }
             sqlx::query(sql!("account_presence"))
@@ -118,11 +121,12 @@ impl Sqlite {
                 .bind(account.observed_at.map(|at| at.0))
                 .bind(account.reason.map(Reason::code))
                 .bind(account.gateway_message.as_deref())
+                .bind(account.observed.0)
                 .execute(&mut *tx)
                 .await?;
             self.changed(tx, Subject::Account(&account.wc_id)).await?;
             if was != account.presence {
-                let since = account.observed_at.unwrap_or(verdict.at);
+                let since = account.observed_at.unwrap_or(verdict.began.at);
                 self.believe(tx, &account.wc_id, account.presence, since).await?;
                 account.offline_since = (account.presence == Presence::Offline).then_some(since);
                 judged.turned.insert(account.wc_id.clone());
@@ -140,7 +144,7 @@ impl Sqlite {
     }
 
     fn verdict_line(&self, account: &Account, event: &str, verdict: &Verdict) -> LogEntry {
-        let line = self.line(verdict.at, Some(&account.wc_id), event);
+        let line = self.line(verdict.began.at, Some(&account.wc_id), event);
         let cause = match verdict.source {
             Source::List | Source::Check | Source::Notice => Some(verdict.source.name().into()),
             Source::Refusal => Some("gateway".into()),
@@ -181,8 +185,9 @@ impl Sqlite {
         tx: &mut SqliteConnection,
         wc_id: &WcId,
         w_id: Option<&WId>,
-        at: Stamp,
+        began: Began,
     ) -> Result<Option<Account>> {
+        let at = began.at;
         if rows::load(tx, self.profile, wc_id).await?.is_some() {
             return Ok(None);
         }
@@ -192,6 +197,7 @@ impl Sqlite {
             presence: Presence::Online,
             source: Some(Source::List),
             observed_at: Some(at),
+            observed: began.order,
             ..Account::new(wc_id.clone())
         };
         if let Some(w_id) = w_id {
@@ -204,16 +210,16 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::last_list`].
-    pub(in super::super) async fn last_list(&self) -> Result<Option<Stamp>> {
+    pub(in super::super) async fn last_list(&self) -> Result<Option<(Stamp, Order)>> {
         let mut connection = self.lock().await?;
         self.last_list_of(&mut connection).await
     }
 
-    /// The last noted list's time, inside or outside of a transaction.
-    pub(super) async fn last_list_of(&self, connection: &mut SqliteConnection) -> Result<Option<Stamp>> {
-        let query = sqlx::query_scalar(sql!("last_list")).bind(self.profile);
-        let at: Option<i64> = query.fetch_one(connection).await?;
-        Ok(at.map(Stamp))
+    /// When the last noted list was asked for, inside or outside of a transaction.
+    pub(super) async fn last_list_of(&self, connection: &mut SqliteConnection) -> Result<Option<(Stamp, Order)>> {
+        let query = sqlx::query_as(sql!("last_list")).bind(self.profile);
+        let (at, order): (Option<i64>, i64) = query.fetch_one(connection).await?;
+        Ok(at.map(|at| (Stamp(at), Order(order))))
     }
 }
 
@@ -231,8 +237,10 @@ fn apply(account: &mut Account, verdict: &Verdict) -> bool {
     account.presence = verdict.presence;
     account.source = Some(verdict.source);
     let same_list = before.source == account.source && verdict.source == Source::List;
-    if !same_list || before.presence != account.presence {
-        account.observed_at = account.observed_at.max(Some(verdict.at));
+    let newer = account.observed <= verdict.began.order;
+    if newer && (!same_list || before.presence != account.presence) {
+        account.observed_at = Some(verdict.began.at);
+        account.observed = verdict.began.order;
     }
     *account != before
 }
@@ -274,7 +282,8 @@ mod tests {
             ((Unknown, Source::List, Some(Reason::GatewayDown)), true, Some(Reason::GatewayDown), 200),
         ];
         for ((presence, source, reason), written, after, at) in cases {
-            let verdict = Verdict { wc_id: "wxid_a".into(), presence, source, at: Stamp(200), reason };
+            let began = Began { at: Stamp(200), order: Order(2), ..Began::default() };
+            let verdict = Verdict { wc_id: "wxid_a".into(), presence, source, began, reason };
             let mut account = base();
             assert_eq!(apply(&mut account, &verdict), written, "{verdict:?}");
             assert_eq!((account.presence, account.reason), (presence, after), "{verdict:?}");

@@ -11,32 +11,49 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::super::types::{LogEntry, Result};
 use super::device;
 use crate::model::{
-    Account, Attempt, AttemptId, AttemptState, Budget, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId,
+    Account, Attempt, AttemptId, AttemptState, Began, Budget, Order, Owner, Presence, Reason, Rung, Source, Stamp, WId,
+    WcId,
 };
+
+/// The newest success of an account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Success {
+    /// The number of its request; where lists showed the wId, the last change before the second of them was asked.
+    pub(super) order: Order,
+    /// Whose it was; `None` where lists showed it.
+    pub(super) attempt: Option<AttemptId>,
+}
+
+impl Success {
+    /// Whether this one, a login's, is the newer one. What lists showed was asked after the change of that number.
+    pub(super) fn is_newer_than(&self, other: &Self) -> bool {
+        match self.order.cmp(&other.order) {
+            std::cmp::Ordering::Less => false,
+            // Requests have numbers of their own, but for those from before there were any: their ids are in order.
+            std::cmp::Ordering::Equal => other.attempt.is_some() && self.attempt >= other.attempt,
+            std::cmp::Ordering::Greater => true,
+        }
+    }
+}
 
 /// An account, and which success of which attempt its wId stands on.
 #[derive(Clone, Debug)]
 pub(super) struct AccountRow {
     pub(super) account: Account,
-    /// When the request of the newest stored success was started, and whose attempt it was.
-    pub(super) success: Option<(Stamp, AttemptId)>,
+    /// The newest stored success.
+    pub(super) success: Option<Success>,
 }
 
 impl AccountRow {
     pub(super) const fn new(account: Account) -> Self {
         Self { account, success: None }
     }
-
-    /// Whether evidence whose request was started at `at` is too old to change anything: a login was stored since.
-    /// The same millisecond counts as older, since the login's result came at that moment but a request only left.
-    pub(super) fn outdates(&self, at: Stamp) -> bool {
-        outdates(&self.account, at)
-    }
 }
 
-/// See [`AccountRow::outdates`].
-pub(super) fn outdates(account: &Account, at: Stamp) -> bool {
-    account.last_login_at.is_some_and(|login| at <= login)
+/// Whether evidence is too old to change anything: when it was asked for, the store did not know of the account's last
+/// login yet, or of the wId that lists have shown since.
+pub(super) fn outdates(account: &Account, began: Began) -> bool {
+    began.order < account.settled
 }
 
 fn text(row: &SqliteRow, at: usize) -> sqlx::Result<Box<str>> {
@@ -80,14 +97,17 @@ struct Columns<'a> {
     #[serde(borrow)]
     budget: Option<Cow<'a, str>>,
     offline_since: Option<Stamp>,
+    observed: Order,
+    settled: Order,
 }
 
 impl Columns<'_> {
     /// A list that agrees writes no rows (10,000 every half minute), so where the belief rests on a list, the last
     /// list's time counts as the time of the evidence.
-    fn account(self, last_list: Option<Stamp>) -> Account {
+    fn account(self, last_list: Option<(Stamp, Order)>) -> Account {
         let source = self.source.and_then(|name| Source::from_name(&name));
-        let observed_at = if source == Some(Source::List) { self.observed_at.max(last_list) } else { self.observed_at };
+        let newer = last_list.filter(|(_, order)| source == Some(Source::List) && *order >= self.observed);
+        let (observed_at, observed) = newer.map_or((self.observed_at, self.observed), |(at, order)| (Some(at), order));
         Account {
             wc_id: WcId::new(self.wc_id),
             w_id: self.w_id.map(WId::new),
@@ -100,8 +120,10 @@ impl Columns<'_> {
             stale: false,
             source,
             observed_at,
+            observed,
             offline_since: self.offline_since,
             last_login_at: self.last_login_at,
+            settled: self.settled,
             first_login_at: self.first_login_at,
             holder: self.holder,
             tags: tags(&self.tags),
@@ -120,7 +142,7 @@ pub(super) fn unjson<T: DeserializeOwned>(packed: &str) -> Result<T> {
 }
 
 /// Accounts from one row of `accounts.sql`.
-pub(super) fn unpack(packed: &str, last_list: Option<Stamp>, into: &mut Vec<Account>) -> Result<()> {
+pub(super) fn unpack(packed: &str, last_list: Option<(Stamp, Order)>, into: &mut Vec<Account>) -> Result<()> {
     let columns: Vec<Columns<'_>> =
         serde_json::from_str(packed).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
     into.extend(columns.into_iter().map(|columns| columns.account(last_list)));
@@ -128,7 +150,7 @@ pub(super) fn unpack(packed: &str, last_list: Option<Stamp>, into: &mut Vec<Acco
 }
 
 /// An account from `account.sql`.
-pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result<Account> {
+pub(super) fn account(row: &SqliteRow, last_list: Option<(Stamp, Order)>) -> sqlx::Result<Account> {
     let columns = Columns {
         wc_id: text(row, 0)?,
         w_id: optional(row, 1)?,
@@ -150,6 +172,8 @@ pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result
         device: row.try_get::<Option<&str>, _>(17)?.map(Cow::Borrowed),
         budget: row.try_get::<Option<&str>, _>(18)?.map(Cow::Borrowed),
         offline_since: stamp(row, 19)?,
+        observed: Order(row.try_get(20)?),
+        settled: Order(row.try_get(21)?),
     };
     Ok(columns.account(last_list))
 }
@@ -169,10 +193,9 @@ pub(super) fn budget(budget: &Budget) -> String {
 pub(super) async fn load(tx: &mut SqliteConnection, profile: i64, wc_id: &WcId) -> Result<Option<AccountRow>> {
     let row = sqlx::query(sql!("account")).bind(profile).bind(wc_id.as_str()).fetch_optional(tx).await?;
     let Some(row) = row else { return Ok(None) };
-    let success = match (stamp(&row, 20)?, optional(&row, 21)?) {
-        (Some(at), Some(attempt)) => Some((at, AttemptId::new(attempt))),
-        _ => None,
-    };
+    let order: Option<i64> = row.try_get(22)?;
+    let attempt = optional(&row, 23)?.map(AttemptId::new);
+    let success = order.map(|order| Success { order: Order(order), attempt });
     Ok(Some(AccountRow { account: account(&row, None)?, success }))
 }
 
@@ -198,10 +221,12 @@ pub(super) async fn save(tx: &mut SqliteConnection, profile: i64, row: &AccountR
         .bind(&*account.note)
         .bind(account.reason.map(Reason::code))
         .bind(account.gateway_message.as_deref())
-        .bind(row.success.as_ref().map(|(at, _)| at.0))
-        .bind(row.success.as_ref().map(|(_, attempt)| attempt.as_str()))
+        .bind(row.success.as_ref().map(|success| success.order.0))
+        .bind(row.success.as_ref().and_then(|success| success.attempt.as_ref()).map(AttemptId::as_str))
         .bind(account.device.as_deref().map(device::json))
         .bind(account.budget.as_deref().map(budget))
+        .bind(account.observed.0)
+        .bind(account.settled.0)
         .execute(tx)
         .await?;
     Ok(())
@@ -219,18 +244,28 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
         requested_at: Stamp(row.try_get(6)?),
         deadline: stamp(row, 7)?,
         owner: Owner(text(row, 8)?),
+        requested: Order(row.try_get(9)?),
     })
 }
 
-/// A line of the log from `log_recent.sql` and its like.
+/// A line of the log from `log_recent.sql`.
 pub(super) fn log_entry(row: &SqliteRow) -> sqlx::Result<LogEntry> {
+    log_entry_from(row, 0)
+}
+
+/// A line from `log_since.sql` and its like, with its number in the log.
+pub(super) fn numbered_log_entry(row: &SqliteRow) -> sqlx::Result<(i64, LogEntry)> {
+    Ok((row.try_get(0)?, log_entry_from(row, 1)?))
+}
+
+fn log_entry_from(row: &SqliteRow, first: usize) -> sqlx::Result<LogEntry> {
     Ok(LogEntry {
-        at: Stamp(row.try_get(0)?),
-        wc_id: optional(row, 1)?.map(WcId::new),
-        event: text(row, 2)?,
-        reason: row.try_get::<Option<&str>, _>(3)?.and_then(Reason::from_code),
-        gateway_message: optional(row, 4)?,
-        w_id: optional(row, 5)?.map(WId::new),
-        cause: optional(row, 6)?,
+        at: Stamp(row.try_get(first)?),
+        wc_id: optional(row, first + 1)?.map(WcId::new),
+        event: text(row, first + 2)?,
+        reason: row.try_get::<Option<&str>, _>(first + 3)?.and_then(Reason::from_code),
+        gateway_message: optional(row, first + 4)?,
+        w_id: optional(row, first + 5)?.map(WId::new),
+        cause: optional(row, first + 6)?,
     })
 }

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::boot::{BootMs, boot_id};
 use super::super::types::{Alert, Error, LogEntry, Moment, Place, Result, Watchers};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Owner, Reason, Stamp, json};
+use crate::model::{Account, Began, Order, Owner, Reason, Stamp, json};
 
 /// So many intervals without a sign of life, and the place is free for others.
 const OVERDUE: i64 = 3;
@@ -27,6 +27,7 @@ type Columns = (
     Option<String>,
     Option<i64>,
     Option<i64>,
+    i64,
     Option<i64>,
 );
 
@@ -43,12 +44,14 @@ struct Row {
     failing: Option<Reason>,
     failing_since: Option<i64>,
     outage_since: Option<Stamp>,
+    outage_order: Order,
     lost_since: Option<Stamp>,
 }
 
 impl From<Columns> for Row {
     fn from(columns: Columns) -> Self {
-        let (observer, rank, epoch, interval, boot, tried, listed, failing, since, outage_since, lost_since) = columns;
+        let (observer, rank, epoch, interval, boot, tried, listed, failing, since, outage_since, order, lost_since) =
+            columns;
         Self {
             observer: observer.map(|owner| Owner(owner.into())),
             rank,
@@ -60,6 +63,7 @@ impl From<Columns> for Row {
             failing: failing.and_then(|code| Reason::from_code(&code)),
             failing_since: since,
             outage_since: outage_since.map(Stamp),
+            outage_order: Order(order),
             lost_since: lost_since.map(Stamp),
         }
     }
@@ -182,8 +186,8 @@ impl Sqlite {
     /// The observer, if it lives, and what is amiss.
     pub(super) async fn watchers_of(&self, connection: &mut SqliteConnection) -> Result<Watchers> {
         let row = self.row(connection).await?;
-        let (outage_since, lost_since) = (row.outage_since, row.lost_since);
-        Ok(Watchers { observer: self.place_of(row), outage_since, lost_since })
+        let Row { outage_since, outage_order, lost_since, .. } = row;
+        Ok(Watchers { observer: self.place_of(row), outage_since, outage_order, lost_since })
     }
 
     async fn row(&self, connection: &mut SqliteConnection) -> Result<Row> {
@@ -226,7 +230,7 @@ impl Sqlite {
     }
 
     /// See [`super::super::Store::set_outage`].
-    pub(in super::super) async fn set_outage(&self, since: Option<Stamp>, alert: &Alert) -> Result<()> {
+    pub(in super::super) async fn set_outage(&self, since: Option<Began>, alert: &Alert) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         self.still_observing(&mut tx).await?;
@@ -234,7 +238,10 @@ impl Sqlite {
         if known.is_some() == since.is_some() {
             return Ok(());
         }
-        let query = sqlx::query(sql!("outage_set")).bind(self.profile).bind(since.map(|at| at.0));
+        let query = sqlx::query(sql!("outage_set"))
+            .bind(self.profile)
+            .bind(since.map(|since| since.at.0))
+            .bind(since.map_or(0, |since| since.order.0));
         query.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         if since.is_none() {

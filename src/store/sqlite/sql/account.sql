@@ -1,8 +1,8 @@
 SELECT wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source, observed_at, last_login_at,
        first_login_at, holder, tags, note, reason, gateway_message, device, budget,
        CASE WHEN presence = 'offline'
-            THEN (SELECT max(at) FROM presences WHERE profile = ?1 AND presences.wc_id = ?2)
+            THEN (SELECT at FROM presences WHERE profile = ?1 AND presences.wc_id = ?2 ORDER BY n DESC LIMIT 1)
        END,
-       success_at, success_attempt
+       observed_order, settled_order, success_order, success_attempt
 FROM accounts
 WHERE profile = ?1 AND wc_id = ?2

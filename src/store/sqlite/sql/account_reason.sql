@@ -1,3 +1,3 @@
 UPDATE accounts
 SET reason = ?3, gateway_message = ?4
-WHERE profile = ?1 AND wc_id = ?2 AND (last_login_at IS NULL OR last_login_at < ?5)
+WHERE profile = ?1 AND wc_id = ?2 AND settled_order <= ?5

@@ -6,8 +6,13 @@ FROM (
                       observed_at, last_login_at, first_login_at, holder, tags, note, reason, gateway_message, device,
                       budget,
                       CASE WHEN presence = 'offline'
-                           THEN (SELECT max(at) FROM presences WHERE profile = ?1 AND presences.wc_id = accounts.wc_id)
-                      END) AS packed
+                           THEN (SELECT at
+                                 FROM presences
+                                 WHERE profile = ?1 AND presences.wc_id = accounts.wc_id
+                                 ORDER BY n DESC
+                                 LIMIT 1)
+                      END,
+                      observed_order, settled_order) AS packed
     FROM accounts
     WHERE profile = ?1
     ORDER BY CASE presence WHEN 'offline' THEN 0 WHEN 'online' THEN 2 ELSE 1 END,

@@ -1,5 +1,5 @@
-SELECT id, wc_id, rung, state, w_id, image_url, requested_at, deadline, owner
+SELECT id, wc_id, rung, state, w_id, image_url, requested_at, deadline, owner, requested_order
 FROM attempts
 WHERE profile = ?1 AND w_id = ?2
-ORDER BY requested_at, id
+ORDER BY requested_order, id
 LIMIT 1

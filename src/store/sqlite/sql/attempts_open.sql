@@ -1,5 +1,5 @@
 -- The second condition says nothing new; it lets SQLite use the partial index.
-SELECT id, wc_id, rung, state, w_id, image_url, requested_at, deadline, owner
+SELECT id, wc_id, rung, state, w_id, image_url, requested_at, deadline, owner, requested_order
 FROM attempts
 WHERE profile = ?1 AND wc_id = ?2 AND state = 'open' AND state <> 'ended'
 ORDER BY id

@@ -1,4 +1,4 @@
-SELECT at, wc_id, event, reason, gateway_message, w_id, cause
+SELECT id, at, wc_id, event, reason, gateway_message, w_id, cause
 FROM log INDEXED BY log_by_account
 WHERE profile = ?1 AND wc_id = ?4 AND at >= ?2
 ORDER BY at DESC, id DESC

@@ -1,1 +1,1 @@
-UPDATE profiles SET outage_since = ?2 WHERE n = ?1
+UPDATE profiles SET outage_since = ?2, outage_order = ?3 WHERE n = ?1

@@ -1,4 +1,4 @@
--- From one subject to the next, however many rows each of them has. ?3 is the latest due, ?4 the owners (a JSON array) whose
+-- From one subject to the next, however many rows each of them has. ?3 is now, ?4 the owners (a JSON array) whose
 -- rows are being told.
 WITH RECURSIVE heads (subject, id) AS (
     SELECT subject, id
@@ -17,7 +17,7 @@ WITH RECURSIVE heads (subject, id) AS (
 SELECT outbox.id, outbox.json, outbox.tries
 FROM heads
 CROSS JOIN outbox ON outbox.id = heads.id
-WHERE outbox.due <= ?3
+WHERE (outbox.tries = 0 OR outbox.due <= ?3 OR outbox.due > ?3 + ?6)
   AND (outbox.claimed_by IS NULL OR outbox.claimed_by NOT IN (SELECT value FROM json_each(?4)))
 ORDER BY outbox.id
 LIMIT ?5

@@ -1,0 +1,1 @@
+SELECT clock_from, clock_at FROM profiles WHERE n = ?1
