@@ -15,10 +15,10 @@ use super::fail::Failure;
 use super::out;
 use crate::config::Profile;
 use crate::model::text::clean;
-use crate::model::{Account, BadDevice, Device, DeviceEdit, WId, WcId, json as objects};
+use crate::model::{Account, BadDevice, Device, DeviceEdit, Stamp, WId, WcId, json as objects};
 use crate::store::{Edit, Store};
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "wc_id",
     "w_id",
     "nick_name",
@@ -32,9 +32,12 @@ const COLUMNS: [&str; 13] = [
     "proxy_password",
     "aid",
     "ttuid",
+    LAST_LOGIN,
 ];
 /// The columns that an export has only where an account has a device.
 const DEVICE_COLUMNS: [&str; 6] = ["device", "proxy", "proxy_user", PASSWORD, "aid", "ttuid"];
+/// The column that an export has only where an account was logged in: whoever imports it knows then that it was.
+const LAST_LOGIN: &str = "last_login_at";
 /// The column that an export has only on an explicit wish.
 const PASSWORD: &str = "proxy_password";
 
@@ -77,6 +80,7 @@ struct Entry {
     holder: Option<String>,
     tags: Option<Vec<String>>,
     note: Option<String>,
+    last_login_at: Option<String>,
     device: Option<JsonDevice>,
     #[serde(flatten)]
     network: Network,
@@ -172,6 +176,7 @@ fn parse_json(text: &str) -> Result<Vec<Row>, Bad> {
             &entry.wc_id,
             Edit {
                 w_id: entry.w_id.filter(|text| !text.is_empty()).map(WId::from),
+                was_logged_in: filled(entry.last_login_at.as_deref()).is_some(),
                 nick_name: filled(entry.nick_name.as_deref()),
                 w_account: filled(entry.w_account.as_deref()),
                 holder: filled(entry.holder.as_deref()),
@@ -214,8 +219,22 @@ fn parse_csv(text: &str) -> Result<Vec<Row>, Bad> {
     let column = |name: &str| heads.iter().position(|head| head.replace('_', "") == name.replace('_', ""));
     let wc_id = column("wc_id").ok_or(Bad::NoColumn)?;
     let rest = COLUMNS.map(column);
-    let [_, w_id, nick_name, w_account, holder, tags, note, device, proxy, proxy_user, proxy_password, aid, ttuid] =
-        rest;
+    let [
+        _,
+        w_id,
+        nick_name,
+        w_account,
+        holder,
+        tags,
+        note,
+        device,
+        proxy,
+        proxy_user,
+        proxy_password,
+        aid,
+        ttuid,
+        last,
+    ] = rest;
     records
         .iter()
         .skip(1)
@@ -227,6 +246,7 @@ fn parse_csv(text: &str) -> Result<Vec<Row>, Bad> {
                 record.get(wc_id).unwrap_or_default(),
                 Edit {
                     w_id: get(w_id).map(WId::new),
+                    was_logged_in: get(last).is_some(),
                     nick_name: get(nick_name),
                     w_account: get(w_account),
                     holder: get(holder),
@@ -277,8 +297,10 @@ pub fn settle(rows: Vec<Row>, known: &[Account]) -> Result<Vec<(WcId, Edit)>, Ba
 pub fn to_csv(accounts: &[Account], passwords: bool) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let devices = accounts.iter().any(|account| account.device.as_deref().is_some_and(|device| !device.is_empty()));
+    let logins = accounts.iter().any(|account| account.last_login_at.is_some());
     let is_told = |column: &str| {
-        DEVICE_COLUMNS.iter().all(|own| *own != column) || (devices && (passwords || column != PASSWORD))
+        let is_device = DEVICE_COLUMNS.contains(&column);
+        (logins || column != LAST_LOGIN) && (!is_device || (devices && (passwords || column != PASSWORD)))
     };
     writer.write_record(COLUMNS.iter().filter(|column| is_told(column)))?;
     for account in accounts {
@@ -298,6 +320,7 @@ pub fn to_csv(accounts: &[Account], passwords: bool) -> Result<String, csv::Erro
             own.map(|own| own.password.expose_secret()).unwrap_or_default(),
             device.aid.as_deref().unwrap_or_default(),
             device.ttuid.as_deref().unwrap_or_default(),
+            &account.last_login_at.map(Stamp::rfc3339).unwrap_or_default(),
         ];
         writer
             .write_record(fields.iter().zip(COLUMNS).filter(|(_, column)| is_told(column)).map(|(field, _)| field))?;

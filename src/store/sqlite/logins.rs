@@ -8,7 +8,7 @@ use super::super::types::{LogEntry, Result, Stored};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Attempt, AttemptId, Presence, Reason, Record, Source, Stamp, WId, WcId, json};
+use crate::model::{Account, Attempt, AttemptId, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId, json};
 
 impl Sqlite {
     /// See [`super::super::Store::store_login`].
@@ -33,7 +33,7 @@ impl Sqlite {
             known => {
                 let adopted_over = known.and_then(|(_, previous)| previous);
                 let key = (requested_at, id.clone());
-                let stored = self.swap(&mut tx, before, record, key, adopted_over, at).await?;
+                let stored = self.swap(&mut tx, before, record, (key, attempt.as_ref()), adopted_over, at).await?;
                 self.note_wrong_account(&mut tx, attempt.as_ref(), record, at).await?;
                 stored
             }
@@ -81,14 +81,14 @@ impl Sqlite {
         Ok(row.map(|(source, previous)| (source, previous.map(WId::from))))
     }
 
-    /// Stores a success that is told for the first time. `key`: when its request was started, and whose it is;
-    /// `adopted_over`: the wId before, when a list had shown this one already.
+    /// Stores a success that is told for the first time. `key`: when its request was started, and whose it is, with
+    /// that attempt where it is remembered; `adopted_over`: the wId before, when a list had shown this one already.
     async fn swap(
         &self,
         tx: &mut SqliteConnection,
         before: Option<AccountRow>,
         record: &Record,
-        key: (Stamp, AttemptId),
+        (key, attempt): ((Stamp, AttemptId), Option<&Attempt>),
         adopted_over: Option<WId>,
         at: Stamp,
     ) -> Result<Stored> {
@@ -98,15 +98,18 @@ impl Sqlite {
         // A list may have shown this very wId after the later success: then it lives, and is current already.
         let current = held.as_ref() == Some(&record.w_id) || row.success.as_ref().is_none_or(|stored| *stored <= key);
         let previous_w_id = if held.as_ref() == Some(&record.w_id) { adopted_over } else { held.clone() };
+        let is_first = match attempt.filter(|attempt| attempt.rung == Rung::QrLogin) {
+            Some(code) => !self.was_logged_in(tx, &row.account, &record.w_id, code.w_id.as_ref(), key.0).await?,
+            None => false,
+        };
         let entry = HistoryEntry {
             attempt: Some(key.1.as_str()),
             requested_at: Some(key.0),
             ..HistoryEntry::new("login", true, at, previous_w_id.as_ref())
         };
         self.keep_w_id(tx, &record.wc_id, &record.w_id, &entry).await?;
-        row.account.last_login_at = row.account.last_login_at.max(Some(at));
-        row.account.first_login_at.get_or_insert(at);
-        let attempt = key.1.clone();
+        row.account.logged_in(is_first, at);
+        let id = key.1.clone();
         if current {
             row.success = row.success.max(Some(key));
             take_record(&mut row.account, record, at);
@@ -129,14 +132,36 @@ impl Sqlite {
         let account = row.account;
         if current {
             let (profile, w_id, previous) = (self.scope.name.as_str(), &record.w_id, previous_w_id.as_ref());
-            let event = json::logged_in(at, profile, Some(&attempt), &account, w_id, previous);
+            let event = json::logged_in(at, profile, Some(&id), &account, w_id, previous);
             self.tell(tx, event, at).await?;
             if held.is_some() && held.as_ref() != Some(w_id) {
                 let event = json::w_id_changed(at, profile, &account, w_id, previous, "login");
-                self.tell(tx, with_attempt(event, Some(&attempt)), at).await?;
+                self.tell(tx, with_attempt(event, Some(&id)), at).await?;
             }
         }
         Ok(Stored { account, previous_w_id, current, new_account })
+    }
+
+    /// Whether the account was logged in before the request that brought `w_id`, polled as `polled`: a login, a list or an import says so. That
+    /// it was named is no such knowledge, nor is a list that shows this very login before its own answer is here.
+    async fn was_logged_in(
+        &self,
+        tx: &mut SqliteConnection,
+        account: &Account,
+        w_id: &WId,
+        polled: Option<&WId>,
+        requested_at: Stamp,
+    ) -> Result<bool> {
+        if account.first_night.is_some() || account.last_login_at.is_some() {
+            return Ok(true);
+        }
+        let query = sqlx::query_scalar(sql!("was_logged_in"))
+            .bind(self.profile)
+            .bind(account.wc_id.as_str())
+            .bind(w_id.as_str())
+            .bind(requested_at.0)
+            .bind(polled.map(WId::as_str));
+        Ok(query.fetch_one(tx).await?)
     }
 
     /// Says on the account that was asked for that another one came.
@@ -257,6 +282,7 @@ fn take_record(account: &mut Account, record: &Record, at: Stamp) {
 }
 
 fn online(account: &mut Account, source: Source, at: Stamp) {
+    account.came_online();
     account.presence = Presence::Online;
     account.source = Some(source);
     account.observed_at = Some(at);

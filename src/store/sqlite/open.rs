@@ -13,10 +13,12 @@ use super::write;
 use crate::model::ProfileId;
 
 /// The migrations in order; the n-th leads to `user_version` n.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_made_with.sql"),
+    include_str!("migrations/0004_order.sql"),
+    include_str!("migrations/0005_first_login.sql"),
 ];
 
 /// `application_id` in the file's header: "saom".

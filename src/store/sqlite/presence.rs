@@ -10,7 +10,7 @@ use super::super::types::{Alert, LogEntry, Result, Verdict};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, FirstNight, Presence, Reason, Source, Stamp, WId, WcId};
 
 /// Above this many verdicts all accounts are read at once instead of one by one.
 const FEW: usize = 32;
@@ -112,6 +112,7 @@ impl Sqlite {
                 .bind(account.observed_at.map(|at| at.0))
                 .bind(account.reason.map(Reason::code))
                 .bind(account.gateway_message.as_deref())
+                .bind(account.first_night.map(FirstNight::name))
                 .execute(&mut *tx)
                 .await?;
             self.changed(tx, Subject::Account(&account.wc_id)).await?;
@@ -222,11 +223,20 @@ fn apply(account: &mut Account, verdict: &Verdict) -> bool {
         account.reason = verdict.reason;
         account.gateway_message = None;
     }
-    account.presence = verdict.presence;
     account.source = Some(verdict.source);
     let same_list = before.source == account.source && verdict.source == Source::List;
-    if !same_list || before.presence != account.presence {
+    if !same_list || before.presence != verdict.presence {
         account.observed_at = account.observed_at.max(Some(verdict.at));
+    }
+    account.presence = verdict.presence;
+    match (before.presence, account.presence) {
+        (Presence::Offline | Presence::Unknown, Presence::Online) => account.came_online(),
+        (Presence::Online | Presence::Unknown, Presence::Offline) if verdict.source != Source::Own => {
+            account.dropped(account.observed_at.unwrap_or(verdict.at));
+        }
+        (Presence::Online, Presence::Online | Presence::Unknown | Presence::Offline)
+        | (Presence::Offline, Presence::Offline | Presence::Unknown)
+        | (Presence::Unknown, Presence::Unknown | Presence::Offline) => {}
     }
     *account != before
 }

@@ -11,7 +11,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::super::types::{LogEntry, Result};
 use super::device;
 use crate::model::{
-    Account, Attempt, AttemptId, AttemptState, Budget, Owner, Presence, Reason, Rung, Source, Stamp, WId, WcId,
+    Account, Attempt, AttemptId, AttemptState, Budget, FirstNight, Owner, Presence, Reason, Rung, Source, Stamp, WId,
+    WcId,
 };
 
 /// An account, and which success of which attempt its wId stands on.
@@ -80,6 +81,8 @@ struct Columns<'a> {
     #[serde(borrow)]
     budget: Option<Cow<'a, str>>,
     offline_since: Option<Stamp>,
+    #[serde(borrow)]
+    first_night: Option<Cow<'a, str>>,
 }
 
 impl Columns<'_> {
@@ -103,6 +106,7 @@ impl Columns<'_> {
             offline_since: self.offline_since,
             last_login_at: self.last_login_at,
             first_login_at: self.first_login_at,
+            first_night: self.first_night.and_then(|name| FirstNight::from_name(&name)),
             holder: self.holder,
             tags: tags(&self.tags),
             note: self.note,
@@ -150,6 +154,7 @@ pub(super) fn account(row: &SqliteRow, last_list: Option<Stamp>) -> sqlx::Result
         device: row.try_get::<Option<&str>, _>(17)?.map(Cow::Borrowed),
         budget: row.try_get::<Option<&str>, _>(18)?.map(Cow::Borrowed),
         offline_since: stamp(row, 19)?,
+        first_night: row.try_get::<Option<&str>, _>(22)?.map(Cow::Borrowed),
     };
     Ok(columns.account(last_list))
 }
@@ -202,6 +207,7 @@ pub(super) async fn save(tx: &mut SqliteConnection, profile: i64, row: &AccountR
         .bind(row.success.as_ref().map(|(_, attempt)| attempt.as_str()))
         .bind(account.device.as_deref().map(device::json))
         .bind(account.budget.as_deref().map(budget))
+        .bind(account.first_night.map(FirstNight::name))
         .execute(tx)
         .await?;
     Ok(())

@@ -1,7 +1,7 @@
 INSERT INTO accounts (profile, wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source,
                       observed_at, last_login_at, first_login_at, holder, tags, note, reason, gateway_message,
-                      success_at, success_attempt, device, budget)
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22)
+                      success_at, success_attempt, device, budget, first_night)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)
 ON CONFLICT (profile, wc_id) DO UPDATE SET
     w_id = excluded.w_id, w_id_confirmed = excluded.w_id_confirmed, nick_name = excluded.nick_name,
     w_account = excluded.w_account, sex = excluded.sex, avatar_url = excluded.avatar_url,
@@ -9,4 +9,5 @@ ON CONFLICT (profile, wc_id) DO UPDATE SET
     last_login_at = excluded.last_login_at, first_login_at = excluded.first_login_at, holder = excluded.holder,
     tags = excluded.tags, note = excluded.note, reason = excluded.reason,
     gateway_message = excluded.gateway_message, success_at = excluded.success_at,
-    success_attempt = excluded.success_attempt, device = excluded.device, budget = excluded.budget
+    success_attempt = excluded.success_attempt, device = excluded.device, budget = excluded.budget,
+    first_night = excluded.first_night

@@ -7,7 +7,8 @@ FROM (
                       budget,
                       CASE WHEN presence = 'offline'
                            THEN (SELECT max(at) FROM presences WHERE profile = ?1 AND presences.wc_id = accounts.wc_id)
-                      END) AS packed
+                      END,
+                      first_night) AS packed
     FROM accounts
     WHERE profile = ?1 AND wc_id > ?2
     ORDER BY wc_id

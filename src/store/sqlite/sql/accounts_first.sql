@@ -7,7 +7,8 @@ FROM (
                       budget,
                       CASE WHEN presence = 'offline'
                            THEN (SELECT max(at) FROM presences WHERE profile = ?1 AND presences.wc_id = accounts.wc_id)
-                      END) AS packed
+                      END,
+                      first_night) AS packed
     FROM accounts
     WHERE profile = ?1
     ORDER BY CASE presence WHEN 'offline' THEN 0 WHEN 'online' THEN 2 ELSE 1 END,
