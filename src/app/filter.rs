@@ -113,7 +113,7 @@ impl Query {
 
 /// Until when an account rests after refusals, if it does.
 pub fn rests(account: &Account, now: Stamp) -> Option<Stamp> {
-    account.budget.as_ref().and_then(|budget| budget.rests_until).filter(|until| now < *until)
+    account.budget.as_ref().and_then(|budget| budget.rests(now))
 }
 
 /// The filter's line while it is open.

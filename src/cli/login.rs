@@ -16,8 +16,9 @@ use super::fail::Failure;
 use super::png::PngFile;
 use super::printer::{Printer, Words, outcome};
 use super::{out, resolve};
-use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
+use crate::engine::api::{Command, Event, LoginEvent, LoginStep, StepDown, Way};
 use crate::i18n::{t, tf};
+use crate::model::text::typed_code;
 use crate::model::{Account, Attempt, AttemptId, AttemptState, Reason, Stamp, WcId};
 use crate::qr::Code;
 
@@ -45,6 +46,8 @@ pub struct Plan {
     pub renew: u8,
     /// Log in although the account rests: an option of the engine.
     pub force: bool,
+    /// Why nobody could see a code, if so: told when one is due.
+    pub unseen: Option<Failure>,
 }
 
 impl Plan {
@@ -54,7 +57,12 @@ impl Plan {
         args: LoginArgs,
         accounts: &[Account],
         attempts: &[Attempt],
+        unseen: Option<Failure>,
     ) -> Result<Self, Failure> {
+        let verify_code = args.verify_code.as_deref().map(typed_code);
+        if verify_code.as_deref() == Some("") {
+            return Err(Failure::usage(context.t("cli.login.no_code")));
+        }
         let wc_id = match &args.account {
             Some(name) => Some(resolve::resolve_one(context, accounts, name)?.wc_id),
             None => None,
@@ -73,10 +81,11 @@ impl Plan {
             known,
             way: if args.ladder { Way::Ladder } else { Way::Qr },
             timeout: args.options.timeout,
-            verify_code: args.verify_code.map(SecretString::from),
+            verify_code: verify_code.map(SecretString::from),
             png: args.qr_png,
             renew: args.renew.unwrap_or(if out::can_draw() { 5 } else { 0 }),
             force: args.options.force,
+            unseen,
         })
     }
 
@@ -92,6 +101,7 @@ impl Plan {
             png: args.qr_png,
             renew: 0,
             force: args.options.force,
+            unseen: None,
         }
     }
 
@@ -108,6 +118,7 @@ impl Plan {
             png: None,
             renew: 0,
             force: args.options.force,
+            unseen: None,
         })
     }
 }
@@ -213,7 +224,8 @@ impl fmt::Debug for Ports<'_> {
 /// Asks on this terminal, if it is one.
 pub fn ask_here() -> Option<Ask> {
     out::can_ask().then(|| -> Ask {
-        Arc::new(|question| out::ask(question).filter(|answer| !answer.is_empty()).map(SecretString::from))
+        let answer = |question: &str| out::ask(question).map(|answer| typed_code(&answer));
+        Arc::new(move |question| answer(question).filter(|answer| !answer.is_empty()).map(SecretString::from))
     })
 }
 
@@ -258,6 +270,7 @@ pub(super) struct Driver<'a> {
     known: HashSet<WcId>,
     verify_code: Option<SecretString>,
     png: Option<PngFile>,
+    unseen: Option<Failure>,
     stopping: Option<Exit>,
     answers: UnboundedSender<(AttemptId, Option<SecretString>)>,
 }
@@ -285,6 +298,7 @@ pub async fn drive(
         known: plan.known,
         verify_code: plan.verify_code,
         png: plan.png.map(PngFile::new),
+        unseen: plan.unseen,
         stopping: None,
         answers,
     };
@@ -333,7 +347,8 @@ impl<'a> Driver<'a> {
         answers: UnboundedSender<(AttemptId, Option<SecretString>)>,
     ) -> Self {
         let (wishes, png) = (Vec::new(), png.map(PngFile::new));
-        Self { ports, printer, json, wishes, known: HashSet::new(), verify_code: None, png, stopping: None, answers }
+        let (known, verify_code, unseen, stopping) = (HashSet::new(), None, None, None);
+        Self { ports, printer, json, wishes, known, verify_code, png, unseen, stopping, answers }
     }
 }
 
@@ -511,6 +526,19 @@ impl Driver<'_> {
     }
 
     pub(super) fn say(&self, event: &LoginEvent) {
+        // A code is due: why nobody could see it says more than that.
+        let due = match &event.step {
+            LoginStep::SteppedDown { why, .. } => *why == StepDown::NowhereToShow,
+            LoginStep::Failed { reason, .. } => *reason == Reason::NowhereToShow,
+            _ => false,
+        };
+        if let Some(unseen) = self.unseen.as_ref().filter(|_| due) {
+            (self.ports.words)(&format!("saoma: {}", unseen.message));
+            if let Some(hint) = &unseen.hint {
+                (self.ports.words)(&format!("  {hint}"));
+            }
+            return;
+        }
         match self.printer.words(event) {
             Some(Words::Data(words)) => (self.ports.data)(&words),
             Some(Words::Note(words)) => (self.ports.words)(&words),

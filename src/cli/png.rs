@@ -17,6 +17,21 @@ impl PngFile {
         Self { path, written: false }
     }
 
+    /// Whether a file can be written at `path`; what is in the way, if not. Nothing stays behind.
+    pub fn check(path: &Path) -> Result<(), String> {
+        if path.is_dir() {
+            return Err(std::io::Error::from(std::io::ErrorKind::IsADirectory).to_string());
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let probe = tempfile::Builder::new().prefix(".saoma-").tempfile_in(folder);
+        // The library's own words are about the temporary file.
+        let words = |error: std::io::Error| {
+            let cause = error.get_ref().and_then(std::error::Error::source).map(ToString::to_string);
+            cause.unwrap_or_else(|| error.to_string())
+        };
+        probe.map(drop).map_err(words)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
@@ -50,6 +65,21 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     use super::*;
+
+    #[test]
+    fn what_cannot_be_written_is_found_out_beforehand() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(PngFile::check(&home.path().join("code.png")), Ok(()));
+        assert_eq!(PngFile::check(Path::new("code.png")), Ok(()));
+        assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "nothing stays");
+        std::fs::write(home.path().join("file"), "").unwrap();
+        for (path, words) in
+            [("none/code.png", "No such file"), ("file/code.png", "Not a directory"), ("", "directory")]
+        {
+            let bad = PngFile::check(&home.path().join(path)).unwrap_err();
+            assert!(bad.contains(words), "{path}: {bad}");
+        }
+    }
 
     #[test]
     fn the_picture_is_private_and_goes_with_the_code() {

@@ -48,6 +48,7 @@ impl Reason {
             | Self::Superseded
             | Self::Abandoned
             | Self::Resting
+            | Self::NowhereToShow
             | Self::LoginInterrupted
             | Self::NeedsPassword
             | Self::Dropped
@@ -89,6 +90,8 @@ reasons! {
     Abandoned = "abandoned",
     /// The account rests after refusals.
     Resting = "resting",
+    /// Only a code would help, and nobody could see one here.
+    NowhereToShow = "nowhere_to_show",
     /// Something the gateway said that no rule knows.
     GatewaySaid = "gateway_said",
     /// V1 only: a login was interrupted and no list can tell how it ended.

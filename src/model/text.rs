@@ -73,6 +73,29 @@ fn skip_string(text: &str) -> &str {
     }
 }
 
+/// A code as a person typed it: without blanks, and without what a terminal put among the keys, as its late answer to a
+/// question of ours does, also where something on the way has shown it in letters (`^[[2;2R`).
+pub fn typed_code(text: &str) -> String {
+    let mut code: String = clean(text).split_whitespace().collect();
+    while let Some(rest) = without_report(&code) {
+        code = rest;
+    }
+    code
+}
+
+/// The text without the first cursor report whose ESC has got lost; `None` where there is none.
+fn without_report(text: &str) -> Option<String> {
+    let (before, after) = text.split_once(';')?;
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix('R')?;
+    let before = match before.strip_suffix('[') {
+        Some(before) => before.strip_suffix("^[").unwrap_or(before),
+        None if before.is_empty() => before,
+        None => return None,
+    };
+    Some(format!("{before}{rest}"))
+}
+
 /// JSON text as it may go to a terminal: what [`clean`] would take out stays, as `\\u` escapes. JSON escapes the C0
 /// controls by itself, but leaves C1 controls and bidirectional overrides as they are. The value does not change.
 pub fn json(text: &str) -> Cow<'_, str> {

@@ -142,6 +142,11 @@ impl Store {
         self.inner.end_attempt(id, event, reason, gateway_message, at).await
     }
 
+    /// The attempt is over, and nothing of it is worth remembering: its row ends, the log and the account stay as they are.
+    pub async fn forget_attempt(&self, id: &AttemptId) -> Result<()> {
+        self.inner.forget_attempt(id).await
+    }
+
     /// A login succeeded: in one transaction the wId goes into the history; it becomes current, and the account
     /// online with source login, unless a success of an attempt requested later is stored already; the account is
     /// created if it is not there; log and outbox get their rows; the attempt ends. Told twice, it changes nothing

@@ -173,13 +173,17 @@ impl Machine {
 
     /// The first rung that asks the phone and can work.
     fn ask_phone(&mut self, now: Now, out: &mut Outputs) {
-        if self.wish.first_night && self.wish.way == Way::Ladder {
-            let why = StepDown::FirstNight;
-            self.tell(LoginStep::SteppedDown { rung: Rung::SecondLogin, why, gateway_message: None }, out);
-            self.request_code(false, now, out);
-        } else {
-            self.second_login(false, now, out);
-        }
+        let resting = self.wish.budget.rests(now.wall).filter(|_| !self.wish.forced);
+        let why = match resting {
+            _ if self.wish.way != Way::Ladder => None,
+            _ if self.wish.first_night => Some(StepDown::FirstNight),
+            // Without a place for the code, what is in the way is the rest.
+            Some(_) if self.wish.shows_codes => Some(StepDown::Resting),
+            Some(_) | None => None,
+        };
+        let Some(why) = why else { return self.second_login(false, now, out) };
+        self.tell(LoginStep::SteppedDown { rung: Rung::SecondLogin, why, gateway_message: None }, out);
+        self.request_code(false, now, out);
     }
 
     /// `again`: it went out before and was refused with its token.
@@ -193,6 +197,7 @@ impl Machine {
         let deadline = now.wall.plus_ms(limit_ms);
         let limit = Duration::from_millis(limit_ms.unsigned_abs());
         self.dialog_until = Some(deadline);
+        self.second_sent = now.mono;
         self.tell(LoginStep::Requesting { rung: Rung::SecondLogin }, out);
         out.push(Output::SecondLogin { generation, deadline, limit, again });
         self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);
@@ -222,6 +227,7 @@ impl Machine {
             | State::Storing
             | State::Over => return,
         }
+        self.rang = now.mono.saturating_sub(self.second_sent) >= self.wish.tap;
         if error.kind == Kind::TokenSuspect {
             return self.suspect(error, now, out);
         }
@@ -245,14 +251,18 @@ impl Machine {
             return self.answer_lost(error, until, now, out);
         }
         let gateway_message = error.gateway_message.clone();
-        out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
+        out.push(Output::SecondFailed { rang: self.rang, reason, gateway_message: gateway_message.clone() });
         if self.abandoned {
             return self.idle(out);
         }
         self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: gateway_message.clone() }, out);
         match self.wish.way {
-            Way::Ladder => self.request_code(false, now, out),
-            Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
+            Way::Ladder if self.wish.shows_codes => self.request_code(false, now, out),
+            Way::Ladder | Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
+                if self.wish.way == Way::Ladder {
+                    let (rung, why) = (Rung::QrLogin, StepDown::NowhereToShow);
+                    self.tell(LoginStep::SteppedDown { rung, why, gateway_message: None }, out);
+                }
                 self.state = State::Over;
                 let event = SECOND_LOGIN_FAILED;
                 out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });

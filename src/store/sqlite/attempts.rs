@@ -206,6 +206,16 @@ impl Sqlite {
         Ok(tx.commit().await?)
     }
 
+    /// See [`super::super::Store::forget_attempt`].
+    pub(in super::super) async fn forget_attempt(&self, id: &AttemptId) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        if self.end(&mut tx, id).await? {
+            self.changed(&mut tx, Subject::Attempts).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
     /// See [`super::super::Store::doubt_w_id`].
     pub(in super::super) async fn doubt_w_id(&self, id: &AttemptId, at: Stamp) -> Result<()> {
         let mut connection = self.lock().await?;
