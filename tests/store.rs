@@ -5,6 +5,8 @@
 
 #[path = "store/asked.rs"]
 mod asked;
+#[path = "store/first_login.rs"]
+mod first_login;
 #[path = "store/kill.rs"]
 mod kill;
 #[path = "store/migration.rs"]

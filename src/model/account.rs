@@ -208,10 +208,10 @@ impl Account {
             .unwrap_or_else(|| self.wc_id.as_str())
     }
 
-    /// Whether a login of this account was ever stored, or a wId of it imported: such an account can surely be
+    /// Whether a login of this account was ever stored, or a wId or a login time of it imported: such an account can surely be
     /// asked for a second login; of others only the gateway knows (protocol.md §3.5).
     pub const fn was_logged_in(&self) -> bool {
-        self.w_id.is_some() || self.last_login_at.is_some() || self.first_login_at.is_some()
+        self.w_id.is_some() || self.last_login_at.is_some() || self.first_night.is_some()
     }
 
     /// A login was stored. `first`: a code's, and nothing knew the account online before.

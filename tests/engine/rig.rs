@@ -61,6 +61,8 @@ pub(crate) struct How {
     pub(crate) revive: Option<AttemptId>,
     /// V3's defaults for device and network.
     pub(crate) device: saoma::model::Device,
+    /// How fast a person may say no; these are faster than any.
+    pub(crate) tap: Option<Duration>,
 }
 
 impl Default for How {
@@ -81,6 +83,7 @@ impl Default for How {
             ring_at_once: 0,
             revive: None,
             device: saoma::model::Device::default(),
+            tap: Some(Duration::ZERO),
         }
     }
 }
@@ -195,6 +198,7 @@ impl Front {
             ring_at_once: how.ring_at_once,
             revive: how.revive,
             device: how.device,
+            tap: how.tap,
             lang: Lang::En,
             wall_offset_ms: 0,
             ..Options::default()

@@ -278,8 +278,9 @@ impl Machine {
         }
         if self.is_old_code() {
             // The login goes on with the new one: that nothing came of the old one is nothing to remember.
+            let doubts = |reason| reason == Some(Reason::LoginInterrupted) && self.wish.wc_id.is_some();
             for output in &mut out {
-                if matches!(output, Output::End { .. }) {
+                if matches!(output, Output::End { reason, .. } if !doubts(*reason)) {
                     *output = Output::Forget;
                 }
             }

@@ -191,8 +191,17 @@ impl Sqlite {
             w_id: attempt.w_id,
             ..self.line(at, attempt.wc_id.as_ref(), event)
         };
+        // Nobody knows how this one ended, and nobody needs to: one that was requested later has worked.
+        let moot = match (&attempt.wc_id, reason) {
+            (Some(wc_id), Some(Reason::LoginInterrupted)) => {
+                let account = rows::load(&mut tx, self.profile, wc_id).await?;
+                let success = account.and_then(|account| account.success);
+                success.is_some_and(|(requested_at, _)| requested_at >= attempt.requested_at)
+            }
+            _ => false,
+        };
         // It has its line already.
-        if event != SECOND_LOGIN_FAILED {
+        if event != SECOND_LOGIN_FAILED && !moot {
             self.add_log(&mut tx, &entry).await?;
         }
         if let (Some(wc_id), Some(reason)) = (&attempt.wc_id, reason) {
