@@ -18,4 +18,5 @@ mod queue;
 mod screens;
 mod secrets;
 mod tape;
+mod unseen;
 mod watch;

@@ -71,7 +71,9 @@ async fn is_first(how: &str) -> (tempfile::TempDir, Store, bool) {
     let folder = tempfile::tempdir().unwrap();
     let v1 = how.contains("V1");
     let mut store = open(&folder, !v1).await;
-    let put = async |store: &Store, edit: Edit| drop(store.put_account(&id(), &edit, Stamp(10)).await.unwrap());
+    let put = async |store: &Store, edit: Edit| {
+        store.put_account(&id(), &edit, Stamp(10)).await.unwrap();
+    };
     let named = Edit { nick_name: Some("小诺".into()), holder: Some("Li".into()), ..Edit::default() };
     let list = async |store: &Store, at: i64, verdict: Option<Verdict>, w_id: Option<&str>| {
         let verdicts: Vec<Verdict> = verdict.into_iter().collect();
