@@ -57,7 +57,6 @@ impl Plan {
         args: LoginArgs,
         accounts: &[Account],
         attempts: &[Attempt],
-        unseen: Option<Failure>,
     ) -> Result<Self, Failure> {
         let verify_code = args.verify_code.as_deref().map(typed_code);
         if verify_code.as_deref() == Some("") {
@@ -85,7 +84,7 @@ impl Plan {
             png: args.qr_png,
             renew: args.renew.unwrap_or(if out::can_draw() { 5 } else { 0 }),
             force: args.options.force,
-            unseen,
+            unseen: None,
         })
     }
 

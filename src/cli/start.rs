@@ -59,11 +59,12 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
     if args.all_offline && !args.yes && !out::can_ask() {
         return Err(Failure::usage(context.t("cli.error.needs_yes")));
     }
-    let unseen = seen::place(context, &args)?;
+    let place = seen::place(context, &args);
     let profile = context.profile()?;
     let gateway = context.gateway(&profile)?;
     let store = context.store(&profile).await?;
     if args.all_offline {
+        place?;
         return all_offline(context, &profile, gateway, store, args).await;
     }
     let accounts = context.accounts(&store).await?;
@@ -72,7 +73,8 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
     if !context.json && context.config.ui.qr_layout.value == QrLayout::Image {
         out::say(&context.t("cli.login.no_image"));
     }
-    let plan = Plan::login(context, args, &accounts, &attempts, unseen)?;
+    let mut plan = Plan::login(context, args, &accounts, &attempts)?;
+    plan.unseen = place?;
     drive(context, &profile, gateway, store, accounts, plan, show_payload, None).await
 }
 

@@ -169,7 +169,7 @@ fn what_was_not_sent_leaves_the_history_and_the_reason_as_they_are() {
         std::thread::sleep(Duration::from_millis(1_100));
         desk.sim.cancel(Some(bela())).unwrap();
         assert_eq!(running.end().code, 4);
-        let history = desk.run(&["history", "wxid_bela", "--json"]).lines()[0]["entries"].clone();
+        let history = desk.run(&["history", "wxid_bela", "--json"]).lines()[0]["lines"].clone();
         let went = desk.run(&["second-login", "wxid_bela", "--json"]);
         assert_eq!(went.code, 12, "{dialect} {went:?}");
         let mut tui = desk.tui();
@@ -181,7 +181,7 @@ fn what_was_not_sent_leaves_the_history_and_the_reason_as_they_are() {
         tui.wait("no question", |screen| !screen.contents().contains("Ask all the same?"));
         tui.quit();
         assert!(!history.is_null());
-        let after = desk.run(&["history", "wxid_bela", "--json"]).lines()[0]["entries"].clone();
+        let after = desk.run(&["history", "wxid_bela", "--json"]).lines()[0]["lines"].clone();
         let failures = |lines: &serde_json::Value| {
             let all = lines.as_array().unwrap();
             all.iter().filter(|line| line["event"] != "recovered" && line["event"] != "dropped").count()
