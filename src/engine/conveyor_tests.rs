@@ -163,7 +163,7 @@ fn the_preview_says_who_is_rung_who_scans_and_who_rests() {
         let spent = spent(Cost::Code, 12).map(|budget| *budget).unwrap_or_default();
         Some(Box::new(Budget { rests_until: Some(Stamp(until)), ..spent }))
     };
-    let mut plans = vec![
+    let mut plans = [
         (facts("", "a", true), Place::WaitsToRing, Place::WaitsToRing),
         (facts("", "b", false), Place::WaitsForCode, Place::WaitsForCode),
         // Its second logins are spent, codes are left.

@@ -88,7 +88,7 @@ reasons! {
     Superseded = "superseded",
     /// Hidden, and running on silently.
     Abandoned = "abandoned",
-    /// The account rests after refusals.
+    /// Second logins of the account rest after refusals, or the day's logins are spent.
     Resting = "resting",
     /// Only a code would help, and nobody could see one here.
     NowhereToShow = "nowhere_to_show",
