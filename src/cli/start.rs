@@ -56,15 +56,18 @@ pub fn simulate(args: SimulateArgs, lang: Lang) -> Result<Exit, Failure> {
 
 /// `saoma login [ACCOUNT]`
 pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> {
-    if args.all_offline && !args.yes && !out::can_ask() {
-        return Err(Failure::usage(context.t("cli.error.needs_yes")));
-    }
     let place = seen::place(context, &args);
+    if args.all_offline {
+        // Whoever cannot answer cannot see a code either, as a rule: that is what to mend first.
+        place.clone()?;
+        if !args.yes && !out::can_ask() {
+            return Err(Failure::usage(context.t("cli.error.needs_yes")));
+        }
+    }
     let profile = context.profile()?;
     let gateway = context.gateway(&profile)?;
     let store = context.store(&profile).await?;
     if args.all_offline {
-        place?;
         return all_offline(context, &profile, gateway, store, args).await;
     }
     let accounts = context.accounts(&store).await?;

@@ -226,6 +226,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_typed_code_is_what_a_person_typed() {
+        for typed in [
+            "246810",
+            " 246 810 ",
+            "\u{1b}[2;2R246810",
+            "246810\u{1b}[24;80R",
+            "24\u{1b}[2;2R68\u{1b}[3;1R10",
+            "\u{9b}2;2R246810",
+            "\u{1b}[200~246810\u{1b}[201~",
+            "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\246810",
+            "\u{1b}[?62;4c246810",
+            "\u{200b}246810\r",
+            // The ESC has got lost, or was made a picture of.
+            "[2;2R246810",
+            "^[[2;2R246810",
+            "246810^[[2;2R",
+            "2;2R246810",
+            ";2R246810",
+        ] {
+            assert_eq!(typed_code(typed), "246810", "{typed:?}");
+        }
+        for code in ["R2D2", "a;b", "12;x", "R", "é-9"] {
+            assert_eq!(typed_code(code), code);
+        }
+        for nothing in ["", " ", "\u{1b}[2;2R", "^[[2;2R"] {
+            assert_eq!(typed_code(nothing), "", "{nothing:?}");
+        }
+    }
+
+    #[test]
     fn plain_text_is_borrowed() {
         assert!(matches!(clean("售前客服-小诺 (9:00)"), Cow::Borrowed(_)));
     }

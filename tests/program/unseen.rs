@@ -25,6 +25,7 @@ fn without_a_place_for_the_code_nothing_is_sent() {
             &["login", "wxid_bela", "--force", "--renew", "3", "--timeout", "1s"],
             &["login", "wxid_bela", "--qr-layout", "half"],
             &["login", "--all-offline", "--yes"],
+            &["login", "--all-offline"],
         ] {
             let went = desk.run(arguments);
             assert_eq!((went.code, went.out.as_str()), (2, ""), "{arguments:?} {went:?}");
