@@ -244,7 +244,8 @@ impl Machine {
             () if untold => Reason::LoginInterrupted,
             () => error.reason(),
         };
-        if let (Some(until), Way::Second | Way::Ring) = (self.dialog_until, self.wish.way)
+        let falls_to_code = self.wish.way == Way::Ladder && self.wish.shows_codes;
+        if let Some(until) = self.dialog_until.filter(|_| !falls_to_code)
             && error.is_lost_answer()
             && self.wish.dialect.lists_w_ids()
         {
@@ -256,20 +257,17 @@ impl Machine {
             return self.idle(out);
         }
         self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: gateway_message.clone() }, out);
-        match self.wish.way {
-            Way::Ladder if self.wish.shows_codes => self.request_code(false, now, out),
-            Way::Ladder | Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
-                if self.wish.way == Way::Ladder {
-                    let (rung, why) = (Rung::QrLogin, StepDown::NowhereToShow);
-                    self.tell(LoginStep::SteppedDown { rung, why, gateway_message: None }, out);
-                }
-                self.state = State::Over;
-                let event = SECOND_LOGIN_FAILED;
-                out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
-                let detail = error.detail.clone();
-                let failed = LoginStep::Failed { reason, gateway_message, detail };
-                self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);
-            }
+        if falls_to_code {
+            return self.request_code(false, now, out);
         }
+        if self.wish.way == Way::Ladder {
+            let (rung, why) = (Rung::QrLogin, StepDown::NowhereToShow);
+            self.tell(LoginStep::SteppedDown { rung, why, gateway_message: None }, out);
+        }
+        self.state = State::Over;
+        let event = SECOND_LOGIN_FAILED;
+        out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
+        let failed = LoginStep::Failed { reason, gateway_message, detail: error.detail.clone() };
+        self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);
     }
 }

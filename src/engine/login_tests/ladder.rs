@@ -240,6 +240,15 @@ fn where_nobody_would_see_a_code_the_ladder_ends_above_it() {
             ),
         ],
     );
+    // An answer that is lost is looked for as a lone second login's is.
+    play(
+        unseen(wish(Way::Ladder, Dialect::V2, 5)),
+        &[
+            (0, Then::Start, LISTING),
+            (100, Then::List(Ok(None)), &with(&[NOT_LISTED], SECOND)),
+            (5_000, Then::Second(Err(Kind::Unreachable)), LOST),
+        ],
+    );
     play(
         unseen(wish(Way::Ladder, Dialect::V2, 5)),
         &[
