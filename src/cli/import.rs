@@ -475,6 +475,20 @@ mod tests {
     }
 
     #[test]
+    fn that_an_account_was_logged_in_goes_along() {
+        let known = Account { last_login_at: Some(Stamp(1_000)), ..Account::new("wxid_a".into()) };
+        let named = Account::new("wxid_b".into());
+        let both = [known, named.clone()];
+        let csv = to_csv(&both, false).unwrap();
+        let json = json!({"accounts": both.each_ref().map(|account| objects::account(account, Stamp(0)))}).to_string();
+        for text in [csv.as_str(), json.as_str(), "wcId,lastLoginAt\nwxid_a,2026-11-01 9:00\nwxid_b,"] {
+            let told: Vec<bool> = parse(text.as_bytes()).unwrap().iter().map(|row| row.edit.was_logged_in).collect();
+            assert_eq!(told, [true, false], "{text}");
+        }
+        assert!(!to_csv(&[named], false).unwrap().contains(LAST_LOGIN), "nothing to tell, no column");
+    }
+
+    #[test]
     fn a_device_goes_out_and_comes_in_and_its_password_only_on_a_wish() {
         let account = far();
         let accounts = std::slice::from_ref(&account);
