@@ -74,9 +74,14 @@ fn skip_string(text: &str) -> &str {
 }
 
 /// A code as a person typed it: without blanks, and without what a terminal put among the keys, as its late answer to a
-/// question of ours does, also where something on the way has shown it in letters (`^[[2;2R`).
+/// question of ours does, also where something on the way has shown it in letters (`^[[2;2R`). What an input method has
+/// made full-width is what was meant.
 pub fn typed_code(text: &str) -> String {
-    let mut code: String = clean(text).split_whitespace().collect();
+    let narrow = |c: char| match c {
+        '！'..='～' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    let mut code: String = clean(text).split_whitespace().flat_map(str::chars).map(narrow).collect();
     while let Some(rest) = without_report(&code) {
         code = rest;
     }
@@ -244,6 +249,7 @@ mod tests {
             "246810^[[2;2R",
             "2;2R246810",
             ";2R246810",
+            "２４６\u{3000}８１０",
         ] {
             assert_eq!(typed_code(typed), "246810", "{typed:?}");
         }
