@@ -113,7 +113,7 @@ impl Query {
 
 /// Until when second logins of an account rest after refusals, if they do.
 pub fn rests(account: &Account, now: Stamp) -> Option<Stamp> {
-    account.budget.as_ref().and_then(|budget| budget.rests(now))
+    account.budget.as_ref().and_then(|budget| budget.rest(now))
 }
 
 /// The filter's line while it is open.

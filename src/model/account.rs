@@ -214,9 +214,8 @@ impl Account {
         self.w_id.is_some() || self.last_login_at.is_some() || self.first_night.is_some()
     }
 
-    /// A login was stored. `first`: a code's, and nothing knew the account online before.
+    /// A login was stored at `at`. `first`: a code's, and nothing knew the account online before.
     pub fn logged_in(&mut self, first: bool, at: Stamp) {
-        self.last_login_at = self.last_login_at.max(Some(at));
         if first {
             self.first_login_at = Some(at);
             self.first_night = Some(FirstNight::Ahead);
@@ -331,7 +330,7 @@ mod tests {
     fn who_was_logged_in_before_has_no_first_night() {
         let mut account = Account { presence: Presence::Online, ..Account::new(WcId::from("wxid_a")) };
         account.logged_in(false, Stamp(0));
-        assert_eq!((account.first_login_at, account.last_login_at), (None, Some(Stamp(0))));
+        assert_eq!(account.first_login_at, None);
         assert!(!account.may_be_after_first_night(Stamp(HOUR)));
         drop(&mut account, HOUR);
         assert!(!account.is_after_first_night());

@@ -95,7 +95,7 @@ impl Budget {
 
     /// Why one more of a kind is beyond the budget; `None`: it is not.
     pub fn over(&self, cost: Cost, limits: Limits, now: Stamp) -> Option<Over> {
-        if let (Cost::SecondLogin, Some(until)) = (cost, self.rests(now)) {
+        if let (Cost::SecondLogin, Some(until)) = (cost, self.rest(now)) {
             return Some(Over::Resting { until });
         }
         let limit = match cost {
@@ -114,7 +114,7 @@ impl Budget {
     }
 
     /// Until when second logins rest, if they do.
-    pub fn rests(&self, now: Stamp) -> Option<Stamp> {
+    pub fn rest(&self, now: Stamp) -> Option<Stamp> {
         self.rests_until.filter(|until| now < *until)
     }
 

@@ -96,7 +96,7 @@ pub fn account(account: &Account, now: Stamp) -> Value {
 /// What an account has cost in the 24 hours before `now`, and until when it rests, if it still does.
 fn budget(budget: Option<&Budget>, now: Stamp) -> Value {
     let spent = |cost| budget.map_or(0, |budget| budget.spent(cost, now));
-    let rests_until = budget.and_then(|budget| budget.rests(now));
+    let rests_until = budget.and_then(|budget| budget.rest(now));
     json!({
         "second_logins": spent(Cost::SecondLogin),
         "codes": spent(Cost::Code),

@@ -342,7 +342,7 @@ fn spent(state: &State, look: &Look, account: &Account, room: usize) -> Vec<Fact
 /// Until when it rests, if it was refused.
 fn rests(state: &State, look: &Look, account: &Account) -> Vec<Fact> {
     let Some(budget) = &account.budget else { return Vec::new() };
-    let Some(until) = budget.rests(look.now.wall) else { return Vec::new() };
+    let Some(until) = budget.rest(look.now.wall) else { return Vec::new() };
     let time = clock::long(until, look.now, state.offset_seconds);
     let times = budget.refusals.max(1);
     let key = if times == 1 { "ui.account.rests_once" } else { "ui.account.rests" };

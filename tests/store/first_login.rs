@@ -58,6 +58,7 @@ const BEFORE: &[(&str, bool)] = &[
     ("imported with a time", false),
     ("on a list", false),
     ("on V1's list", false),
+    ("on V1's list by a clock that was ahead", false),
     ("on a list once, and off line since", false),
     ("on a list as another instance than known", false),
     ("adopted", false),
@@ -100,6 +101,7 @@ async fn is_first(how: &str) -> (tempfile::TempDir, Store, bool) {
         "imported with the same wId" => put(&store, Edit { w_id: Some(CODE.into()), ..named }).await,
         "imported with a time" => put(&store, Edit { was_logged_in: true, ..named }).await,
         "on V1's list" => list(&store, 20, None, None).await,
+        "on V1's list by a clock that was ahead" => list(&store, DONE + 8 * HOUR, None, None).await,
         "on a list once, and off line since" => {
             put(&store, named).await;
             list(&store, 20, Some(online(20)), None).await;

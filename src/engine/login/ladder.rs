@@ -173,7 +173,7 @@ impl Machine {
 
     /// The first rung that asks the phone and can work.
     fn ask_phone(&mut self, now: Now, out: &mut Outputs) {
-        let resting = self.wish.budget.rests(now.wall).filter(|_| !self.wish.forced);
+        let resting = self.wish.budget.rest(now.wall).filter(|_| !self.wish.forced);
         let why = match resting {
             _ if self.wish.way != Way::Ladder => None,
             _ if self.wish.first_night => Some(StepDown::FirstNight),

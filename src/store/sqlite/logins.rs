@@ -99,7 +99,7 @@ impl Sqlite {
         let current = held.as_ref() == Some(&record.w_id) || row.success.as_ref().is_none_or(|stored| *stored <= key);
         let previous_w_id = if held.as_ref() == Some(&record.w_id) { adopted_over } else { held.clone() };
         let is_first = match attempt.filter(|attempt| attempt.rung == Rung::QrLogin) {
-            Some(code) => !self.was_logged_in(tx, &row.account, &record.w_id, code.w_id.as_ref(), key.0).await?,
+            Some(code) => !self.was_logged_in(tx, &row.account, &record.w_id, code.w_id.as_ref(), (key.0, at)).await?,
             None => false,
         };
         let entry = HistoryEntry {
@@ -108,6 +108,7 @@ impl Sqlite {
             ..HistoryEntry::new("login", true, at, previous_w_id.as_ref())
         };
         self.keep_w_id(tx, &record.wc_id, &record.w_id, &entry).await?;
+        row.account.last_login_at = row.account.last_login_at.max(Some(at));
         row.account.logged_in(is_first, at);
         let id = key.1.clone();
         if current {
@@ -142,15 +143,16 @@ impl Sqlite {
         Ok(Stored { account, previous_w_id, current, new_account })
     }
 
-    /// Whether the account was logged in before the request that brought `w_id`, polled as `polled`: a login, a list or an import says so. That
-    /// it was named is no such knowledge, nor is a list that shows this very login before its own answer is here.
+    /// Whether the account was logged in before the request of `requested_at` that brought `w_id`, polled as `polled`, at
+    /// `at`: a login, a list or an import says so. That it was named is no such knowledge, nor is a list that shows this
+    /// very login before its own answer is here.
     async fn was_logged_in(
         &self,
         tx: &mut SqliteConnection,
         account: &Account,
         w_id: &WId,
         polled: Option<&WId>,
-        requested_at: Stamp,
+        (requested_at, at): (Stamp, Stamp),
     ) -> Result<bool> {
         if account.first_night.is_some() || account.last_login_at.is_some() {
             return Ok(true);
@@ -160,7 +162,8 @@ impl Sqlite {
             .bind(account.wc_id.as_str())
             .bind(w_id.as_str())
             .bind(requested_at.0)
-            .bind(polled.map(WId::as_str));
+            .bind(polled.map(WId::as_str))
+            .bind(at.0);
         Ok(query.fetch_one(tx).await?)
     }
 
