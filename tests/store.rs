@@ -7,6 +7,8 @@
 mod asked;
 #[path = "store/clock.rs"]
 mod clock;
+#[path = "store/first_login.rs"]
+mod first_login;
 #[path = "store/kill.rs"]
 mod kill;
 #[path = "store/migration.rs"]

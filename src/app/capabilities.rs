@@ -43,6 +43,8 @@ pub struct Capabilities {
     pub multiplexer: Option<Multiplexer>,
     /// Whether characters beyond ASCII can be shown: the locale is UTF-8, and the terminal is not a dumb one.
     pub utf8: bool,
+    /// Whether that is because of the terminal's name, which is that of a dumb one or none at all.
+    pub dumb: bool,
     /// Pictures.
     pub pictures: Pictures,
 }
@@ -56,6 +58,7 @@ impl Default for Capabilities {
             palette: Palette::Indexed,
             multiplexer: None,
             utf8: true,
+            dumb: false,
             pictures: Pictures::None,
         }
     }

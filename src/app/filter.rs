@@ -111,7 +111,7 @@ impl Query {
     }
 }
 
-/// Until when an account rests after refusals, if it does.
+/// Until when second logins of an account rest after refusals, if they do.
 pub fn rests(account: &Account, now: Stamp) -> Option<Stamp> {
     account.budget.as_ref().and_then(|budget| budget.rest(now))
 }

@@ -122,7 +122,7 @@ pub struct LoginOptions {
     /// Give up after this long.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<std::time::Duration>,
-    /// Log in although the account rests after refusals.
+    /// Log in although second logins rest after refusals, or the day's logins are spent.
     #[arg(long)]
     pub force: bool,
 }

@@ -163,6 +163,9 @@ fn fit(paper: &Paper, code: &Code, columns: u16, rows: u16) -> Result<render::Ce
 fn too_small(paper: &Paper, missing: Missing, layout: Layout) -> String {
     let (columns, rows) = (missing.columns.to_string(), missing.rows.to_string());
     let text = tf(paper.lang, "cli.login.too_small", &[("columns", &columns), ("rows", &rows)]);
+    if !paper.able.utf8 {
+        return format!("{text} {}", t(paper.lang, "cli.login.not_utf8"));
+    }
     if layout != Layout::Half && !paper.able.lacks_block() {
         return format!("{text} {}", t(paper.lang, "cli.login.try_half"));
     }

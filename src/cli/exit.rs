@@ -78,6 +78,7 @@ impl Exit {
             Reason::GatewayDown => Self::Unreachable,
             Reason::Superseded | Reason::TakenOver => Self::Busy,
             Reason::Resting => Self::Resting,
+            Reason::NowhereToShow => Self::Usage,
             Reason::GatewaySaid if phone => Self::Refused,
             Reason::GatewaySaid
             | Reason::PlatformFrozen

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use self::rows::{BadFile, COLUMNS, DEVICE, PASSWORD, Rows, Wrong, parse};
+use self::rows::{BadFile, COLUMNS, DEVICE, LAST_LOGIN, PASSWORD, Rows, Wrong, parse};
 use super::args::{ExportArgs, ImportArgs};
 use super::context::{Context, now};
 use super::decode::{self, Encoding};
@@ -13,7 +13,7 @@ use super::fail::Failure;
 use super::out::{self, ranges};
 use crate::config::Profile;
 use crate::model::text::{clean, cut};
-use crate::model::{Account, WId, json as objects};
+use crate::model::{Account, Stamp, WId, json as objects};
 use crate::store::Store;
 
 mod entries;
@@ -33,7 +33,12 @@ const MARK: &str = "\u{feff}";
 /// on an explicit wish.
 pub fn to_csv(accounts: &[Account], passwords: bool) -> String {
     let devices = accounts.iter().any(|account| account.device.as_deref().is_some_and(|device| !device.is_empty()));
-    let is_told = |at: usize| at < DEVICE || (devices && (passwords || at != PASSWORD));
+    let logins = accounts.iter().any(|account| account.last_login_at.is_some());
+    let is_told = |at: usize| match at {
+        LAST_LOGIN => logins,
+        DEVICE.. => devices && (passwords || at != PASSWORD),
+        _ => true,
+    };
     let mut text = String::new();
     let mut row = |fields: [&str; COLUMNS.len()]| {
         let told = fields.iter().enumerate().filter(|(at, _)| is_told(*at));
@@ -59,6 +64,7 @@ pub fn to_csv(accounts: &[Account], passwords: bool) -> String {
             own.map(|own| own.password.expose_secret()).unwrap_or_default(),
             device.aid.as_deref().unwrap_or_default(),
             device.ttuid.as_deref().unwrap_or_default(),
+            &account.last_login_at.map(Stamp::rfc3339).unwrap_or_default(),
         ]);
     }
     text

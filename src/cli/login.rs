@@ -17,9 +17,9 @@ use super::out;
 use super::png::PngFile;
 use super::printer::{Printer, Words, outcome};
 use super::resolve::{self, Asked};
-use crate::engine::api::{Command, Event, LoginEvent, LoginStep, Way};
+use crate::engine::api::{Command, Event, LoginEvent, LoginStep, StepDown, Way};
 use crate::i18n::{t, tf};
-use crate::model::text::typed;
+use crate::model::text::typed_code;
 use crate::model::{Account, Attempt, AttemptId, AttemptState, Reason, Stamp, WcId};
 use crate::qr::Code;
 
@@ -47,6 +47,8 @@ pub struct Plan {
     pub renew: u8,
     /// Log in although the account rests: an option of the engine.
     pub force: bool,
+    /// Why nobody could see a code, if so: told when one is due.
+    pub unseen: Option<Failure>,
 }
 
 impl Plan {
@@ -57,6 +59,10 @@ impl Plan {
         accounts: &[Account],
         attempts: &[Attempt],
     ) -> Result<Self, Failure> {
+        let verify_code = args.verify_code.as_deref().map(typed_code);
+        if verify_code.as_deref() == Some("") {
+            return Err(Failure::usage(context.t("cli.login.no_code")));
+        }
         let asked = Asked::one(args.account.as_ref(), args.name.as_ref());
         let wc_id = if asked.is_empty() { None } else { Some(resolve::resolve_one(context, accounts, asked)?.wc_id) };
         let resume =
@@ -73,10 +79,11 @@ impl Plan {
             known,
             way: if args.ladder { Way::Ladder } else { Way::Qr },
             timeout: args.options.timeout,
-            verify_code: args.verify_code.map(|code| SecretString::from(typed(&code).trim())),
+            verify_code: verify_code.map(SecretString::from),
             png: args.qr_png,
             renew: args.renew.unwrap_or(if out::can_draw() { 5 } else { 0 }),
             force: args.options.force,
+            unseen: None,
         })
     }
 
@@ -92,6 +99,7 @@ impl Plan {
             png: args.qr_png,
             renew: 0,
             force: args.options.force,
+            unseen: None,
         }
     }
 
@@ -108,6 +116,7 @@ impl Plan {
             png: None,
             renew: 0,
             force: args.options.force,
+            unseen: None,
         })
     }
 }
@@ -214,7 +223,8 @@ impl fmt::Debug for Ports<'_> {
 /// Asks on this terminal, if it is one.
 pub fn ask_here() -> Option<Ask> {
     out::can_ask().then(|| -> Ask {
-        Arc::new(|question| out::ask(question).filter(|answer| !answer.is_empty()).map(SecretString::from))
+        let answer = |question: &str| out::ask(question).map(|answer| typed_code(&answer));
+        Arc::new(move |question| answer(question).filter(|answer| !answer.is_empty()).map(SecretString::from))
     })
 }
 
@@ -259,6 +269,7 @@ pub(super) struct Driver<'a> {
     known: HashSet<WcId>,
     verify_code: Option<SecretString>,
     png: Option<PngFile>,
+    unseen: Option<Failure>,
     stopping: Option<Exit>,
     answers: UnboundedSender<(AttemptId, Option<SecretString>)>,
 }
@@ -286,6 +297,7 @@ pub async fn drive(
         known: plan.known,
         verify_code: plan.verify_code,
         png: plan.png.map(PngFile::new),
+        unseen: plan.unseen,
         stopping: None,
         answers,
     };
@@ -334,7 +346,8 @@ impl<'a> Driver<'a> {
         answers: UnboundedSender<(AttemptId, Option<SecretString>)>,
     ) -> Self {
         let (wishes, png) = (Vec::new(), png.map(PngFile::new));
-        Self { ports, printer, json, wishes, known: HashSet::new(), verify_code: None, png, stopping: None, answers }
+        let (known, verify_code, unseen, stopping) = (HashSet::new(), None, None, None);
+        Self { ports, printer, json, wishes, known, verify_code, png, unseen, stopping, answers }
     }
 }
 
@@ -516,6 +529,19 @@ impl Driver<'_> {
     }
 
     pub(super) fn say(&self, event: &LoginEvent) {
+        // A code is due: why nobody could see it says more than that.
+        let due = match &event.step {
+            LoginStep::SteppedDown { why, .. } => *why == StepDown::NowhereToShow,
+            LoginStep::Failed { reason, .. } => *reason == Reason::NowhereToShow,
+            _ => false,
+        };
+        if let Some(unseen) = self.unseen.as_ref().filter(|_| due) {
+            (self.ports.words)(&format!("saoma: {}", unseen.message));
+            if let Some(hint) = &unseen.hint {
+                (self.ports.words)(&format!("  {hint}"));
+            }
+            return;
+        }
         match self.printer.words(event) {
             Some(Words::Data(words)) => (self.ports.data)(&words),
             Some(Words::Note(words)) => (self.ports.words)(&words),

@@ -25,6 +25,7 @@ pub mod png;
 pub mod printer;
 pub mod resolve;
 pub mod screen;
+pub mod seen;
 pub mod sign_in;
 pub mod simulate;
 pub mod stage;

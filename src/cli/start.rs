@@ -15,7 +15,7 @@ use super::fail::Failure;
 use super::login::{self, Draw, Plan, Ports};
 use super::printer::Printer;
 use super::simulate::{self, SimulateArgs};
-use super::{board, demo, help, log, out, screen, stage};
+use super::{board, demo, help, log, out, screen, seen, stage};
 use crate::action::TABLE;
 use crate::config::{Env, Profile, QrLayout};
 use crate::engine::api::Command;
@@ -56,8 +56,13 @@ pub fn simulate(args: SimulateArgs, lang: Lang) -> Result<Exit, Failure> {
 
 /// `saoma login [ACCOUNT]`
 pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> {
-    if args.all_offline && !args.yes && !out::can_ask() {
-        return Err(Failure::usage(context.t("cli.error.needs_yes")));
+    let place = seen::place(context, &args);
+    if args.all_offline {
+        // Whoever cannot answer cannot see a code either, as a rule: that is what to mend first.
+        place.clone()?;
+        if !args.yes && !out::can_ask() {
+            return Err(Failure::usage(context.t("cli.error.needs_yes")));
+        }
     }
     let profile = context.profile()?;
     let gateway = context.gateway(&profile)?;
@@ -68,14 +73,11 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
     let accounts = context.accounts(&store).await?;
     let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
     let show_payload = args.show_payload;
-    if !context.json {
-        match context.config.ui.qr_layout.value {
-            QrLayout::Image => out::say(&context.t("cli.login.no_image")),
-            QrLayout::Text if !show_payload => out::say(&context.t("cli.login.text_needs")),
-            QrLayout::Auto | QrLayout::Half | QrLayout::Wide | QrLayout::Text => {}
-        }
+    if !context.json && context.config.ui.qr_layout.value == QrLayout::Image {
+        out::say(&context.t("cli.login.no_image"));
     }
-    let plan = Plan::login(context, args, &accounts, &attempts)?;
+    let mut plan = Plan::login(context, args, &accounts, &attempts)?;
+    plan.unseen = place?;
     drive(context, &profile, gateway, store, accounts, plan, show_payload, None).await
 }
 
@@ -124,6 +126,7 @@ async fn drive(
     options.ring_at_once = belt.as_ref().map_or(0, Belt::at_once);
     options.waits_for_token = false;
     options.renewal = Renewal::Times(plan.renew);
+    options.no_codes = plan.unseen.is_some();
     options.show_resumed = plan.resume.is_some();
     options.revive.clone_from(&plan.resume);
     if stage::needs_password(profile.dialect.value) {

@@ -459,6 +459,10 @@ pub enum StepDown {
     NoAnswer,
     /// It dropped as every account does once, and a second login would fail (protocol.md §4, rule 4).
     FirstNight,
+    /// Second logins of it rest after a refusal.
+    Resting,
+    /// Nobody could see a code.
+    NowhereToShow,
 }
 
 impl StepDown {
@@ -469,6 +473,8 @@ impl StepDown {
             Self::ListFailed => "list_failed",
             Self::NoAnswer => "no_answer",
             Self::FirstNight => "first_night",
+            Self::Resting => "resting",
+            Self::NowhereToShow => "nowhere_to_show",
         }
     }
 }

@@ -142,7 +142,8 @@ impl Runner {
             | Output::TakeBack(_)
             | Output::SecondFailed { .. }
             | Output::Abandon
-            | Output::End { .. } => true,
+            | Output::End { .. }
+            | Output::Forget => true,
         };
         if asks && self.lost {
             return Ok(());
@@ -239,7 +240,9 @@ impl Runner {
                     self.tell_hub(FromLogin::StoreFailed(error.to_string()));
                 }
             }
-            Output::SecondFailed { reason, gateway_message } => self.second_failed(reason, gateway_message).await,
+            Output::SecondFailed { rang, reason, gateway_message } => {
+                self.second_failed(rang, reason, gateway_message).await;
+            }
             Output::StoreLogin(record) => {
                 let made_with = self.made_with().await;
                 let mut stored = self.store_login(&record).await;
@@ -265,6 +268,14 @@ impl Runner {
                     Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
                 }
             }
+            Output::Forget => {
+                // As above.
+                match shared.store.forget_attempt(&self.id).await {
+                    Ok(()) => {}
+                    Err(store::Error::Replaced) => return Err(store::Error::Replaced),
+                    Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
+                }
+            }
             Output::Tell(step) => self.tell_hub(FromLogin::Told(self.id.clone(), step)),
         }
         Ok(())
@@ -278,17 +289,18 @@ impl Runner {
         Ok(self.shared.store.attempt(&self.id).await?.and_then(|attempt| attempt.w_id))
     }
 
-    /// A second login that did not work goes into the log; one that the phone refused lets the account rest.
-    async fn second_failed(&self, reason: Reason, gateway_message: Option<Box<str>>) {
+    /// A second login that did not work goes into the log; one that the phone refused lets second logins rest. Where no
+    /// phone rang, it was the gateway that refused.
+    async fn second_failed(&self, rang: bool, reason: Reason, gateway_message: Option<Box<str>>) {
         let at = self.shared.now().wall;
         let store = &self.shared.store;
         let noted = match (&self.wc_id, reason) {
-            (Some(wc_id), Reason::Refused) => store.refused(wc_id, gateway_message.as_deref(), at).await,
+            (Some(wc_id), Reason::Refused) if rang => store.refused(wc_id, gateway_message.as_deref(), at).await,
             (wc_id, reason) => {
                 let wc_id = wc_id.clone();
                 let event = SECOND_LOGIN_FAILED.into();
-                let entry =
-                    LogEntry { at, wc_id, event, reason: Some(reason), gateway_message, w_id: None, cause: None };
+                let cause = (reason == Reason::Refused).then(|| "gateway".into());
+                let entry = LogEntry { at, wc_id, event, reason: Some(reason), gateway_message, w_id: None, cause };
                 store.log(&entry).await
             }
         };

@@ -350,10 +350,8 @@ impl Conveyor {
             LoginStep::OverBudget { over, .. } => {
                 row.open = None;
                 row.place = match (asked, over) {
-                    (Asked::Ring, Over::Spent { .. }) => Place::WaitsForCode,
-                    (Asked::Ring | Asked::Code, Over::Resting { .. }) | (Asked::Code, Over::Spent { .. }) => {
-                        Place::Left(Reason::Resting)
-                    }
+                    (Asked::Ring, Over::Spent { .. } | Over::Resting { .. }) => Place::WaitsForCode,
+                    (Asked::Code, Over::Resting { .. } | Over::Spent { .. }) => Place::Left(Reason::Resting),
                 };
             }
             LoginStep::Failed { reason, .. } => self.failed(attempt, asked, *reason, now),
@@ -417,6 +415,7 @@ impl Conveyor {
             | Reason::TakenOver
             | Reason::Abandoned
             | Reason::Resting
+            | Reason::NowhereToShow
             | Reason::GatewaySaid
             | Reason::LoginInterrupted
             | Reason::NeedsPassword

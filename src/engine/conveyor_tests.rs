@@ -160,7 +160,11 @@ fn none() -> Vec<String> {
 #[test]
 fn the_preview_says_who_is_rung_who_scans_and_who_rests() {
     let rests = |until| Some(Box::new(Budget { rests_until: Some(Stamp(until)), ..Budget::default() }));
-    let plans = [
+    let both = |until| {
+        let spent = spent(Cost::Code, 12).map(|budget| *budget).unwrap_or_default();
+        Some(Box::new(Budget { rests_until: Some(Stamp(until)), ..spent }))
+    };
+    let mut plans = [
         (facts("", "a", true), Place::WaitsToRing, Place::WaitsToRing),
         (facts("", "b", false), Place::WaitsForCode, Place::WaitsForCode),
         // Its second logins are spent, codes are left.
@@ -176,14 +180,17 @@ fn the_preview_says_who_is_rung_who_scans_and_who_rests() {
             Place::Resting { until: Stamp(86_400_000) },
             Place::WaitsForCode,
         ),
+        // Second logins of it rest: a code is another way.
+        (Facts { budget: rests(5_000), ..facts("", "f", true) }, Place::WaitsForCode, Place::WaitsToRing),
         (
-            Facts { budget: rests(5_000), ..facts("", "f", true) },
+            Facts { budget: both(5_000), ..facts("", "h", true) },
             Place::Resting { until: Stamp(5_000) },
             Place::WaitsToRing,
         ),
         // It has rested.
         (Facts { budget: rests(900), ..facts("", "g", true) }, Place::WaitsToRing, Place::WaitsToRing),
     ];
+    plans.sort_by_key(|(facts, ..)| facts.name.clone());
     for (force, pick) in [(false, 1), (true, 2)] {
         let accounts = plans.iter().map(|(facts, ..)| (&*facts.name, facts.clone())).collect();
         let play = Play::new(accounts, Settings { force, ..SETTINGS });
@@ -191,8 +198,8 @@ fn the_preview_says_who_is_rung_who_scans_and_who_rests() {
         let places: Vec<&Place> = view.items.iter().map(|item| &item.place).collect();
         let expected: Vec<&Place> = plans.iter().map(|plan| if pick == 1 { &plan.1 } else { &plan.2 }).collect();
         assert_eq!(places, expected, "force {force}");
-        assert_eq!(view.counts(), if force { (5, 2, 0) } else { (3, 2, 2) });
-        assert_eq!(view.total(), if force { 7 } else { 5 });
+        assert_eq!(view.counts(), if force { (6, 2, 0) } else { (3, 3, 2) });
+        assert_eq!(view.total(), if force { 8 } else { 6 });
         assert_eq!(view.phase, Phase::Preview);
     }
 }
@@ -277,7 +284,7 @@ fn what_a_second_login_ends_with_decides_what_comes() {
         (failed(Reason::ProxyFailed), vec!["code A"], "S"),
         (expired(), vec!["code A"], "S"),
         (over(spent), vec!["code A"], "S"),
-        (over(Over::Resting { until: Stamp(9_999) }), vec![], "x"),
+        (over(Over::Resting { until: Stamp(9_999) }), vec!["code A"], "S"),
         (LoginStep::Cancelled, vec![], "x"),
         (failed(Reason::SlotsFull), vec![], "c"),
         (failed(Reason::PlatformFrozen), vec![], "c"),
@@ -448,7 +455,7 @@ fn the_budget_of_the_day_ends_it_earlier() {
 }
 
 #[test]
-fn the_rest_after_the_conveyors_own_ring_is_for_the_next_wish() {
+fn a_refusal_rests_the_dialog_and_not_the_code() {
     let (mut play, _) = Play::started("AB");
     let resting = |name: &str| Input::Account {
         wc_id: WcId::from(name),
@@ -463,8 +470,7 @@ fn the_rest_after_the_conveyors_own_ring_is_for_the_next_wish() {
     // Refused elsewhere, while it waited here.
     let (mut play, _) = Play::started("ab");
     play.on(resting("b"));
-    assert_eq!(play.told("a1", logged_in()), none());
-    assert_eq!(play.conveyor.view().items[1].place, Place::Left(Reason::Resting));
+    assert_eq!(play.told("a1", logged_in()), ["code b"]);
 }
 
 #[test]

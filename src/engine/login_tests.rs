@@ -82,6 +82,7 @@ fn question(outputs: &[Output]) -> Option<Generation> {
         | Output::StoreLogin(_)
         | Output::Adopt { .. }
         | Output::Abandon
+        | Output::Forget
         | Output::NeedToken
         | Output::TakeBack(_)
         | Output::SecondFailed { .. }

@@ -227,6 +227,10 @@ pub struct Options {
     pub ports: notices::Ports,
     /// How codes are renewed.
     pub renewal: Renewal,
+    /// Whether nobody could see a code here: none is asked for then.
+    pub no_codes: bool,
+    /// Sooner than this after a second login was sent a refusal is no person's; `None`: the usual.
+    pub tap: Option<Duration>,
     /// Whether attempts of dead processes are shown (TUI) or go on silently.
     pub show_resumed: bool,
     /// An attempt that is shown even if nobody waited for it any more: somebody has come back to it.

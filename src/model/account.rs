@@ -89,6 +89,38 @@ impl Source {
 /// How long after a first login one drop is normal (protocol.md §4, rule 4).
 const FIRST_DAY_MS: i64 = 24 * 3_600_000;
 
+/// What has become of the one drop that follows an account's first login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FirstNight {
+    /// It logged in for the first time, and has not dropped since.
+    Ahead,
+    /// It has dropped, in time to be the one, and was not online since.
+    Dropped,
+    /// It has had it, or was logged in elsewhere before saoma first did it.
+    Over,
+}
+
+impl FirstNight {
+    /// The word used in the store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ahead => "ahead",
+            Self::Dropped => "dropped",
+            Self::Over => "over",
+        }
+    }
+
+    /// Reads [`FirstNight::name`].
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "ahead" => Self::Ahead,
+            "dropped" => Self::Dropped,
+            "over" => Self::Over,
+            _ => return None,
+        })
+    }
+}
+
 /// One WeChat account of one profile, as the store keeps it and the screen shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
@@ -124,8 +156,10 @@ pub struct Account {
     /// The number under which a login, or another wId that lists showed, was stored last: what was asked before that is
     /// of the past.
     pub settled: Order,
-    /// The first login that saoma saw, or an import's time.
+    /// The account's first login of all, where it was saoma's: a code, before which nothing knew the account online.
     pub first_login_at: Option<Stamp>,
+    /// The drop that follows the first login; `None`: as far as is known it never was logged in.
+    pub first_night: Option<FirstNight>,
     /// Whose phone this account lives on.
     pub holder: Box<str>,
     /// Free labels.
@@ -162,6 +196,7 @@ impl Account {
             last_login_at: None,
             settled: Order::default(),
             first_login_at: None,
+            first_night: None,
             holder: "".into(),
             tags: Vec::new(),
             note: "".into(),
@@ -180,46 +215,65 @@ impl Account {
             .unwrap_or_else(|| self.wc_id.as_str())
     }
 
-    /// Whether a login of this account was ever stored, or a wId of it imported: such an account can surely be
+    /// Whether a login of this account was ever stored, or a wId or a login time of it imported: such an account can surely be
     /// asked for a second login; of others only the gateway knows (protocol.md §3.5).
     pub const fn was_logged_in(&self) -> bool {
-        self.w_id.is_some() || self.last_login_at.is_some() || self.first_login_at.is_some()
+        self.w_id.is_some() || self.last_login_at.is_some() || self.first_night.is_some()
     }
 
-    /// Whether it is off line as every account is once: dropped within a day of its first login, with none since
+    /// A login was stored at `at`. `first`: a code's, and nothing knew the account online before.
+    pub fn logged_in(&mut self, first: bool, at: Stamp) {
+        if first {
+            self.first_login_at = Some(at);
+            self.first_night = Some(FirstNight::Ahead);
+        } else if self.first_night != Some(FirstNight::Ahead) {
+            self.first_night = Some(FirstNight::Over);
+        }
+    }
+
+    /// It is online by other means than a login of ours.
+    pub fn came_online(&mut self) {
+        if self.first_night == Some(FirstNight::Dropped) {
+            self.first_night = Some(FirstNight::Over);
+        }
+    }
+
+    /// It was online, as far as is known, and is off line since `at`, which was not our doing.
+    pub fn dropped(&mut self, at: Stamp) {
+        if self.first_night == Some(FirstNight::Ahead) {
+            self.first_night = Some(if self.is_first_day(at) { FirstNight::Dropped } else { FirstNight::Over });
+        }
+    }
+
+    /// Whether it is off line as every account is once: by the first drop within a day of its first login
     /// (protocol.md §4, rule 4).
     pub fn is_first_drop(&self) -> bool {
         self.reason == Some(Reason::Dropped) && self.is_after_first_night()
     }
 
-    /// Whether a second login of it would fail, as its first night has ended it and it was not logged in since. A try
-    /// that led to nothing does not change that.
+    /// Whether a second login of it would fail, as its first night has ended it and it was not online since. A try that
+    /// led to nothing does not change that.
     pub fn is_after_first_night(&self) -> bool {
-        let dropped = match self.reason {
-            Some(Reason::Dropped) => true,
-            Some(Reason::TakenOffline) => false,
-            // How a login has ended since. What was only imported may have been off line all the time.
-            Some(_) | None => self.last_login_at.is_some(),
-        };
-        self.presence == Presence::Offline
-            && dropped
-            && self.offline_since.or(self.observed_at).is_some_and(|since| self.is_first_day(since))
+        self.presence == Presence::Offline && self.first_night == Some(FirstNight::Dropped)
     }
 
     /// Whether it would be its first night that has ended it, should it turn out at `now` to be off line.
     pub fn may_be_after_first_night(&self, now: Stamp) -> bool {
         let was_online = match self.presence {
-            Presence::Online => true,
-            Presence::Unknown => self.last_login_at.is_some(),
+            Presence::Online | Presence::Unknown => true,
             Presence::Offline => false,
         };
-        was_online && self.is_first_day(now)
+        was_online
+            && match self.first_night {
+                Some(FirstNight::Ahead) => self.is_first_day(now),
+                Some(FirstNight::Dropped) => true,
+                Some(FirstNight::Over) | None => false,
+            }
     }
 
+    /// What came before the first login by this clock came after it all the same, by a clock that was set meanwhile.
     fn is_first_day(&self, at: Stamp) -> bool {
-        self.first_login_at.is_some_and(|first| {
-            self.last_login_at.is_none_or(|last| last <= first) && (0..=FIRST_DAY_MS).contains(&at.ms_since(first))
-        })
+        self.first_login_at.is_some_and(|first| at.ms_since(first) <= FIRST_DAY_MS)
     }
 }
 
@@ -229,34 +283,71 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
 
-    fn account(presence: Presence, reason: Option<Reason>, logged_in: bool) -> Account {
-        Account {
-            presence,
-            reason,
-            first_login_at: Some(Stamp(0)),
-            last_login_at: logged_in.then_some(Stamp(0)),
-            offline_since: (presence == Presence::Offline).then_some(Stamp(2 * HOUR)),
-            ..Account::new(WcId::from("wxid_a"))
-        }
+    fn first() -> Account {
+        let mut account = Account { presence: Presence::Online, ..Account::new(WcId::from("wxid_a")) };
+        account.logged_in(true, Stamp(0));
+        account
+    }
+
+    fn drop(account: &mut Account, at: i64) {
+        account.dropped(Stamp(at));
+        (account.presence, account.reason) = (Presence::Offline, Some(Reason::Dropped));
+    }
+
+    fn back(account: &mut Account) {
+        account.came_online();
+        (account.presence, account.reason) = (Presence::Online, None);
     }
 
     #[test]
-    fn the_first_night_lasts_until_a_login_whatever_was_tried() {
-        let of = |reason, logged_in| account(Presence::Offline, reason, logged_in).is_after_first_night();
-        assert!(of(Some(Reason::Dropped), true) && of(Some(Reason::NobodyScanned), true));
-        assert!(!of(Some(Reason::TakenOffline), true), "not a drop");
-        // Imported: its drop was seen, or nobody knows since when it is off line.
-        assert!(of(Some(Reason::Dropped), false) && !of(None, false) && !of(Some(Reason::Refused), false));
-        let again =
-            Account { last_login_at: Some(Stamp(HOUR)), ..account(Presence::Offline, Some(Reason::Dropped), true) };
-        assert!(!again.is_after_first_night());
+    fn the_first_drop_of_the_first_day_is_the_one_and_no_other() {
+        for (at, is) in [(2, true), (24, true), (25, false), (-8, true)] {
+            let mut account = first();
+            drop(&mut account, at * HOUR);
+            assert_eq!((account.is_first_drop(), account.is_after_first_night()), (is, is), "{at}");
+        }
+        // Whatever is tried meanwhile, until it is online again; then never more.
+        let mut account = first();
+        drop(&mut account, HOUR);
+        account.reason = Some(Reason::NobodyScanned);
+        assert!(account.is_after_first_night() && !account.is_first_drop());
+        account.presence = Presence::Unknown;
+        assert!(account.may_be_after_first_night(Stamp(40 * HOUR)));
+        back(&mut account);
+        drop(&mut account, 2 * HOUR);
+        assert!(!account.is_after_first_night());
+        let mut account = first();
+        drop(&mut account, HOUR);
+        account.logged_in(false, Stamp(2 * HOUR));
+        back(&mut account);
+        drop(&mut account, 3 * HOUR);
+        assert!(!account.is_after_first_night());
+    }
+
+    #[test]
+    fn another_login_before_the_drop_leaves_the_night_ahead() {
+        let mut account = first();
+        account.logged_in(false, Stamp(HOUR));
+        assert!(account.may_be_after_first_night(Stamp(2 * HOUR)));
+        drop(&mut account, 2 * HOUR);
+        assert!(account.is_first_drop());
+    }
+
+    #[test]
+    fn who_was_logged_in_before_has_no_first_night() {
+        let mut account = Account { presence: Presence::Online, ..Account::new(WcId::from("wxid_a")) };
+        account.logged_in(false, Stamp(0));
+        assert_eq!(account.first_login_at, None);
+        assert!(!account.may_be_after_first_night(Stamp(HOUR)));
+        drop(&mut account, HOUR);
+        assert!(!account.is_after_first_night());
     }
 
     #[test]
     fn what_was_online_on_its_first_day_may_have_dropped_unseen() {
-        let of = |presence, logged_in, at| account(presence, None, logged_in).may_be_after_first_night(Stamp(at));
-        assert!(of(Presence::Online, false, HOUR) && of(Presence::Unknown, true, HOUR));
-        assert!(!of(Presence::Unknown, false, HOUR) && !of(Presence::Offline, true, HOUR));
-        assert!(!of(Presence::Online, true, 25 * HOUR));
+        let of = |presence, at| Account { presence, ..first() }.may_be_after_first_night(Stamp(at));
+        assert!(of(Presence::Online, HOUR) && of(Presence::Unknown, HOUR));
+        assert!(!of(Presence::Offline, HOUR), "taken off line by us");
+        assert!(!of(Presence::Online, 25 * HOUR));
     }
 }

@@ -1,5 +1,8 @@
 //! How often an account's phone may be asked in a day, and how long it rests after it said no: pure.
 //!
+//! What was refused rests, and nothing else: a refused second login rests second logins. A code rings nobody's phone, and
+//! is the way that is advised then.
+//!
 //! Every second login pops a dialog on a person's phone and every code is a new instance at the gateway; both in
 //! numbers look like abuse to WeChat. The budget is kept per account in the store. Adopting costs nothing.
 
@@ -41,7 +44,7 @@ pub struct Budget {
     /// Refusals in a row: a login ends the row.
     #[serde(default)]
     pub refusals: u8,
-    /// Until when the account rests, if it was refused.
+    /// Until when second logins rest, if one was refused.
     #[serde(default)]
     pub rests_until: Option<Stamp>,
 }
@@ -69,11 +72,20 @@ pub enum Over {
         /// When there is room again.
         free_at: Stamp,
     },
-    /// It rests after refusals.
+    /// Second logins rest after refusals.
     Resting {
         /// Until when.
         until: Stamp,
     },
+}
+
+impl Over {
+    /// When there is room again.
+    pub const fn until(self) -> Stamp {
+        match self {
+            Self::Spent { free_at: until, .. } | Self::Resting { until } => until,
+        }
+    }
 }
 
 impl Budget {
@@ -85,7 +97,7 @@ impl Budget {
 
     /// Why one more of a kind is beyond the budget; `None`: it is not.
     pub fn over(&self, cost: Cost, limits: Limits, now: Stamp) -> Option<Over> {
-        if let Some(until) = self.rest(now) {
+        if let (Cost::SecondLogin, Some(until)) = (cost, self.rest(now)) {
             return Some(Over::Resting { until });
         }
         let limit = match cost {
@@ -103,7 +115,7 @@ impl Budget {
         Some(Over::Spent { cost, next: spent.saturating_add(1), limit, free_at })
     }
 
-    /// Until when it rests, if it does. However far ahead the clock was that noted it: no longer than a refusal like the
+    /// Until when second logins rest, if they do. However far ahead the clock was that noted it: no longer than a refusal like the
     /// last one lets it rest.
     pub fn rest(&self, now: Stamp) -> Option<Stamp> {
         let longest = now.plus_ms(rest_ms(self.refusals.saturating_sub(1)));
@@ -143,7 +155,7 @@ impl Budget {
         };
     }
 
-    /// The phone said no at `at`: the account rests.
+    /// The phone said no to a second login at `at`: there is none for a while.
     pub fn refused(&mut self, at: Stamp) {
         let rest = rest_ms(self.refusals);
         self.refusals = self.refusals.saturating_add(1);
@@ -207,8 +219,10 @@ mod tests {
             let at = Stamp(round as i64 * 24 * HOUR);
             budget.refused(at);
             let until = at.plus_ms(rest);
-            assert_eq!(budget.over(Cost::Code, Limits::default(), until.plus_ms(-1)), Some(Over::Resting { until }));
-            assert_eq!(budget.over(Cost::Code, Limits::default(), until), None);
+            let over = |cost, ms| budget.over(cost, Limits::default(), until.plus_ms(ms));
+            assert_eq!(over(Cost::SecondLogin, -1), Some(Over::Resting { until }));
+            assert_eq!(over(Cost::Code, -1), None, "a code is another way");
+            assert_eq!(over(Cost::SecondLogin, 0), None);
         }
         budget.refused(Stamp(0));
         budget.succeeded();

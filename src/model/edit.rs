@@ -7,6 +7,8 @@ use super::{Device, WId};
 pub struct Edit {
     /// A known wId (import); stored as not confirmed.
     pub w_id: Option<WId>,
+    /// Whether it is known to have been logged in before, elsewhere (import).
+    pub was_logged_in: bool,
     /// Nickname (import).
     pub nick_name: Option<Box<str>>,
     /// WeChat number (import).

@@ -16,7 +16,7 @@ pub mod text;
 pub mod time;
 pub mod trouble;
 
-pub use account::{Account, Presence, Source};
+pub use account::{Account, FirstNight, Presence, Source};
 pub use attempt::{Attempt, AttemptState, Owner, Rung};
 pub use budget::{Budget, Cost, Limits, Over};
 pub use device::{Device, OwnProxy};

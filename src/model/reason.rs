@@ -49,6 +49,7 @@ impl Reason {
             | Self::TakenOver
             | Self::Abandoned
             | Self::Resting
+            | Self::NowhereToShow
             | Self::LoginInterrupted
             | Self::NeedsPassword
             | Self::Dropped
@@ -90,8 +91,10 @@ reasons! {
     TakenOver = "taken_over",
     /// Hidden, and running on silently.
     Abandoned = "abandoned",
-    /// The account rests after refusals.
+    /// Second logins of the account rest after refusals, or the day's logins are spent.
     Resting = "resting",
+    /// Only a code would help, and nobody could see one here.
+    NowhereToShow = "nowhere_to_show",
     /// Something the gateway said that no rule knows.
     GatewaySaid = "gateway_said",
     /// V1 only: a login was interrupted and no list can tell how it ended.

@@ -100,6 +100,34 @@ pub fn typed(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// A code as a person typed it: without blanks, and without what a terminal put among the keys, as its late answer to a
+/// question of ours does, also where something on the way has shown it in letters (`^[[2;2R`). What an input method has
+/// made full-width is what was meant.
+pub fn typed_code(text: &str) -> String {
+    let narrow = |c: char| match c {
+        '！'..='～' => char::from_u32(u32::from(c) - 0xfee0).unwrap_or(c),
+        _ => c,
+    };
+    let mut code: String = clean(text).split_whitespace().flat_map(str::chars).map(narrow).collect();
+    while let Some(rest) = without_report(&code) {
+        code = rest;
+    }
+    code
+}
+
+/// The text without the first cursor report whose ESC has got lost; `None` where there is none.
+fn without_report(text: &str) -> Option<String> {
+    let (before, after) = text.split_once(';')?;
+    let before = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit()).strip_prefix('R')?;
+    let before = match before.strip_suffix('[') {
+        Some(before) => before.strip_suffix("^[").unwrap_or(before),
+        None if before.is_empty() => before,
+        None => return None,
+    };
+    Some(format!("{before}{rest}"))
+}
+
 /// JSON text as it may go to a terminal: what [`clean`] would take out stays, as `\\u` escapes. JSON escapes the C0
 /// controls by itself, but leaves C1 controls and bidirectional overrides as they are. The value does not change.
 pub fn json(text: &str) -> Cow<'_, str> {
@@ -268,6 +296,37 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_typed_code_is_what_a_person_typed() {
+        for typed in [
+            "246810",
+            " 246 810 ",
+            "\u{1b}[2;2R246810",
+            "246810\u{1b}[24;80R",
+            "24\u{1b}[2;2R68\u{1b}[3;1R10",
+            "\u{9b}2;2R246810",
+            "\u{1b}[200~246810\u{1b}[201~",
+            "\u{1b}]11;rgb:0000/0000/0000\u{1b}\\246810",
+            "\u{1b}[?62;4c246810",
+            "\u{200b}246810\r",
+            // The ESC has got lost, or was made a picture of.
+            "[2;2R246810",
+            "^[[2;2R246810",
+            "246810^[[2;2R",
+            "2;2R246810",
+            ";2R246810",
+            "２４６\u{3000}８１０",
+        ] {
+            assert_eq!(typed_code(typed), "246810", "{typed:?}");
+        }
+        for code in ["R2D2", "a;b", "12;x", "R", "é-9"] {
+            assert_eq!(typed_code(code), code);
+        }
+        for nothing in ["", " ", "\u{1b}[2;2R", "^[[2;2R"] {
+            assert_eq!(typed_code(nothing), "", "{nothing:?}");
+        }
+    }
 
     #[test]
     fn plain_text_is_borrowed() {

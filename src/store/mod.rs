@@ -148,6 +148,11 @@ impl Store {
         self.inner.end_attempt(id, event, reason, gateway_message, at).await
     }
 
+    /// The attempt is over, and nothing of it is worth remembering: its row ends, the log and the account stay as they are.
+    pub async fn forget_attempt(&self, id: &AttemptId) -> Result<()> {
+        self.inner.forget_attempt(id).await
+    }
+
     /// A login succeeded: in one transaction the wId goes into the history; it becomes current, and the account
     /// online with source login, unless a success of an attempt requested later is stored already, or lists that were asked
     /// for later have shown another; the account is

@@ -55,6 +55,7 @@ pub fn of_environment(get: impl Fn(&str) -> Option<OsString>) -> Capabilities {
         cell_px: None,
         palette: palette(&term, get("COLORTERM").as_deref()),
         multiplexer,
+        dumb: is_dumb(&term),
         utf8: !is_dumb(&term) && !names_other_charset(locale.as_deref().unwrap_or_default()),
         pictures: pictures(&term, get("TERM_PROGRAM").as_deref(), multiplexer),
     }
@@ -167,7 +168,9 @@ mod tests {
         ] {
             assert_eq!(of(&[("TERM", "xterm"), ("LC_ALL", locale)]).utf8, utf8, "{locale}");
         }
-        assert!(!of(&[("TERM", "dumb"), ("LANG", "C.UTF-8")]).utf8);
+        let dumb = of(&[("TERM", "dumb"), ("LANG", "C.UTF-8")]);
+        assert!(!dumb.utf8 && dumb.dumb);
+        assert!(!of(&[("TERM", "xterm"), ("LC_ALL", "C.GBK")]).dumb);
         assert!(!of(&[("TERM", "xterm"), ("LC_ALL", "C.GBK"), ("LANG", "C.UTF-8")]).utf8);
     }
 }

@@ -258,7 +258,15 @@ fn too_small(
         (_, 0) => "ui.login.missing_columns",
         _ => "ui.login.missing_both",
     };
-    let mut y = paragraph(buffer, area, 0, &tf(look.lang, key, &values), look.theme.doubt());
+    // Half blocks would have had room: what is in the way is not the window.
+    let half = fits(Form::Cells(Layout::Half)).is_ok();
+    let cause = match (half, state.terminal.utf8, state.terminal.dumb) {
+        (true, false, true) => Some("ui.login.dumb_term"),
+        (true, false, false) => Some("ui.login.not_utf8"),
+        (false, ..) | (true, true, _) => None,
+    };
+    let told = cause.map_or_else(|| tf(look.lang, key, &values), |cause| t(look.lang, cause).into_owned());
+    let mut y = paragraph(buffer, area, 0, &told, look.theme.doubt());
     if helps.is_empty() {
         helps.push(("ui.login.text_helps", Action::NextLayout));
     }
@@ -266,7 +274,9 @@ fn too_small(
         let label = state.keymap.label(action).unwrap_or_default();
         y = paragraph(buffer, area, y, &tf(look.lang, key, &[("key", &label)]), look.theme.text());
     }
-    paragraph(buffer, area, y, &t(look.lang, "ui.login.window_helps"), look.theme.text());
+    if cause.is_none() {
+        paragraph(buffer, area, y, &t(look.lang, "ui.login.window_helps"), look.theme.text());
+    }
 }
 
 /// Draws the code on the whole screen with one line, or with none where the code needs all rows. Gives the picture that

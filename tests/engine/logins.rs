@@ -151,22 +151,88 @@ async fn a_refusal_lets_the_account_rest_until_a_person_says_otherwise() {
     assert_eq!(&*refusal.event, "second_login_failed");
     assert!(refusal.gateway_message.is_some(), "with the gateway's words");
     assert_eq!((refusal.reason, refusal.wc_id.as_ref()), (Some(Reason::Refused), Some(&WcId::from("wxid_amy"))));
-    for way in [Way::Second, Way::Ladder, Way::Qr] {
-        rig.front.login("wxid_amy", way);
-        let (_, step) = rig.front.end().await;
-        let LoginStep::OverBudget { over: Over::Resting { .. }, way: wished } = step else { panic!("{step:?}") };
-        assert_eq!(wished, way);
-    }
-    assert_eq!(rig.front.account("wxid_amy").await.reason, Some(Reason::Resting));
+    rig.front.login("wxid_amy", Way::Second);
+    let (_, step) = rig.front.end().await;
+    assert!(matches!(step, LoginStep::OverBudget { over: Over::Resting { .. }, way: Way::Second }), "{step:?}");
+    // Nothing was sent, so nothing is remembered of it: what is known of the account is why it was refused.
+    assert_eq!(rig.front.account("wxid_amy").await.reason, Some(Reason::Refused));
+    assert_eq!(rig.front.store.recent(20).await.unwrap().len(), 1);
     assert_eq!((rig.sim.dialogs(&WcId::from("wxid_amy")), rig.calls("iPadLogin").len()), (1, 0));
     assert!(rig.front.store.attempts().await.unwrap().is_empty());
-    // Said so, and it works: the rest is over.
-    rig.front.engine.send(Command::Login { wc_id: Some("wxid_amy".into()), way: Way::Qr, force: true });
+    // A code is another way, alone or on the ladder, which leaves the dialog out.
+    rig.front.login("wxid_amy", Way::Ladder);
+    assert_eq!(stepped_down(&mut rig.front).await, (Rung::Adopt, StepDown::NotListed));
+    assert_eq!(stepped_down(&mut rig.front).await, (Rung::SecondLogin, StepDown::Resting));
     let code = rig.shown().await;
     rig.phone(&code, "wxid_amy");
     rig.front.logged_in().await;
+    assert_eq!(rig.sim.dialogs(&WcId::from("wxid_amy")), 1);
+    // It logged in, so the rest is over.
+    rig.sim.drop_account(&WcId::from("wxid_amy")).unwrap();
+    rig.front.login("wxid_amy", Way::Second);
+    rig.front.step("the dialog", |step| matches!(step, LoginStep::SecondLoginSent { .. })).await;
+}
+
+/// The gateway says no by itself, in whatever words: nobody was asked, so nobody is to be left in peace.
+#[tokio::test]
+async fn a_refusal_that_rang_no_phone_rests_nothing() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        for words in ["二次登录失败，请重新扫码登录", "系统失败,请重试", "not on this server"] {
+            let mut rig = rig(dialect, Knobs::default(), How { tap: None, ..How::default() }).await;
+            for _ in 0..2 {
+                rig.sim.fault("secondLogin", Fault::Fail(words.into()), 1);
+                rig.front.login("wxid_amy", Way::Second);
+                let (_, step) = rig.front.end().await;
+                assert!(
+                    matches!(step, LoginStep::Failed { reason: Reason::Refused, .. }),
+                    "{dialect} {words}: {step:?}"
+                );
+            }
+            let account = rig.front.account("wxid_amy").await;
+            let budget = account.budget.unwrap();
+            assert_eq!((budget.rests_until, budget.refusals, budget.second_logins.len()), (None, 0, 2), "{dialect}");
+            let history = rig.front.store.recent(20).await.unwrap();
+            let told: Vec<_> = history.iter().map(|line| (&*line.event, line.cause.as_deref())).collect();
+            assert_eq!(told, [("second_login_failed", Some("gateway")); 2]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_code_that_was_renewed_leaves_no_line_of_its_own() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        let mut rig = rig(dialect, Knobs::default(), How { renewals: 5, ..How::default() }).await;
+        rig.sim.fault("getIPadLoginInfo", Fault::Fail("二维码已过期".into()), 1);
+        rig.front.login("wxid_amy", Way::Qr);
+        rig.front.step("a renewal", |step| matches!(step, LoginStep::Expired { renewing: true })).await;
+        let code = rig.shown().await;
+        rig.phone(&code, "wxid_amy");
+        rig.front.logged_in().await;
+        // The process ends, another one comes by and hears that nothing came of the old code.
+        let rest = rig.die().await;
+        let front = rest.another(How::default()).await;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !front.store.attempts().await.unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "{dialect}: the old code is not over");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let history = front.store.recent(20).await.unwrap();
+        let events: Vec<_> = history.iter().map(|line| &*line.event).collect();
+        assert_eq!(events, ["logged_in"], "{dialect}");
+    }
+}
+
+#[tokio::test]
+async fn a_verification_code_is_what_was_typed_and_not_what_the_terminal_said() {
+    let mut rig = rig(Dialect::V2, verifying(false), How::default()).await;
     rig.front.login("wxid_amy", Way::Qr);
-    rig.shown().await;
+    let shown = rig.shown().await;
+    rig.phone(&shown, "wxid_amy");
+    let attempt = asked_for_code(&mut rig.front).await;
+    // An answer alone is no code.
+    rig.front.engine.send(code(&attempt, "\x1b[2;2R"));
+    rig.front.engine.send(code(&attempt, "\x1b[2;2R246810"));
+    assert_eq!(Some(rig.front.logged_in().await), rig.live_w_id("wxid_amy"));
 }
 
 #[tokio::test]

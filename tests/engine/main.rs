@@ -10,6 +10,7 @@
 mod able;
 mod clock;
 mod conveyor;
+mod first;
 mod logins;
 mod odd;
 mod presence;

@@ -70,6 +70,8 @@ pub(crate) struct How {
     pub(crate) base: Option<String>,
     /// How far ahead this process's clock is, in milliseconds; may be set while it runs.
     pub(crate) ahead_ms: Arc<AtomicI64>,
+    /// How fast a person may say no; these are faster than any.
+    pub(crate) tap: Option<Duration>,
 }
 
 impl Default for How {
@@ -94,6 +96,7 @@ impl Default for How {
             stored_token: None,
             base: None,
             ahead_ms: Arc::default(),
+            tap: Some(Duration::ZERO),
         }
     }
 }
@@ -209,6 +212,7 @@ impl Front {
             ring_at_once: how.ring_at_once,
             revive: how.revive,
             device: how.device,
+            tap: how.tap,
             lang: Lang::En,
             wall_offset_ms: how.ahead_ms,
             ..Options::default()

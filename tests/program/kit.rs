@@ -423,6 +423,16 @@ impl Tui {
         Self::spawn(Self::command(home, arguments), columns, rows)
     }
 
+    /// The same in a terminal of this name.
+    pub(crate) fn in_terminal(home: &Path, arguments: &[&str], term: Option<&str>) -> Self {
+        let mut command = Self::command(home, arguments);
+        match term {
+            Some(term) => command.env("TERM", term),
+            None => command.env_remove("TERM"),
+        }
+        Self::spawn(command, 80, 24)
+    }
+
     fn command(home: &Path, arguments: &[&str]) -> CommandBuilder {
         let mut command = CommandBuilder::new(SAOMA);
         command.args(arguments);

@@ -22,4 +22,5 @@ mod queue;
 mod screens;
 mod secrets;
 mod tape;
+mod unseen;
 mod watch;

@@ -13,7 +13,7 @@ use saoma::config::QrLayout;
 use saoma::config::keymap::Keymap;
 use saoma::engine::api::{Event, Fleet, LoginEvent, LoginStep, Token, Way};
 use saoma::i18n::Lang;
-use saoma::model::{Account, Dialect, Limits, Now, Presence, Reason, Source, Stamp, WId, WcId};
+use saoma::model::{Account, Dialect, FirstNight, Limits, Now, Presence, Reason, Source, Stamp, WId, WcId};
 use saoma::qr::Code;
 use unicode_width::UnicodeWidthStr;
 
@@ -180,6 +180,7 @@ pub(crate) fn fleet() -> Vec<Account> {
         Account {
             first_login_at: Some(Stamp(NOON - 3_600_000)),
             last_login_at: Some(Stamp(NOON - 3_600_000)),
+            first_night: Some(FirstNight::Dropped),
             reason: Some(Reason::Dropped),
             ..account("wxid_first", "第一天", Presence::Offline)
         },

@@ -388,6 +388,40 @@ fn text_by_the_settings_waits_for_a_yes() {
 }
 
 #[test]
+fn what_keeps_a_code_from_fitting_is_named() {
+    let flat = |screen: &mut Screen| screen.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    // What is to be read, and what is not; in two sizes, whole screen or not.
+    for (change, size, lang, words) in [
+        ((|able| able.utf8 = false) as fn(&mut Capabilities), (80, 24), Lang::En, "LANG=C.UTF-8"),
+        (|able| able.utf8 = false, (60, 20), Lang::En, "LANG=C.UTF-8"),
+        (|able| able.utf8 = false, (80, 24), Lang::Zh, "LANG=C.UTF-8"),
+        (|able| (able.utf8, able.dumb) = (false, true), (80, 24), Lang::En, "TERM is dumb or not set"),
+        (|able| (able.utf8, able.dumb) = (false, true), (80, 24), Lang::Zh, "TERM 为 dumb"),
+        // The window is in the way all the same, or nothing but it.
+        (|able| able.utf8 = false, (70, 14), Lang::En, "Missing"),
+        (|able| able.block_is_two_columns = Some(true), (80, 24), Lang::En, "Missing"),
+    ] {
+        for full in [false, true] {
+            let mut screen = with_code(size, lang, 29);
+            terminal(&mut screen, change);
+            if full {
+                screen.keys(&["z"]);
+            }
+            let text = flat(&mut screen);
+            let said = text.replace(' ', "").contains(&words.replace(' ', ""));
+            assert!(said || size == (70, 14) && !full, "{size:?} {full}: {words}\n{}", screen.text());
+            assert_eq!(
+                text.contains("Missing") || text.contains("还差"),
+                words == "Missing" && said,
+                "{}",
+                screen.text()
+            );
+            assert_eq!(coloured(&screen.buffer()), None);
+        }
+    }
+}
+
+#[test]
 fn image_says_that_it_is_not_there() {
     let mut screen = Screen::new(Start { qr_layout: QrLayout::Image, ..start((80, 24), Lang::En) });
     assert!(screen.text().contains("image is not available"), "{}", screen.text());

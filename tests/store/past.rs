@@ -113,7 +113,7 @@ async fn a_request_charges_the_budget_and_a_login_ends_the_rest() {
     let kept = account(&other, "wxid_a").await;
     assert_eq!(kept.budget.as_deref(), Some(&expected));
     assert_eq!(other.accounts().await.unwrap(), std::slice::from_ref(&kept));
-    let over = expected.over(Cost::Code, Limits::default(), Stamp(50));
+    let over = expected.over(Cost::SecondLogin, Limits::default(), Stamp(50));
     assert_eq!(over, Some(Over::Resting { until: Stamp(600_030) }));
     // A list that adopts is no login; a login is.
     store.abandon_attempt(&attempt).await.unwrap();

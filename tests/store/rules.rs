@@ -480,7 +480,7 @@ async fn an_imported_wid_gives_way_to_a_confirmed_one() {
     assert!(store.put_account(&"wxid_a".into(), &edit("w1"), Stamp(100)).await.unwrap());
     let imported = account(&store, "wxid_a").await;
     assert_eq!((imported.w_id, imported.w_id_confirmed), (Some("w1".into()), false));
-    assert_eq!((imported.first_login_at, imported.presence), (Some(Stamp(100)), Presence::Unknown));
+    assert_eq!((imported.first_login_at, imported.presence), (None, Presence::Unknown));
     let listed = [("wxid_a".into(), "w1".into()), ("wxid_b".into(), "w1".into())];
     assert_eq!(store.confirm_w_ids(&listed).await.unwrap().len(), 1);
     assert_eq!(store.confirm_w_ids(&listed).await.unwrap().len(), 0);

@@ -4,7 +4,7 @@
 use super::people::{FIRST_DAY, REFUSED, notes};
 use crate::model::{Account, Began, Device, DeviceEdit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId};
 use crate::simulator::{SimAccount, SimDevice, Simulator};
-use crate::store::{Begun, Edit, LogEntry, Result, SECOND_LOGIN_FAILED, Store, Verdict};
+use crate::store::{Begun, Edit, Result, SECOND_LOGIN_FAILED, Store, Verdict};
 
 /// Between two lists of the past: close enough that the store takes them for one watch.
 const STEP_MS: i64 = 14 * 60_000;
@@ -43,8 +43,11 @@ pub(super) async fn fill(
         let wc_id = WcId::from(account.wc_id.as_str());
         let live = online.iter().find(|(id, _)| *id == wc_id).map(|(_, w_id)| w_id.clone());
         let notes = notes(&account.wc_id, number);
+        let is_new = account.wc_id == FIRST_DAY;
         let edit = Edit {
-            w_id: Some(live.clone().unwrap_or_else(|| former_w_id(number, 0))),
+            // Whoever is new was only named before.
+            w_id: (!is_new).then(|| live.clone().unwrap_or_else(|| former_w_id(number, 0))),
+            was_logged_in: false,
             nick_name: Some(account.nick_name.as_str().into()),
             w_account: Some(account.w_account.as_str().into()),
             holder: Some(notes.holder.into()),
@@ -52,7 +55,6 @@ pub(super) async fn fill(
             note: Some(notes.note.into()),
             device: account.device.as_ref().map(device_of),
         };
-        let is_new = account.wc_id == FIRST_DAY;
         if is_new { &mut edits.1 } else { &mut edits.0 }.push((wc_id.clone(), edit));
         let mut course = Course {
             wc_id,
@@ -141,7 +143,8 @@ async fn play(store: &Store, courses: &[Course], step: usize, at: Stamp) -> Resu
             let presence = if online { Presence::Online } else { Presence::Offline };
             let reason = (!online && step > 0).then_some(Reason::Dropped);
             if course.wc_id.as_str() == FIRST_DAY && online && step + 1 < STEPS {
-                store.log(&first_login(course, at)).await?;
+                let w_id = course.live.clone().unwrap_or_else(|| former_w_id(number, 0));
+                log_in(store, course, w_id, at.plus_ms(-3 * MINUTE_MS)).await?;
             }
             if !is_new {
                 let (wc_id, source) = (course.wc_id.clone(), Source::List);
@@ -151,19 +154,6 @@ async fn play(store: &Store, courses: &[Course], step: usize, at: Stamp) -> Resu
     }
     store.note_list(began, &verdicts, &[], &[]).await?;
     Ok(())
-}
-
-/// The first login of the newest account: what an import knows of it, and the log.
-fn first_login(course: &Course, at: Stamp) -> LogEntry {
-    LogEntry {
-        at,
-        wc_id: Some(course.wc_id.clone()),
-        event: "logged_in".into(),
-        reason: None,
-        gateway_message: None,
-        w_id: None,
-        cause: Some("screen".into()),
-    }
 }
 
 /// A login as it happened, by code: the day's second logins are left to whoever plays with the demo.

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use super::rows::{BadFile, DEVICE, Fields, Read, TAGS, WC_ID, Wrong, column};
+use super::rows::{BadFile, DEVICE, Fields, LAST_LOGIN, Read, TAGS, WC_ID, Wrong, column};
 use crate::model::edit::tags;
 
 /// Reads accounts.
@@ -70,7 +70,7 @@ fn put(fields: &mut Fields, map: Map<String, Value>) -> Result<(), Wrong> {
                 if let Some(device_type) = device.remove("type") {
                     device.insert("device".to_owned(), device_type);
                 }
-                let is_network = |key: &String| column(key).is_some_and(|at| at >= DEVICE);
+                let is_network = |key: &String| column(key).is_some_and(|at| (DEVICE..LAST_LOGIN).contains(&at));
                 put(fields, device.into_iter().filter(|(key, _)| is_network(key)).collect())?;
             }
             Value::Bool(_) | Value::Array(_) | Value::Object(_) => return Err(wrong()),

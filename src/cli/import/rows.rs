@@ -9,7 +9,7 @@ use crate::model::edit::tags;
 use crate::model::{Account, BadDevice, Device, DeviceEdit, Edit, WId, WcId};
 
 /// The columns, as they are exported.
-pub(super) const COLUMNS: [&str; 13] = [
+pub(super) const COLUMNS: [&str; 14] = [
     "wc_id",
     "w_id",
     "nick_name",
@@ -23,15 +23,19 @@ pub(super) const COLUMNS: [&str; 13] = [
     "proxy_password",
     "aid",
     "ttuid",
+    "last_login_at",
 ];
 /// The column that every row needs.
 pub(super) const WC_ID: usize = 0;
 /// Several in one cell.
 pub(super) const TAGS: usize = 5;
-/// From here on they are of an account's device; an export has them only where an account has one.
+/// From here on, up to [`LAST_LOGIN`], they are of an account's device; an export has them only where an account has one.
 pub(super) const DEVICE: usize = 7;
 /// The column that an export has only on an explicit wish.
 pub(super) const PASSWORD: usize = 10;
+
+/// The column that an export has only where an account was logged in: whoever imports it knows then that it was.
+pub(super) const LAST_LOGIN: usize = 13;
 
 /// The column that a heading or a key names: `wcId` is how the gateway writes `wc_id`.
 pub(super) fn column(name: &str) -> Option<usize> {
@@ -159,9 +163,11 @@ impl Fields {
     }
 
     fn split(self) -> (Edit, DeviceEdit) {
-        let [_, w_id, nick_name, w_account, holder, _, note, device, proxy, user, password, aid, ttuid] = self.cells;
+        let [_, w_id, nick_name, w_account, holder, _, note, device, proxy, user, password, aid, ttuid, last] =
+            self.cells;
         let edit = Edit {
             w_id: w_id.as_deref().map(str::trim).filter(|w_id| !w_id.is_empty()).map(WId::from),
+            was_logged_in: last.is_some_and(|last| !last.trim().is_empty()),
             nick_name,
             w_account,
             holder,

@@ -19,6 +19,7 @@ const PLAN: fn() -> Plan = || Plan {
     png: None,
     renew: 0,
     force: false,
+    unseen: None,
 };
 
 fn step(attempt: &str, wc_id: Option<&str>, step: LoginStep) -> Event {

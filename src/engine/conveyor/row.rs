@@ -127,11 +127,7 @@ impl Row {
         if settings.force {
             return None;
         }
-        // The code after a failed second login is the same wish's: the rest after that failure is for the next one.
-        let mut budget = self.facts.budget.as_deref().cloned().unwrap_or_default();
-        if self.rung {
-            budget.rests_until = None;
-        }
+        let budget = self.facts.budget.as_deref().cloned().unwrap_or_default();
         budget.over(cost, settings.limits, now.wall).or_else(|| {
             // The store may be behind what this run has sent.
             let [rings, codes] = self.spent;
@@ -154,14 +150,12 @@ fn plan(facts: &Facts, settings: Settings, now: Now) -> Place {
     let budget = facts.budget.as_deref().cloned().unwrap_or_default();
     let ring = facts.can_ring.then(|| budget.over(Cost::SecondLogin, settings.limits, now.wall));
     let code = budget.over(Cost::Code, settings.limits, now.wall);
-    match (ring, code) {
-        (Some(Some(Over::Resting { until })), _) | (_, Some(Over::Resting { until })) => Place::Resting { until },
+    match (ring, code.map(Over::until)) {
         (Some(None), _) => Place::WaitsToRing,
-        (Some(Some(Over::Spent { .. })) | None, None) => Place::WaitsForCode,
-        (Some(Some(Over::Spent { free_at: ring, .. })), Some(Over::Spent { free_at: code, .. })) => {
-            Place::Resting { until: ring.min(code) }
-        }
-        (None, Some(Over::Spent { free_at, .. })) => Place::Resting { until: free_at },
+        // What rests or is spent is the dialog: a code is another way.
+        (Some(Some(_)) | None, None) => Place::WaitsForCode,
+        (Some(Some(ring)), Some(code)) => Place::Resting { until: ring.until().min(code) },
+        (None, Some(code)) => Place::Resting { until: code },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::Instant;
 
@@ -9,6 +10,7 @@ use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
 use crate::engine::attempt::Runner;
 use crate::engine::login::{Input, Machine, Wish};
+use crate::model::text::typed_code;
 use crate::model::{Account, AttemptId, Dialect, Reason, WId, WcId};
 use crate::store::{Begun, RENEW_EVERY};
 
@@ -17,7 +19,13 @@ impl Hub {
         match command {
             Command::Login { wc_id, way, force } => self.login(wc_id, way, force).await,
             Command::Cancel { attempt } => self.to_login(&attempt, Input::Cancel),
-            Command::VerifyCode { attempt, code } => self.to_login(&attempt, Input::VerifyCode(code)),
+            Command::VerifyCode { attempt, code } => {
+                let code = typed_code(code.expose_secret());
+                // Nothing was typed: the question stands.
+                if !code.is_empty() {
+                    self.to_login(&attempt, Input::VerifyCode(SecretString::from(code)));
+                }
+            }
             Command::SomebodyIsThere => self.shared.somebody_is_there(),
             Command::Conveyor(wish) => self.conveyor_wished(wish).await,
             Command::Edit { wc_id, edit } => self.edit(wc_id, edit).await,

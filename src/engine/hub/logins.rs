@@ -51,11 +51,14 @@ impl Hub {
     /// The wish behind an attempt that goes on; it asks no phone.
     pub(super) fn wish_of(&self, wc_id: Option<WcId>) -> Wish {
         let options = &self.shared.options;
+        let wish = Wish::new(wc_id, Way::Qr, options.dialect, options.renewal.times());
         Wish {
             can_list: self.shared.can_list(),
             limits: options.limits,
             waits_for_token: options.waits_for_token || options.renewer.is_some(),
-            ..Wish::new(wc_id, Way::Qr, options.dialect, options.renewal.times())
+            shows_codes: !options.no_codes,
+            tap: options.tap.unwrap_or(wish.tap),
+            ..wish
         }
     }
 

@@ -24,6 +24,9 @@ const PICTURE_PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_se
 impl Machine {
     /// `again`: it went out before and was refused with its token.
     pub(super) fn request_code(&mut self, again: bool, now: Now, out: &mut Outputs) {
+        if !self.wish.shows_codes {
+            return self.nowhere_to_show(out);
+        }
         if !again && let Err(over) = self.charge(Cost::Code, now) {
             return self.over_budget(over, out);
         }
@@ -345,7 +348,7 @@ impl Machine {
     fn may_renew(&self, now: Now) -> bool {
         let wish = &self.wish;
         let within = wish.wc_id.is_none() || wish.budget.spent(Cost::Code, now.wall) < wish.limits.codes;
-        wish.renewals > 0 && wish.way != Way::OneCode && self.somebody && within
+        wish.renewals > 0 && wish.shows_codes && wish.way != Way::OneCode && self.somebody && within
     }
 }
 

@@ -220,13 +220,17 @@ impl Machine {
 
     /// The first rung that asks the phone and can work.
     fn ask_phone(&mut self, now: Now, out: &mut Outputs) {
-        if self.wish.first_night && self.wish.way == Way::Ladder {
-            let why = StepDown::FirstNight;
-            self.tell(LoginStep::SteppedDown { rung: Rung::SecondLogin, why, gateway_message: None }, out);
-            self.request_code(false, now, out);
-        } else {
-            self.second_login(false, now, out);
-        }
+        let resting = self.wish.budget.rest(now.wall).filter(|_| !self.wish.forced);
+        let why = match resting {
+            _ if self.wish.way != Way::Ladder => None,
+            _ if self.wish.first_night => Some(StepDown::FirstNight),
+            // Without a place for the code, what is in the way is the rest.
+            Some(_) if self.wish.shows_codes => Some(StepDown::Resting),
+            Some(_) | None => None,
+        };
+        let Some(why) = why else { return self.second_login(false, now, out) };
+        self.tell(LoginStep::SteppedDown { rung: Rung::SecondLogin, why, gateway_message: None }, out);
+        self.request_code(false, now, out);
     }
 
     /// `again`: it went out before and was refused with its token.
@@ -240,6 +244,7 @@ impl Machine {
         let deadline = now.wall.plus_ms(limit_ms);
         let limit = Duration::from_millis(limit_ms.unsigned_abs());
         self.dialog_until = Some(now.mono.saturating_add(limit));
+        self.second_sent = now.mono;
         self.tell(LoginStep::Requesting { rung: Rung::SecondLogin }, out);
         out.push(Output::SecondLogin { generation, deadline, limit, again });
         self.tell(LoginStep::SecondLoginSent { expires_at: deadline }, out);
@@ -269,6 +274,7 @@ impl Machine {
             | State::Storing
             | State::Over => return,
         }
+        self.rang = now.mono.saturating_sub(self.second_sent) >= self.wish.tap;
         if error.kind == Kind::TokenSuspect {
             return self.suspect(error, now, out);
         }
@@ -285,28 +291,30 @@ impl Machine {
             () if untold => Reason::LoginInterrupted,
             () => error.reason(),
         };
-        if let (Some(until), Way::Second | Way::Ring) = (self.dialog_until, self.wish.way)
+        let falls_to_code = self.wish.way == Way::Ladder && self.wish.shows_codes;
+        if let Some(until) = self.dialog_until.filter(|_| !falls_to_code)
             && error.is_lost_answer()
             && self.wish.dialect.lists_w_ids()
         {
             return self.answer_lost(error, until, now, out);
         }
         let gateway_message = error.gateway_message.clone();
-        out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
+        out.push(Output::SecondFailed { rang: self.rang, reason, gateway_message: gateway_message.clone() });
         if self.abandoned {
             return self.idle(out);
         }
         self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: gateway_message.clone() }, out);
-        match self.wish.way {
-            Way::Ladder => self.request_code(false, now, out),
-            Way::Second | Way::Qr | Way::Ring | Way::OneCode => {
-                self.state = State::Over;
-                let event = SECOND_LOGIN_FAILED;
-                out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
-                let detail = error.detail.clone();
-                let failed = LoginStep::Failed { reason, gateway_message, detail };
-                self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);
-            }
+        if falls_to_code {
+            return self.request_code(false, now, out);
         }
+        if self.wish.way == Way::Ladder {
+            let (rung, why) = (Rung::QrLogin, StepDown::NowhereToShow);
+            self.tell(LoginStep::SteppedDown { rung, why, gateway_message: None }, out);
+        }
+        self.state = State::Over;
+        let event = SECOND_LOGIN_FAILED;
+        out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
+        let failed = LoginStep::Failed { reason, gateway_message, detail: error.detail.clone() };
+        self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);
     }
 }

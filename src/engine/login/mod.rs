@@ -162,6 +162,10 @@ pub struct Machine {
     lost: Option<Error>,
     /// Until when the dialog of the second login may be confirmed, on the monotonic clock.
     dialog_until: Option<Duration>,
+    /// When the second login was sent.
+    second_sent: Duration,
+    /// Whether its refusal took as long as a person takes.
+    rang: bool,
     /// Whether another token has come since the last question: a refusal of that question was of the old one.
     renewed: bool,
     /// Whether the old one is known to be refused, so that what was sent with it has not reached a phone.
@@ -185,6 +189,8 @@ impl Machine {
             asked_again: 0,
             lost: None,
             dialog_until: None,
+            second_sent: Duration::ZERO,
+            rang: false,
             renewed: false,
             was_dead: false,
         }
@@ -304,6 +310,15 @@ impl Machine {
                 | State::AwaitingToken { .. } => self.fail(Reason::Interrupted, None, detail, &mut out),
             },
         }
+        if self.is_old_code() {
+            // The login goes on with the new one: that nothing came of the old one is nothing to remember.
+            let doubts = |reason| reason == Some(Reason::LoginInterrupted) && self.wish.wc_id.is_some();
+            for output in &mut out {
+                if matches!(output, Output::End { reason, .. } if !doubts(*reason)) {
+                    *output = Output::Forget;
+                }
+            }
+        }
         out
     }
 
@@ -387,9 +402,26 @@ impl Machine {
         if self.abandoned {
             return self.idle(out);
         }
+        // Nothing was sent, so the account is as it was, and so is what is known of it.
         self.state = State::Over;
-        out.push(Output::End { event: "failed", reason: Some(Reason::Resting), gateway_message: None });
-        self.tell(LoginStep::OverBudget { over, way: self.wish.way }, out);
+        out.push(Output::Forget);
+        // A yes is for what was asked: whoever wants one more code wants no dialog along with it.
+        let way = match (over, self.wish.way) {
+            (Over::Spent { cost: Cost::Code, .. }, Way::Ladder) => Way::Qr,
+            (Over::Spent { .. } | Over::Resting { .. }, way) => way,
+        };
+        self.tell(LoginStep::OverBudget { over, way }, out);
+    }
+
+    /// A code is due, and nobody could see it: none is asked for.
+    fn nowhere_to_show(&mut self, out: &mut Outputs) {
+        if self.abandoned {
+            return self.idle(out);
+        }
+        self.state = State::Over;
+        out.push(Output::Forget);
+        let (reason, detail) = (Reason::NowhereToShow, "there is nowhere to show a code".into());
+        self.tell(LoginStep::Failed { reason, gateway_message: None, detail }, out);
     }
 
     // ── Ends ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -135,7 +135,7 @@ impl Machine {
             return self.fail(Reason::Interrupted, None, "the program that ran this login is gone".into(), out);
         };
         let (reason, gateway_message) = (error.reason(), error.gateway_message.clone());
-        out.push(Output::SecondFailed { reason, gateway_message: gateway_message.clone() });
+        out.push(Output::SecondFailed { rang: true, reason, gateway_message: gateway_message.clone() });
         if self.abandoned {
             return self.idle(out);
         }
@@ -205,6 +205,12 @@ impl Machine {
     /// Whether this is the old code of a renewed one, listened to for a late scan.
     pub(super) fn is_twin(&self) -> bool {
         self.resumed.as_ref().is_some_and(|remains| !remains.orphan)
+    }
+
+    /// Whether this is the old code of a renewed one, whoever listens to it now: nobody has seen its picture since.
+    pub(super) fn is_old_code(&self) -> bool {
+        let old = |remains: &Remains| remains.abandoned && remains.w_id.is_some() && remains.image_url.is_none();
+        self.resumed.as_ref().is_some_and(old)
     }
 
     /// Whether only polls can tell how a dead process's login ended: a gateway that tells a success once may have told

@@ -138,6 +138,9 @@ fn situations() -> Vec<Situation> {
     for _ in 0..spent.limits.second_logins {
         spent.budget.spend(Cost::SecondLogin, Stamp(BEGIN));
     }
+    let mut rests = wish(Way::Ladder, Dialect::V2);
+    rests.budget.refused(Stamp(BEGIN));
+    let unseen = |first_night| Wish { shows_codes: false, first_night, ..wish(Way::Ladder, Dialect::V2) };
     let last = || Wish { renewals: 0, ..wish(Way::Qr, Dialect::V2) };
     let headless = Wish { waits_for_token: false, ..wish(Way::Qr, Dialect::V2) };
     let polling: &[&str] = &["start", "iPadLogin: code"];
@@ -155,6 +158,8 @@ fn situations() -> Vec<Situation> {
         played("Listing, first night", first_night, &["start"], Some(&["not in the list"])),
         played("Listing, first day", first_day, &["start"], Some(&["not in the list"])),
         played("Listing, second logins spent", spent, &["start"], Some(&["not in the list"])),
+        played("Listing, second logins rest", rests, &["start"], Some(&["not in the list"])),
+        played("Listing, first night, nobody would see a code", unseen(true), &["start"], Some(&["not in the list"])),
         played("Listing, V1", v1(), &["start"], Some(&["in V1's list"])),
         played("Probing", v1(), &["start", "in V1's list"], None),
         played("Second", wish(Way::Ladder, Dialect::V2), &["start", "not in the list"], None),
@@ -163,6 +168,12 @@ fn situations() -> Vec<Situation> {
             wish(Way::Second, Dialect::V2),
             &["start"],
             Some(&["secondLogin: refused", "secondLogin: nobody answered", "secondLogin: line broke"]),
+        ),
+        played(
+            "Second, nobody would see a code",
+            unseen(false),
+            &["start", "not in the list"],
+            Some(&["secondLogin: refused"]),
         ),
         played("Second, no ladder, V1", wish(Way::Second, Dialect::V1), &["start"], Some(&["secondLogin: line broke"])),
         played(
@@ -424,6 +435,7 @@ pub(in crate::engine) fn line(output: &Output) -> String {
         Output::Adopt { wc_id, w_id, .. } => format!("adopt {wc_id} {w_id}"),
         Output::Abandon => "abandon".into(),
         Output::End { event, reason, .. } => format!("end {event} {}", reason.map_or("-", Reason::code)),
+        Output::Forget => "forget".into(),
         Output::Tell(step) => format!("tell {}", step_line(step)),
     }
 }

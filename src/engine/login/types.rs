@@ -13,6 +13,9 @@ use crate::qr::Code;
 /// Which question an answer belongs to.
 pub type Generation = u32;
 
+/// Sooner than this nobody has seen a dialog come and has tapped on it.
+const TAP: Duration = Duration::from_secs(1);
+
 /// What a machine is made with.
 #[derive(Clone, Debug)]
 pub struct Wish {
@@ -42,6 +45,10 @@ pub struct Wish {
     pub forced: bool,
     /// Whether a refused token is waited for; else the login ends with it.
     pub waits_for_token: bool,
+    /// Whether a code could be seen by anybody: where not, none is asked for.
+    pub shows_codes: bool,
+    /// A refusal that comes sooner than this after a second login was sent is no person's: no phone rang.
+    pub tap: Duration,
 }
 
 impl Wish {
@@ -60,6 +67,8 @@ impl Wish {
             limits: Limits::default(),
             forced: false,
             waits_for_token: false,
+            shows_codes: true,
+            tap: TAP,
         }
     }
 }
@@ -278,9 +287,11 @@ pub enum Output {
     NeedToken,
     /// The request that was charged last never left: the account's budget takes it back.
     TakeBack(Cost),
-    /// Write down that a second login did not work; with [`Reason::Refused`] the account's budget notes it too, with
-    /// [`Reason::LoginInterrupted`] nobody knows any more which of its wIds lives.
+    /// Write down that a second login did not work; where a phone `rang` and the reason is [`Reason::Refused`] the
+    /// account's budget notes it too, with [`Reason::LoginInterrupted`] nobody knows any more which of its wIds lives.
     SecondFailed {
+        /// Whether a person may have answered.
+        rang: bool,
         /// Why.
         reason: Reason,
         /// The gateway's words.
@@ -309,6 +320,8 @@ pub enum Output {
         /// The gateway's words.
         gateway_message: Option<Box<str>>,
     },
+    /// End the row without a word in the log or on the account: what happened to it is as it was.
+    Forget,
     /// Tell the front end.
     Tell(LoginStep),
 }

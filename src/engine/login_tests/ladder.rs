@@ -1,7 +1,8 @@
 //! The ladder: adopting in V1, the reasons for leaving a rung, the budget.
 
 use super::*;
-use crate::model::{Cost, Limits};
+use crate::engine::api::LoginStep;
+use crate::model::{Budget, Cost, Limits, Reason};
 
 const SECOND: &[&str] = &["tell requesting second_login", "POST secondLogin", "tell second_login_sent"];
 const CODE: &[&str] = &["tell requesting qr_login", "POST iPadLogin"];
@@ -105,7 +106,7 @@ fn beyond_the_budget_nothing_is_sent_unless_a_person_said_so() {
     let second = |times| spent(Cost::SecondLogin, times, Way::Ladder, 0);
     let below = with(&[NOT_LISTED], SECOND);
     play(Machine::new(second(2)), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), &below)]);
-    let over: &[&str] = &[NOT_LISTED, "end failed resting", "tell over_budget 4 of 3"];
+    let over: &[&str] = &[NOT_LISTED, "forget", "tell over_budget 4 of 3"];
     let machine = play(Machine::new(second(3)), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), over)]);
     assert!(machine.is_over());
     let forced = Wish { forced: true, ..second(3) };
@@ -122,22 +123,147 @@ fn beyond_the_budget_nothing_is_sent_unless_a_person_said_so() {
         ],
     );
     let codes = spent(Cost::Code, 12, Way::Qr, 5);
-    play(
-        Machine::new(codes),
-        &[(0, Then::Start, &["tell started", "end failed resting", "tell over_budget 13 of 12"])],
-    );
+    play(Machine::new(codes), &[(0, Then::Start, &["tell started", "forget", "tell over_budget 13 of 12"])]);
 }
 
 #[test]
-fn an_account_that_rests_is_left_alone_by_every_way() {
-    for way in [Way::Ladder, Way::Second, Way::Qr] {
-        let mut wish = wish(way, Dialect::V1, 0);
+fn a_refused_second_login_rests_second_logins_and_a_code_is_another_way() {
+    for (dialect, way) in [
+        (Dialect::V1, Way::Second),
+        (Dialect::V1, Way::Ring),
+        (Dialect::V1, Way::Qr),
+        (Dialect::V1, Way::OneCode),
+        (Dialect::V1, Way::Ladder),
+        (Dialect::V2, Way::Second),
+        (Dialect::V3, Way::Ladder),
+    ] {
+        let mut wish = wish(way, dialect, 0);
         wish.budget.refused(at(-1_000).wall);
-        let rests: &[&str] = &["tell started", "end failed resting", "tell over_budget resting"];
-        play(Machine::new(wish.clone()), &[(0, Then::Start, rests)]);
-        let machine = Machine::new(Wish { forced: true, ..wish });
-        assert!(!matches!(machine.first_rung(), Rung::Adopt));
+        let code = with(&["tell started"], CODE);
+        let lists = dialect.lists_w_ids() && way == Way::Ladder;
+        let left = if lists { NOT_LISTED } else { "tell started" };
+        let ladder = with(&[left, "tell stepped_down second_login resting"], CODE);
+        let outputs: &[&str] = match way {
+            Way::Second | Way::Ring => &["tell started", "forget", "tell over_budget resting"],
+            Way::Qr | Way::OneCode => &code,
+            Way::Ladder => &ladder,
+        };
+        let script: &[(i64, Then, &[&str])] = if lists {
+            &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), outputs)]
+        } else {
+            &[(0, Then::Start, outputs)]
+        };
+        play(Machine::new(wish.clone()), script);
+        // The rest is over, or a person says that the phone may be asked all the same.
+        let rung = with(&["tell started"], SECOND);
+        let rings = !lists && matches!(way, Way::Second | Way::Ring | Way::Ladder);
+        for again in [Wish { forced: true, ..wish.clone() }, Wish { budget: Budget::default(), ..wish.clone() }] {
+            if rings {
+                play(Machine::new(again), &[(0, Then::Start, &rung)]);
+            }
+        }
     }
+}
+
+#[test]
+fn a_yes_to_one_more_code_rings_no_phone() {
+    let wish = Wish { first_night: true, ..spent(Cost::Code, 12, Way::Ladder, 0) };
+    let mut machine = Machine::new(wish);
+    machine.on(Input::Start, at(0));
+    let outputs = machine.on(Input::Listed { generation: 1, began: Began::default(), result: Ok(None) }, at(1));
+    let asked = outputs.iter().find_map(|output| match output {
+        Output::Tell(LoginStep::OverBudget { way, .. }) => Some(*way),
+        _ => None,
+    });
+    assert_eq!(asked, Some(Way::Qr));
+}
+
+/// What a second login's refusal comes to after so long: whether the account is to rest.
+fn rang(wish: Wish, after: i64, token_doubted: bool) -> bool {
+    let refusal = |kind| Error { call: Call::SecondLogin, ..error(kind) };
+    let mut machine = Machine::new(wish);
+    let sent = question(&machine.on(Input::Start, at(0))).unwrap();
+    let mut now = at(after);
+    // The wall clock may be set meanwhile.
+    now.wall = now.wall.plus_ms(-8 * 3_600_000);
+    let kind = if token_doubted { Kind::TokenSuspect } else { Kind::RefusedInside };
+    let mut outputs = machine.on(Input::SecondAnswered { generation: sent, result: Err(refusal(kind)) }, now);
+    if token_doubted {
+        let generation = question(&outputs).unwrap();
+        let error = refusal(Kind::TokenSuspect);
+        outputs = machine.on(Input::TokenChecked { generation, rejected: false, error }, at(after + 9_000));
+    }
+    let noted = outputs.iter().find_map(|output| match output {
+        Output::SecondFailed { rang, reason, .. } => Some((*rang, *reason)),
+        _ => None,
+    });
+    let (rang, reason) = noted.unwrap();
+    assert_eq!(reason, Reason::Refused, "whoever refused, the login was");
+    rang
+}
+
+#[test]
+fn what_is_refused_faster_than_a_person_taps_rang_no_phone() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        for (after, token_doubted, rests) in
+            [(3, false, false), (900, false, false), (1_000, false, true), (6_000, false, true), (3, true, false)]
+        {
+            assert_eq!(rang(wish(Way::Second, dialect, 0), after, token_doubted), rests, "{dialect} {after}");
+        }
+        let quick = Wish { tap: Duration::ZERO, ..wish(Way::Second, dialect, 0) };
+        assert!(rang(quick, 3, false));
+    }
+}
+
+#[test]
+fn where_nobody_would_see_a_code_the_ladder_ends_above_it() {
+    let unseen = |wish: Wish| Machine::new(Wish { shows_codes: false, ..wish });
+    // Whatever it is that comes before the code, it is tried.
+    play(
+        unseen(wish(Way::Ladder, Dialect::V1, 5)),
+        &[
+            (0, Then::Start, &with(&["tell started"], SECOND)),
+            (
+                5_000,
+                Then::Second(Err(Kind::RefusedInside)),
+                &[
+                    "note gateway_said",
+                    "tell second_login_failed gateway_said",
+                    "tell stepped_down qr_login nowhere_to_show",
+                    "end second_login_failed gateway_said",
+                    "tell failed gateway_said",
+                ],
+            ),
+        ],
+    );
+    // An answer that is lost is looked for as a lone second login's is.
+    play(
+        unseen(wish(Way::Ladder, Dialect::V2, 5)),
+        &[
+            (0, Then::Start, LISTING),
+            (100, Then::List(Ok(None)), &with(&[NOT_LISTED], SECOND)),
+            (5_000, Then::Second(Err(Kind::Unreachable)), LOST),
+        ],
+    );
+    play(
+        unseen(wish(Way::Ladder, Dialect::V2, 5)),
+        &[
+            (0, Then::Start, LISTING),
+            (100, Then::List(Ok(Some("w8"))), &["list after 1000 ms"]),
+            (1_100, Then::List(Ok(Some("w8"))), &["adopt wxid_a w8"]),
+        ],
+    );
+    // A code is all that would help: nothing of it is remembered, since nothing was sent.
+    let nowhere: &[&str] =
+        &[NOT_LISTED, "tell stepped_down second_login first_night", "forget", "tell failed nowhere_to_show"];
+    let first_night = Wish { first_night: true, ..wish(Way::Ladder, Dialect::V2, 5) };
+    play(unseen(first_night), &[(0, Then::Start, LISTING), (100, Then::List(Ok(None)), nowhere)]);
+    let none: &[&str] = &["tell started", "forget", "tell failed nowhere_to_show"];
+    play(unseen(wish(Way::Qr, Dialect::V3, 5)), &[(0, Then::Start, none)]);
+    // The rest is what a person could do something about.
+    let mut rests = wish(Way::Ladder, Dialect::V1, 5);
+    rests.budget.refused(at(-1_000).wall);
+    play(unseen(rests), &[(0, Then::Start, &["tell started", "forget", "tell over_budget resting"])]);
 }
 
 #[test]

@@ -412,7 +412,7 @@ impl World {
                 return Some(self.store(run, record, Some(lists[0].at.ms_since(super::at(0).wall))));
             }
             Output::Abandon => self.rows[row].abandoned = true,
-            Output::End { .. } => self.rows[row].ended = true,
+            Output::End { .. } | Output::Forget => self.rows[row].ended = true,
             Output::Fetch { .. }
             | Output::NeedToken
             | Output::TakeBack(_)

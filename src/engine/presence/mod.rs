@@ -189,13 +189,8 @@ fn fleet_alert(event: &'static str, at: Stamp, fields: Vec<(&'static str, serde_
 
 fn dropped_alert(account: &Account, words: Option<&str>, at: Stamp) -> Alert {
     // As it will be once the drop is believed.
-    let then = Account {
-        presence: Presence::Offline,
-        reason: Some(Reason::Dropped),
-        observed_at: Some(at),
-        ..Account::new(account.wc_id.clone())
-    };
-    let then = Account { first_login_at: account.first_login_at, last_login_at: account.last_login_at, ..then };
+    let mut then = Account { presence: Presence::Offline, reason: Some(Reason::Dropped), ..account.clone() };
+    then.dropped(at);
     let mut fields = vec![("first_night", then.is_first_drop().into())];
     if let Some(words) = words {
         fields.push(("gateway_message", words.into()));

@@ -575,7 +575,10 @@ fn belief_comes_to_rest_on_lists() {
 fn a_first_night_drop_is_labelled() {
     let mut court = Court::new(Rules { offline_after: 1, ..RULES }, 10);
     let first = court.now().at;
-    court.change(3, |account| (account.first_login_at, account.last_login_at) = (Some(first), Some(first)));
+    court.change(3, |account| {
+        account.logged_in(true, first);
+        account.last_login_at = Some(first);
+    });
     let judgement = court.list_without([3, 4]);
     let mut labels: Vec<_> = judgement.alerts.iter().map(|a| (a.wc_id.clone(), a.fields[0].1.clone())).collect();
     labels.sort_by(|a, b| a.0.cmp(&b.0));

@@ -6,7 +6,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::types::{FirstAccounts, LogEntry, Result};
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Edit, Order, Source, Stamp, WId, WcId};
+use crate::model::{Account, Edit, FirstNight, Order, Source, Stamp, WId, WcId};
 
 impl Sqlite {
     /// See [`super::super::Store::accounts`].
@@ -106,11 +106,13 @@ impl Sqlite {
         if let Some(device) = &edit.device {
             account.device = (!device.is_empty()).then(|| Box::new(device.clone()));
         }
+        if edit.was_logged_in && account.first_night.is_none() {
+            account.first_night = Some(FirstNight::Over);
+        }
         // What a login or a list said of the wId is worth more than a file.
         let w_id = edit.w_id.as_ref().filter(|w_id| !account.w_id_confirmed && account.w_id.as_ref() != Some(w_id));
         if let Some(w_id) = w_id {
             let previous = account.w_id.replace(w_id.clone());
-            account.first_login_at.get_or_insert(at);
             self.keep_w_id(tx, wc_id, w_id, &HistoryEntry::new("import", false, at, previous.as_ref())).await?;
             if previous.is_some() {
                 let w_id = Some(w_id.clone());

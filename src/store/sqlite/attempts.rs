@@ -240,8 +240,17 @@ impl Sqlite {
             w_id: attempt.w_id,
             ..self.line(at, attempt.wc_id.as_ref(), event)
         };
+        // Nobody knows how this one ended, and nobody needs to: one that was requested later has worked.
+        let moot = match (&attempt.wc_id, reason) {
+            (Some(wc_id), Some(Reason::LoginInterrupted)) => {
+                let account = rows::load(&mut tx, self.profile, wc_id).await?;
+                let success = account.and_then(|account| account.success);
+                success.is_some_and(|success| success.order >= attempt.requested)
+            }
+            _ => false,
+        };
         // It has its line already.
-        if event != SECOND_LOGIN_FAILED {
+        if event != SECOND_LOGIN_FAILED && !moot {
             self.add_log(&mut tx, &entry).await?;
         }
         if let (Some(wc_id), Some(reason)) = (&attempt.wc_id, reason) {
@@ -252,6 +261,17 @@ impl Sqlite {
             self.budget(&mut tx, wc_id, Budget::succeeded).await?;
         }
         self.changed(&mut tx, Subject::Attempts).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// See [`super::super::Store::forget_attempt`].
+    pub(in super::super) async fn forget_attempt(&self, id: &AttemptId) -> Result<()> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        self.still_holding(&mut tx, id).await?;
+        if self.end(&mut tx, id).await? {
+            self.changed(&mut tx, Subject::Attempts).await?;
+        }
         Ok(tx.commit().await?)
     }
 

@@ -8,7 +8,7 @@ use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow, Success};
 use super::{Sqlite, Subject, write};
 use crate::model::{
-    Account, Attempt, AttemptId, Began, Order, Presence, Reason, Record, Source, Stamp, WId, WcId, json,
+    Account, Attempt, AttemptId, Began, Order, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId, json,
 };
 
 impl Sqlite {
@@ -35,7 +35,8 @@ impl Sqlite {
                 let adopted_over = known.and_then(|(_, previous)| previous);
                 let (requested, requested_at) = requested.unwrap_or((Order::default(), at));
                 let success = Success { order: requested, attempt: Some(id.clone()) };
-                let stored = self.swap(&mut tx, before, record, success, requested_at, adopted_over, at).await?;
+                let told = (record, attempt.as_ref());
+                let stored = self.swap(&mut tx, before, told, success, requested_at, adopted_over, at).await?;
                 self.note_wrong_account(&mut tx, attempt.as_ref(), record, at).await?;
                 stored
             }
@@ -81,14 +82,14 @@ impl Sqlite {
         Ok(row.map(|(source, previous)| (source, previous.map(WId::from))))
     }
 
-    /// Stores a success that is told for the first time. `adopted_over`: the wId before, when a list had shown this one
-    /// already.
+    /// Stores a success that is told for the first time, with the attempt that brought it where it is remembered.
+    /// `adopted_over`: the wId before, when a list had shown this one already.
     #[expect(clippy::too_many_arguments, reason = "what a success consists of")]
     async fn swap(
         &self,
         tx: &mut SqliteConnection,
         before: Option<AccountRow>,
-        record: &Record,
+        (record, attempt): (&Record, Option<&Attempt>),
         success: Success,
         requested_at: Stamp,
         adopted_over: Option<WId>,
@@ -101,6 +102,12 @@ impl Sqlite {
         let newest = row.success.as_ref().is_none_or(|stored| success.is_newer_than(stored));
         let current = newest || held.as_ref() == Some(&record.w_id);
         let previous_w_id = if held.as_ref() == Some(&record.w_id) { adopted_over } else { held.clone() };
+        let is_first = match attempt.filter(|attempt| attempt.rung == Rung::QrLogin) {
+            Some(code) => {
+                !self.was_logged_in(tx, &row.account, &record.w_id, code.w_id.as_ref(), (requested_at, at)).await?
+            }
+            None => false,
+        };
         let entry = HistoryEntry {
             attempt: success.attempt.as_ref().map(AttemptId::as_str),
             requested_at: Some(requested_at),
@@ -109,8 +116,8 @@ impl Sqlite {
         self.keep_w_id(tx, &record.wc_id, &record.w_id, &entry).await?;
         row.account.last_login_at = Some(at);
         row.account.settled = self.changed(tx, Subject::Account(&record.wc_id)).await?;
-        row.account.first_login_at.get_or_insert(at);
-        let attempt = success.attempt.clone();
+        row.account.logged_in(is_first, at);
+        let id = success.attempt.clone();
         if newest {
             row.success = Some(success);
         }
@@ -134,14 +141,38 @@ impl Sqlite {
         let account = row.account;
         if current {
             let (profile, w_id, previous) = (self.scope.name.as_str(), &record.w_id, previous_w_id.as_ref());
-            let event = json::logged_in(at, profile, attempt.as_ref(), &account, w_id, previous);
+            let event = json::logged_in(at, profile, id.as_ref(), &account, w_id, previous);
             self.tell(tx, event, at).await?;
             if held.is_some() && held.as_ref() != Some(w_id) {
                 let event = json::w_id_changed(at, profile, &account, w_id, previous, "login");
-                self.tell(tx, with_attempt(event, attempt.as_ref()), at).await?;
+                self.tell(tx, with_attempt(event, id.as_ref()), at).await?;
             }
         }
         Ok(Stored { account, previous_w_id, current, new_account })
+    }
+
+    /// Whether the account was logged in before the request of `requested_at` that brought `w_id`, polled as `polled`, at
+    /// `at`: a login, a list or an import says so. That it was named is no such knowledge, nor is a list that shows this
+    /// very login before its own answer is here.
+    async fn was_logged_in(
+        &self,
+        tx: &mut SqliteConnection,
+        account: &Account,
+        w_id: &WId,
+        polled: Option<&WId>,
+        (requested_at, at): (Stamp, Stamp),
+    ) -> Result<bool> {
+        if account.first_night.is_some() || account.last_login_at.is_some() {
+            return Ok(true);
+        }
+        let query = sqlx::query_scalar(sql!("was_logged_in"))
+            .bind(self.profile)
+            .bind(account.wc_id.as_str())
+            .bind(w_id.as_str())
+            .bind(requested_at.0)
+            .bind(polled.map(WId::as_str))
+            .bind(at.0);
+        Ok(query.fetch_one(tx).await?)
     }
 
     /// Says on the account that was asked for that another one came.
@@ -269,6 +300,7 @@ fn take_record(account: &mut Account, record: &Record, at: Stamp) {
 }
 
 fn online(account: &mut Account, source: Source, at: Stamp) {
+    account.came_online();
     account.presence = Presence::Online;
     account.source = Some(source);
     account.observed_at = Some(at);

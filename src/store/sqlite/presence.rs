@@ -10,7 +10,7 @@ use super::super::types::{Alert, LogEntry, Result, Verdict};
 use super::accounts::HistoryEntry;
 use super::rows::{self, AccountRow};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Began, Order, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, Began, FirstNight, Order, Presence, Reason, Source, Stamp, WId, WcId};
 
 /// Above this many verdicts all accounts are read at once instead of one by one.
 const FEW: usize = 32;
@@ -122,6 +122,7 @@ impl Sqlite {
                 .bind(account.reason.map(Reason::code))
                 .bind(account.gateway_message.as_deref())
                 .bind(account.observed.0)
+                .bind(account.first_night.map(FirstNight::name))
                 .execute(&mut *tx)
                 .await?;
             self.changed(tx, Subject::Account(&account.wc_id)).await?;
@@ -234,13 +235,22 @@ fn apply(account: &mut Account, verdict: &Verdict) -> bool {
         account.reason = verdict.reason;
         account.gateway_message = None;
     }
-    account.presence = verdict.presence;
     account.source = Some(verdict.source);
     let same_list = before.source == account.source && verdict.source == Source::List;
     let newer = account.observed <= verdict.began.order;
-    if newer && (!same_list || before.presence != account.presence) {
+    if newer && (!same_list || before.presence != verdict.presence) {
         account.observed_at = Some(verdict.began.at);
         account.observed = verdict.began.order;
+    }
+    account.presence = verdict.presence;
+    match (before.presence, account.presence) {
+        (Presence::Offline | Presence::Unknown, Presence::Online) => account.came_online(),
+        (Presence::Online | Presence::Unknown, Presence::Offline) if verdict.source != Source::Own => {
+            account.dropped(account.observed_at.unwrap_or(verdict.began.at));
+        }
+        (Presence::Online, Presence::Online | Presence::Unknown | Presence::Offline)
+        | (Presence::Offline, Presence::Offline | Presence::Unknown)
+        | (Presence::Unknown, Presence::Unknown | Presence::Offline) => {}
     }
     *account != before
 }

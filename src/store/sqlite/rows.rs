@@ -11,8 +11,8 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use super::super::types::{LogEntry, Result};
 use super::device;
 use crate::model::{
-    Account, Attempt, AttemptId, AttemptState, Began, Budget, Order, Owner, Presence, Reason, Rung, Source, Stamp, WId,
-    WcId,
+    Account, Attempt, AttemptId, AttemptState, Began, Budget, FirstNight, Order, Owner, Presence, Reason, Rung, Source,
+    Stamp, WId, WcId,
 };
 
 /// The newest success of an account.
@@ -99,6 +99,8 @@ struct Columns<'a> {
     offline_since: Option<Stamp>,
     observed: Order,
     settled: Order,
+    #[serde(borrow)]
+    first_night: Option<Cow<'a, str>>,
 }
 
 impl Columns<'_> {
@@ -125,6 +127,7 @@ impl Columns<'_> {
             last_login_at: self.last_login_at,
             settled: self.settled,
             first_login_at: self.first_login_at,
+            first_night: self.first_night.and_then(|name| FirstNight::from_name(&name)),
             holder: self.holder,
             tags: tags(&self.tags),
             note: self.note,
@@ -174,6 +177,7 @@ pub(super) fn account(row: &SqliteRow, last_list: Option<(Stamp, Order)>) -> sql
         offline_since: stamp(row, 19)?,
         observed: Order(row.try_get(20)?),
         settled: Order(row.try_get(21)?),
+        first_night: row.try_get::<Option<&str>, _>(24)?.map(Cow::Borrowed),
     };
     Ok(columns.account(last_list))
 }
@@ -227,6 +231,7 @@ pub(super) async fn save(tx: &mut SqliteConnection, profile: i64, row: &AccountR
         .bind(account.budget.as_deref().map(budget))
         .bind(account.observed.0)
         .bind(account.settled.0)
+        .bind(account.first_night.map(FirstNight::name))
         .execute(tx)
         .await?;
     Ok(())

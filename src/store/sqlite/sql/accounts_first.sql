@@ -12,7 +12,7 @@ FROM (
                                  ORDER BY n DESC
                                  LIMIT 1)
                       END,
-                      observed_order, settled_order) AS packed
+                      observed_order, settled_order, first_night) AS packed
     FROM accounts
     WHERE profile = ?1
     ORDER BY CASE presence WHEN 'offline' THEN 0 WHEN 'online' THEN 2 ELSE 1 END,
