@@ -421,7 +421,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pids");
         for (at, end) in ["exit 0", "exit 3", "kill -9 $$"].into_iter().enumerate() {
-            let line = format!("sh -c 'sleep 3600 & echo $! >> {0}; wait' & echo $! >> {0}; while [ $(wc -l < {0}) -lt {1} ]; do sleep 0.01; done; {end}", file.display(), 2 * (at + 1));
+            let line = format!(
+                "sh -c 'sleep 3600 & echo $! >> {0}; wait' & echo $! >> {0}; while [ $(wc -l < {0}) -lt {1} ]; do sleep 0.01; done; {end}",
+                file.display(),
+                2 * (at + 1)
+            );
             let went = run(&wanted(&line));
             assert_eq!(went.is_ok(), end == "exit 0", "{went:?}");
             for pid in pids(&file, 2 * (at + 1)) {

@@ -93,6 +93,8 @@ struct Way {
     dropped: u64,
     /// A failure that was told, while it lasts.
     failing: Option<Errno>,
+    /// Whether somebody was given the reason why it is closed.
+    blamed: bool,
 }
 
 #[derive(Debug, Default)]
@@ -110,16 +112,21 @@ struct Queue {
     ways: [Way; 2],
 }
 
+/// Gives bytes to the system.
+type Sink = dyn Fn(Stream, &[u8]) -> Result<usize, Errno> + Send + Sync;
+
 /// A queue and its thread.
-#[derive(Debug, Default)]
 struct Channel {
     queue: Mutex<Queue>,
     changed: Condvar,
+    sink: Box<Sink>,
+    /// See [`STAYS`].
+    stays: &'static OnceLock<Lang>,
 }
 
 /// The channels of stdout and stderr; one, where both are the same file.
 static CHANNELS: LazyLock<(Channel, Option<Channel>)> =
-    LazyLock::new(|| (Channel::default(), (!is_one_file()).then(Channel::default)));
+    LazyLock::new(|| (Channel::of_process(), (!is_one_file()).then(Channel::of_process)));
 /// The language of a command that stays.
 static STAYS: OnceLock<Lang> = OnceLock::new();
 /// Rings when the reader of stdout has gone.
@@ -168,10 +175,7 @@ pub fn line(words: &str) -> bool {
 /// Writes data to stdout. A reader that has gone away (`| head`) had enough: no failure. What fails later is told by [`finish`].
 pub fn data(text: &str) -> Result<(), Failure> {
     push(Stream::Stdout, text.as_bytes().to_vec());
-    match failed() {
-        Some(error) => Err(Failure::io("stdout", &error)),
-        None => Ok(()),
-    }
+    failed()
 }
 
 /// Writes one JSON object to stdout, as a line.
@@ -184,51 +188,21 @@ pub fn say(text: &str) {
     push(Stream::Stderr, format!("{text}\n").into_bytes());
 }
 
-/// Why stdout could not be written; `None` where it could, and where its reader had enough.
-fn failed() -> Option<io::Error> {
-    let closed = channel(Stream::Stdout).lock().way(Stream::Stdout).closed?;
-    (closed != Errno::PIPE).then(|| closed.into())
+/// Fails, once, where stdout could not be written; not where its reader had enough.
+fn failed() -> Result<(), Failure> {
+    let mut queue = channel(Stream::Stdout).lock();
+    let way = queue.way(Stream::Stdout);
+    match way.closed {
+        Some(error) if error != Errno::PIPE && !std::mem::replace(&mut way.blamed, true) => {
+            Err(Failure::io("stdout", &error.into()))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn push(stream: Stream, bytes: Vec<u8>) -> bool {
     USED.store(true, Ordering::Relaxed);
-    let channel = channel(stream);
-    let bounded = STAYS.get().is_some();
-    let piece = Piece { stream, bytes };
-    let mut queue = channel.lock();
-    if queue.way(stream).closed.is_some() {
-        queue.way(stream).dropped += piece.lines();
-        return false;
-    }
-    let long = piece.bytes.len();
-    if bounded && queue.waiting > 0 && (queue.full || queue.waiting + long > MOST) {
-        let first = !std::mem::replace(&mut queue.full, true);
-        queue.way(stream).dropped += piece.lines();
-        drop(queue);
-        if first {
-            tell_full(stream);
-        }
-        return false;
-    }
-    queue.waiting += long;
-    queue.pieces.push_back(piece);
-    if !queue.has_thread {
-        let begin = || channel.bring_out();
-        match thread::Builder::new().name(stream.name().to_owned()).spawn(begin) {
-            Ok(_) => queue.has_thread = true,
-            // Late, and waiting for it, is better than never.
-            Err(_) => {
-                if let Some(piece) = queue.pieces.pop_back() {
-                    drop(queue);
-                    channel.write(&piece);
-                }
-                return true;
-            }
-        }
-    }
-    drop(queue);
-    channel.changed.notify_all();
-    true
+    channel(stream).push(Piece { stream, bytes })
 }
 
 impl Queue {
@@ -256,6 +230,55 @@ impl Queue {
 }
 
 impl Channel {
+    fn of_process() -> Self {
+        Self::new(|stream, bytes| rustix::io::write(stream.fd(), bytes), &STAYS)
+    }
+
+    fn new(
+        sink: impl Fn(Stream, &[u8]) -> Result<usize, Errno> + Send + Sync + 'static,
+        stays: &'static OnceLock<Lang>,
+    ) -> Self {
+        Self { queue: Mutex::default(), changed: Condvar::new(), sink: Box::new(sink), stays }
+    }
+
+    /// Puts a piece into the queue; false where it was dropped. What waits already goes before what is new.
+    fn push(&'static self, piece: Piece) -> bool {
+        let stream = piece.stream;
+        let mut queue = self.lock();
+        if queue.way(stream).closed.is_some() {
+            queue.way(stream).dropped += piece.lines();
+            return false;
+        }
+        let long = piece.bytes.len();
+        let bounded = self.stays.get().is_some() && queue.waiting > 0;
+        if bounded && (queue.full || queue.waiting + long > MOST) {
+            let first = !std::mem::replace(&mut queue.full, true);
+            queue.way(stream).dropped += piece.lines();
+            drop(queue);
+            if first {
+                tell_full(stream);
+            }
+            return false;
+        }
+        queue.waiting += long;
+        queue.pieces.push_back(piece);
+        if !queue.has_thread {
+            match thread::Builder::new().name(stream.name().to_owned()).spawn(|| self.bring_out()) {
+                Ok(_) => queue.has_thread = true,
+                // Late, and waiting for it, is better than never.
+                Err(_) => {
+                    let piece = queue.pieces.pop_back();
+                    drop(queue);
+                    piece.iter().for_each(|piece| self.write(piece));
+                    return true;
+                }
+            }
+        }
+        drop(queue);
+        self.changed.notify_all();
+        true
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -282,7 +305,7 @@ impl Channel {
         let stream = piece.stream;
         let mut rest = piece.bytes.as_slice();
         while let Some(chunk) = rest.get(..rest.len().min(CHUNK)).filter(|chunk| !chunk.is_empty()) {
-            match rustix::io::write(stream.fd(), chunk) {
+            match (self.sink)(stream, chunk) {
                 Ok(count) => {
                     rest = rest.get(count..).unwrap_or_default();
                     self.went(stream, count);
@@ -294,7 +317,7 @@ impl Channel {
                     // A terminal may say that it takes something and have no room for a line break.
                     thread::sleep(GAP);
                 }
-                Err(error) if error == Errno::PIPE || STAYS.get().is_none() => {
+                Err(error) if error == Errno::PIPE || self.stays.get().is_none() => {
                     self.close(piece, rest.len(), error);
                     return;
                 }
@@ -351,7 +374,7 @@ impl Channel {
         drop(queue);
         self.changed.notify_all();
         if error == Errno::PIPE && stream == Stream::Stdout {
-            if STAYS.get().is_some() {
+            if self.stays.get().is_some() {
                 tracing::info!("nobody reads stdout any more");
             }
             GONE.notify_one();
@@ -408,10 +431,7 @@ pub fn finish(by_signal: bool) -> Result<(), Failure> {
     if all || !std::ptr::eq(out, err) {
         err.settle(patience);
     }
-    match failed() {
-        Some(error) => Err(Failure::io("stdout", &error)),
-        None => Ok(()),
-    }
+    failed()
 }
 
 /// Words on stderr about stdout. Of stderr itself only the log can tell.
@@ -473,4 +493,134 @@ pub fn secret_line(lang: Lang) -> Result<SecretString, Failure> {
 /// Whether an answer means yes.
 pub fn is_yes(answer: &str) -> bool {
     matches!(answer.to_lowercase().as_str(), "y" | "yes" | "是" | "好")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(30);
+    static STAYING: OnceLock<Lang> = OnceLock::new();
+    static ONCE: OnceLock<Lang> = OnceLock::new();
+
+    /// What a file takes: nothing while it is shut, then all or an error.
+    #[derive(Default)]
+    struct File {
+        taken: Mutex<Vec<u8>>,
+        shut: Mutex<bool>,
+        opened: Condvar,
+        fails: Mutex<Option<Errno>>,
+    }
+
+    impl File {
+        fn shut(&self, shut: bool) {
+            *self.shut.lock().unwrap() = shut;
+            self.opened.notify_all();
+        }
+
+        fn fail(&self, error: Option<Errno>) {
+            *self.fails.lock().unwrap() = error;
+        }
+
+        fn take(&self, bytes: &[u8]) -> Result<usize, Errno> {
+            drop(self.opened.wait_while(self.shut.lock().unwrap(), |shut| *shut).unwrap());
+            if let Some(error) = *self.fails.lock().unwrap() {
+                return Err(error);
+            }
+            // As a pipe does, not always all of it.
+            let some = bytes.get(..bytes.len().min(1000)).unwrap();
+            self.taken.lock().unwrap().extend(some);
+            Ok(some.len())
+        }
+
+        fn lines(&self) -> Vec<usize> {
+            let taken = self.taken.lock().unwrap();
+            let text = std::str::from_utf8(&taken).unwrap();
+            text.lines().map(|line| line.split(' ').next().unwrap().parse().unwrap()).collect()
+        }
+    }
+
+    fn channel(stays: &'static OnceLock<Lang>) -> (Arc<File>, &'static Channel) {
+        let _ = STAYING.set(Lang::En);
+        let file = Arc::new(File::default());
+        let into = Arc::clone(&file);
+        (file, Box::leak(Box::new(Channel::new(move |_, bytes| into.take(bytes), stays))))
+    }
+
+    fn push(channel: &'static Channel, number: usize, long: usize) -> bool {
+        channel.push(Piece { stream: Stream::Stdout, bytes: format!("{number} {}\n", "x".repeat(long)).into_bytes() })
+    }
+
+    #[test]
+    fn a_burst_comes_whole_and_in_order() {
+        let (file, channel) = channel(&STAYING);
+        file.shut(true);
+        assert!((0..10_000).all(|number| push(channel, number, 300)));
+        file.shut(false);
+        assert!(channel.settle(Some((LONG, LONG))));
+        assert_eq!(file.lines(), (0..10_000).collect::<Vec<_>>());
+        assert_eq!(channel.lock().lost(), 0);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_dropped_from_the_end_and_counted() {
+        let (file, channel) = channel(&STAYING);
+        file.shut(true);
+        let kept = (0..400).filter(|number| push(channel, *number, 32 * 1024)).count();
+        assert_eq!(kept, MOST / (32 * 1024) - 1, "with what each line has besides");
+        assert!(!channel.settle(Some((Duration::from_millis(10), LONG))), "nothing moves");
+        assert_eq!(channel.lock().ways[0].dropped, 400 - kept as u64);
+        // All that did not get out is counted at an end that comes now.
+        file.shut(false);
+        assert!(channel.settle(Some((LONG, LONG))));
+        assert!(push(channel, 1000, 10) && channel.settle(Some((LONG, LONG))), "there is room again");
+        assert_eq!(file.lines(), (0..kept).chain([1000]).collect::<Vec<_>>());
+        assert_eq!(channel.lock().lost(), 0, "they were told when there was room");
+    }
+
+    #[test]
+    fn an_end_counts_what_still_waits() {
+        let (file, channel) = channel(&STAYING);
+        file.shut(true);
+        assert!((0..5).all(|number| push(channel, number, 10)));
+        assert_eq!(channel.lock().lost(), 5);
+        file.shut(false);
+    }
+
+    #[test]
+    fn a_failure_is_no_end_for_what_stays() {
+        for error in [Errno::NOSPC, Errno::IO, Errno::AGAIN, Errno::CONNRESET] {
+            let (file, channel) = channel(&STAYING);
+            file.fail(Some(error));
+            assert!((0..5).all(|number| push(channel, number, 3000)));
+            assert!(!channel.settle(Some((Duration::from_millis(10), LONG))), "{error}");
+            file.fail(None);
+            assert!(channel.settle(Some((LONG, LONG))));
+            assert_eq!(file.lines(), [0, 1, 2, 3, 4], "{error}: nothing is torn or told twice");
+        }
+    }
+
+    #[test]
+    fn a_failure_ends_what_does_one_thing() {
+        for error in [Errno::NOSPC, Errno::PIPE] {
+            let (file, channel) = channel(&ONCE);
+            file.fail(Some(error));
+            push(channel, 0, 10);
+            assert!(channel.settle(None));
+            assert_eq!(channel.lock().ways[0].closed, Some(error));
+            assert!(!push(channel, 1, 10) && file.lines().is_empty());
+        }
+    }
+
+    #[test]
+    fn one_that_does_one_thing_drops_nothing() {
+        let (file, channel) = channel(&ONCE);
+        file.shut(true);
+        assert!((0..3).all(|number| push(channel, number, MOST)));
+        file.shut(false);
+        assert!(channel.settle(None));
+        assert_eq!(file.lines(), [0, 1, 2]);
+    }
 }

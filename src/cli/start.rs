@@ -201,6 +201,7 @@ fn paper(context: &Context) -> Paper {
     let terminal = !context.json && board::is_paper();
     let layout = context.config.ui.qr_layout.value;
     let able = if terminal && matches!(layout, QrLayout::Auto | QrLayout::Image) {
+        out::settle();
         probe::ask(false)
     } else {
         capabilities::of_process()

@@ -230,7 +230,12 @@ async fn pipe_broken() {
     use rustix::event::{PollFd, PollFlags, poll};
     let (ring, rung) = oneshot::channel();
     let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
+    // A terminal that has vanished looks broken too, and is no reader that had enough.
+    let is_pipe = |stat: rustix::fs::Stat| {
+        use rustix::fs::FileType;
+        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
+    };
+    if rustix::fs::fstat(&stdout).is_ok_and(is_pipe) {
         let wait = move || {
             let broken = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
             loop {

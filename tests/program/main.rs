@@ -9,11 +9,13 @@
 
 mod endings;
 mod eye;
+mod families;
 mod faults;
 mod graphics;
 mod headless;
 mod kit;
 mod logins;
+mod output;
 mod queue;
 mod screens;
 mod secrets;
