@@ -323,10 +323,9 @@ fn watch(first: Pid, mut tell: UnixStream) {
                 }
                 STOPPED
             }
-            Ok(_) => EXITED,
             Err(rustix::io::Errno::INTR) => continue,
-            // Somebody else has waited for it: it has ended.
-            Err(_) => EXITED,
+            // It has ended; with an error, somebody else has waited for it.
+            Ok(_) | Err(_) => EXITED,
         };
         // Nobody listens any more when it was late.
         let _ = tell.write_all(&[told]);

@@ -63,6 +63,27 @@ fn a_hook_that_hangs_ends_with_the_watch() {
 }
 
 #[test]
+fn a_hook_that_hangs_ends_with_the_screen() {
+    for signal in [None, Some(Signal::TERM), Some(Signal::HUP)] {
+        let desk = Desk::new(three());
+        desk.configure("5s");
+        let file = hanging(&desk);
+        let mut tui = desk.tui();
+        desk.sim.act(Act::Online { wc_id: "wxid_bela".into() }).unwrap();
+        eventually("the hook", || pids(&file).len() == 3);
+        match signal {
+            Some(signal) => tui.signal(signal),
+            None => tui.send(b"q"),
+        }
+        tui.exit_code();
+        tui.assert_whole();
+        for pid in pids(&file) {
+            eventually("the hook's end", || is_gone(&pid));
+        }
+    }
+}
+
+#[test]
 fn a_hook_that_hangs_does_not_hold_up_a_command() {
     let desk = Desk::new(three());
     let file = hanging(&desk);

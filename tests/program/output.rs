@@ -213,6 +213,26 @@ fn a_login_that_nobody_reads_is_stored() {
 }
 
 #[test]
+fn a_login_on_a_terminal_that_was_stopped_is_stored() {
+    for before in [true, false] {
+        let desk = Desk::new(three());
+        let mut tui = Tui::start(desk.home.path(), &["login", "wxid_bela"], 80, 40);
+        if before {
+            tui.send(b"\x13");
+        }
+        desk.codes(1);
+        if !before {
+            tui.wait("the code", |screen| crate::eye::code(screen).is_some());
+            tui.send(b"\x13");
+        }
+        desk.sim.scan(None).unwrap();
+        desk.sim.confirm(None).unwrap();
+        assert_eq!(tui.exit_code(), 0);
+        desk.assert_stored("wxid_bela");
+    }
+}
+
+#[test]
 fn the_last_lines_of_a_login_wait_a_moment_for_their_reader() {
     let desk = Desk::new(three());
     let (nobody_yet, full) = full_pipe();
