@@ -218,8 +218,10 @@ impl Family {
                 },
             };
             let Some(left) = left else { return Ok(Came::Exited) };
-            let ready = self.wait(stdin.as_ref(), stdout.as_ref(), left)?;
-            if ready.news && ended.is_none() {
+            // Once it has told of the end it has nothing more to say, and would not let us sleep.
+            let news = ended.is_none().then_some(&self.news);
+            let ready = wait(news, stdin.as_ref(), stdout.as_ref(), left)?;
+            if ready.news {
                 if self.stopped() {
                     return Ok(Came::Asks);
                 }
@@ -238,19 +240,6 @@ impl Family {
                 stdout = None;
             }
         }
-    }
-
-    fn wait(&self, stdin: Option<&ChildStdin>, stdout: Option<&ChildStdout>, left: Duration) -> io::Result<Ready> {
-        let mut fds = vec![PollFd::new(&self.news, PollFlags::IN)];
-        fds.extend(stdin.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
-        fds.extend(stdout.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
-        match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
-            Ok(_) | Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let mut told = fds.iter().map(|fd| !fd.revents().is_empty());
-        let mut next = |asked: bool| asked && told.next().unwrap_or_default();
-        Ok(Ready { news: next(true), stdin: next(stdin.is_some()), stdout: next(stdout.is_some()) })
     }
 
     /// What was told of the first process: whether the terminal has stopped it, else it has ended.
@@ -296,6 +285,26 @@ impl Family {
         }
         Ok(status)
     }
+}
+
+/// Sleeps until something can be done with a command's ends.
+fn wait(
+    news: Option<&UnixStream>,
+    stdin: Option<&ChildStdin>,
+    stdout: Option<&ChildStdout>,
+    left: Duration,
+) -> io::Result<Ready> {
+    let mut fds = Vec::with_capacity(3);
+    fds.extend(news.map(|news| PollFd::new(news, PollFlags::IN)));
+    fds.extend(stdin.map(|pipe| PollFd::new(pipe, PollFlags::OUT)));
+    fds.extend(stdout.map(|pipe| PollFd::new(pipe, PollFlags::IN)));
+    match poll(&mut fds, Timespec::try_from(left).ok().as_ref()) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut told = fds.iter().map(|fd| !fd.revents().is_empty());
+    let mut next = |asked: bool| asked && told.next().unwrap_or_default();
+    Ok(Ready { news: next(news.is_some()), stdin: next(stdin.is_some()), stdout: next(stdout.is_some()) })
 }
 
 /// What can be done with a command's ends.

@@ -69,7 +69,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // The profile that errors name: the one that was asked for, until the settings say which it is.
     let mut profile = cli.global.profile.clone();
     let mut log = None;
-    let exit = match dispatch(cli, env, lang, &mut profile, &mut log) {
+    let done = dispatch(cli, env, lang, &mut profile, &mut log);
+    if let Some(code) = signals::ending() {
+        child::end_all();
+        return code;
+    }
+    let exit = match done {
         Ok(exit) => exit,
         Err(failure) => {
             failure.tell(json, now(), profile.as_deref());

@@ -202,6 +202,7 @@ fn ask_password(context: &Context, profile: &Profile) -> Result<SecretString, Fa
         );
     }
     let question = context.tf("cli.sign_in.ask_password", &[("account", &profile.account.value)]);
+    out::settle();
     match rpassword::prompt_password(question) {
         Ok(password) if !password.is_empty() => Ok(password.into()),
         Ok(_) => Err(Failure::usage(context.t("cli.sign_in.needs_password"))),

@@ -4,7 +4,7 @@
 //! started with it: the commands of the settings are groups of their own, which a Ctrl-C at the terminal does not reach.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
@@ -19,6 +19,8 @@ use crate::child;
 static TAKER: Mutex<Option<UnboundedSender<Exit>>> = Mutex::new(None);
 /// Whether one came.
 static CAME: AtomicBool = AtomicBool::new(false);
+/// The exit code of one that nobody took: the program is ending with it.
+static ENDING: AtomicU8 = AtomicU8::new(0);
 
 /// Listens from now on.
 ///
@@ -40,6 +42,8 @@ pub fn listen() -> io::Result<()> {
             if taken.is_some_and(|taker| taker.send(exit).is_ok()) || (nohup && signal == SIGHUP) {
                 continue;
             }
+            // What fails from now on fails because of this.
+            ENDING.store(exit.code(), Ordering::Relaxed);
             child::end_all();
             std::process::exit(exit.code().into());
         }
@@ -57,6 +61,11 @@ pub fn interrupts() -> UnboundedReceiver<Exit> {
 /// Whether a signal came: what is left to do has to be done soon.
 pub fn came() -> bool {
     CAME.load(Ordering::Relaxed)
+}
+
+/// The exit code, where a signal is ending the program at this moment.
+pub fn ending() -> Option<u8> {
+    Some(ENDING.load(Ordering::Relaxed)).filter(|code| *code != 0)
 }
 
 /// Whether a signal was ignored when we were started (`nohup`). Where the system does not tell, it was not.

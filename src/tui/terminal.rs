@@ -11,7 +11,7 @@ use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetsid, tcgetwinsize, tcsetattr, ttyname};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcgetwinsize, tcsetattr, ttyname};
 
 use super::Error;
 use crate::app::Protocol;
@@ -198,7 +198,7 @@ fn leave(shared: &Shared, patience: Duration) {
 fn own(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let named = ttyname(fd, Vec::new()).and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
-    let controls = || tcgetsid(fd).is_ok_and(|session| rustix::process::getsid(None) == Ok(session));
+    let controls = || tcgetpgrp(fd).is_ok();
     let own = match named {
         Err(_) if controls() => rustix::fs::open("/dev/tty", flags, Mode::empty()),
         named => named,

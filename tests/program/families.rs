@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use saoma::simulator::Act;
 
-use crate::kit::{Desk, eventually, three};
+use crate::kit::{Desk, Tui, eventually, three};
 
 fn append(path: &Path, text: &str) {
     OpenOptions::new().append(true).open(path).unwrap().write_all(text.as_bytes()).unwrap();
@@ -146,6 +146,15 @@ fn a_token_command_that_keeps_its_output_open_is_not_waited_for() {
         let took = took(|| assert_eq!(desk.run(&["status"]).code, 0, "{line}"));
         assert!(took < Duration::from_secs(30), "{line}: {took:?}");
     }
+}
+
+#[test]
+fn a_token_command_that_asks_on_the_terminal_is_told_of() {
+    let desk = with_token_command("read answer < /dev/tty; TOKEN");
+    let mut tui = Tui::start(desk.home.path(), &["status"], 120, 24);
+    tui.wait_text("token_command");
+    tui.wait_text("it wants to ask on the terminal");
+    assert_ne!(tui.exit_code(), 0);
 }
 
 #[test]
