@@ -1,6 +1,9 @@
 //! What saoma starts: the commands of the settings. Each is a family, a process group of its own that ends as a whole:
 //! at its limit, after its first process, and with saoma.
 //!
+//! It ends even if saoma is killed: a guard beside it, a shell that waits for the end of a pipe of ours, sees to that. What
+//! waits in the store is told again then, and an old telling must not come to its end after the new one.
+//!
 //! A shell that is killed leaves its children behind, and one of them may hold the output open for hours. So nobody here
 //! waits for the end of an output, and what is left of a group is ended when its first process has ended. What is to
 //! stay has to take a session of its own (`setsid`), as every daemon does.
@@ -159,6 +162,28 @@ struct Family {
     group: Pid,
     /// Tells of the first process: see [`watch`].
     news: UnixStream,
+    guard: Option<Guard>,
+}
+
+/// Kills a family when saoma is gone, however that went. Dropped, it does nothing.
+struct Guard(Child);
+
+impl Guard {
+    /// Without one the family does its work all the same.
+    fn over(group: Pid) -> Option<Self> {
+        let mut guard = Command::new("sh");
+        guard.arg("-c").arg(format!("read -r end; kill -9 -{}", group.as_raw_pid())).env_clear().process_group(0);
+        guard.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        guard.spawn().ok().map(Self)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // Before its pipe is closed: it must not act.
+        let _gone = self.0.kill();
+        let _gone = self.0.wait();
+    }
 }
 
 impl Family {
@@ -182,7 +207,7 @@ impl Family {
         let group = Pid::from_child(&first);
         families.living.push(group);
         drop(families);
-        let family = Self { first, group, news };
+        let family = Self { first, group, news, guard: Guard::over(group) };
         match thread::Builder::new().name("command's end".to_owned()).spawn(move || watch(group, tell)) {
             Ok(_) => Ok(family),
             Err(error) => {
@@ -277,6 +302,7 @@ impl Family {
         let see = move || {
             let _status = self.first.wait();
             see_off(group, until);
+            drop(self.guard);
         };
         if let Err(error) = thread::Builder::new().name("command's rest".to_owned()).spawn(see) {
             send(group, Signal::KILL);
