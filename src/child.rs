@@ -13,6 +13,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ pub struct Run {
     pub input: Vec<u8>,
     /// How much of its output is looked at for the first line, which is all that is waited for; 0: it is dropped.
     pub keep: usize,
-    /// Whether its standard error is ours, so that its own words are seen.
+    /// Whether its standard error is ours, so that its own words are seen, unless a screen is there.
     pub speaks: bool,
     /// How long it may take.
     pub limit: Duration,
@@ -110,6 +111,11 @@ pub async fn run_beside(wanted: Run) -> Result<Vec<u8>, Fault> {
     told.await.unwrap_or_else(|_| Err(Fault::Io(io::Error::other("the command's thread ended"))))
 }
 
+/// From now on nothing that is started speaks on our standard error: a screen is there.
+pub fn hush() {
+    HUSHED.store(true, Ordering::Relaxed);
+}
+
 /// Ends all that was started, and lets nothing more be started: for the end of the program. Takes a moment only where
 /// something runs.
 pub fn end_all() {
@@ -135,6 +141,9 @@ struct Families {
     living: Vec<Pid>,
     closed: bool,
 }
+
+/// See [`hush`].
+static HUSHED: AtomicBool = AtomicBool::new(false);
 
 static FAMILIES: Mutex<Families> = Mutex::new(Families { living: Vec::new(), closed: false });
 
@@ -192,7 +201,7 @@ impl Family {
         command.arg("-c").arg(&run.line).process_group(0);
         command.stdin(if run.input.is_empty() { Stdio::null() } else { Stdio::piped() });
         command.stdout(if run.keep == 0 { Stdio::null() } else { Stdio::piped() });
-        command.stderr(if run.speaks { Stdio::inherit() } else { Stdio::null() });
+        command.stderr(if run.speaks && !HUSHED.load(Ordering::Relaxed) { Stdio::inherit() } else { Stdio::null() });
         for (variable, _) in std::env::vars_os() {
             if variable.to_string_lossy().starts_with("SAOMA_") {
                 command.env_remove(variable);

@@ -147,6 +147,32 @@ fn a_token_command_that_keeps_its_output_open_is_not_waited_for() {
 }
 
 #[test]
+fn what_a_command_says_is_seen_in_the_shell_and_not_on_the_screen() {
+    let desk = with_token_command("echo NOISE >&2; TOKEN");
+    assert!(desk.run(&["status"]).err.contains("NOISE"));
+    let mut tui = desk.tui();
+    tui.wait_text("list ok");
+    assert!(!String::from_utf8_lossy(&tui.raw()).contains("NOISE"));
+    tui.quit();
+}
+
+#[test]
+fn a_login_that_is_alone_waits_for_a_slow_hook() {
+    let desk = Desk::new(three());
+    let told = desk.home.path().join("told");
+    // Longer than any other command waits.
+    append(&desk.config(), &format!("[alerts]\ncommand = 'sleep 7; cat >> {}'\n", told.display()));
+    let login = desk.start(&["login", "wxid_bela", "--json"]);
+    desk.codes(1);
+    desk.sim.scan(None).unwrap();
+    desk.sim.confirm(None).unwrap();
+    let went = login.end();
+    assert_eq!(went.code, 0, "{went:?}");
+    assert!(went.err.contains("the alerts are still being delivered"), "{went:?}");
+    assert!(std::fs::read_to_string(told).unwrap().contains("\"logged_in\""));
+}
+
+#[test]
 fn a_token_command_that_asks_on_the_terminal_is_told_of() {
     let desk = with_token_command("read answer < /dev/tty; TOKEN");
     let mut tui = Tui::start(desk.home.path(), &["status"], 120, 24);
