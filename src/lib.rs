@@ -3,7 +3,7 @@
 //!
 //! A walk through the house, from the inside out:
 //!
-//! * [`model`] is plain data; [`i18n`] holds the words.
+//! * [`model`] is plain data; [`i18n`] holds the words; [`child`] runs the commands of the settings.
 //! * [`gateway`] speaks HTTP, [`qr`] turns a picture into terminal cells, [`store`] keeps what must not be lost.
 //! * [`engine`] does the work: pure machines inside, one tokio driver around them. It takes a
 //!   [`engine::api::Command`] and tells [`engine::api::Event`]s.
@@ -17,6 +17,7 @@ rust_i18n::i18n!("locales", fallback = "en");
 
 pub mod action;
 pub mod app;
+pub mod child;
 pub mod cli;
 pub mod config;
 pub mod engine;

@@ -270,6 +270,106 @@ fn the_login_machines_table_is_what_the_machine_does() {
     generated("docs/login.md", "machine", &saoma::engine::login::table::markdown());
 }
 
+/// Runs the README's hook with these programs, and gives whether it took the event.
+fn hook(bots: &Path, programs: &Path, wc_id: &str, w_id: &str) -> bool {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+    let text = document("README.md");
+    let (_, script) = text.split_once("```sh\n#!/bin/sh\n").unwrap();
+    let script = script.split("```").next().unwrap().replace("/var/lib/bots", bots.to_str().unwrap());
+    let mut hook = Command::new("/bin/sh");
+    hook.arg("-c").arg(script).env("PATH", programs).stdin(Stdio::piped()).stderr(Stdio::null());
+    let mut hook = hook.spawn().unwrap();
+    let event = serde_json::json!({"event": "logged_in", "wc_id": wc_id, "w_id": w_id, "account": "a\n'b' $(c)"});
+    // One that fails before it reads is told apart by its exit code.
+    let _gone = writeln!(hook.stdin.take().unwrap(), "{event}");
+    hook.wait().unwrap().success()
+}
+
+/// A folder with the programs that the hook uses; jq is `jq`, a script.
+fn programs(jq: Option<&str>) -> tempfile::TempDir {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let mv = ["/bin/mv", "/usr/bin/mv"].into_iter().find(|path| Path::new(path).exists()).unwrap();
+    symlink(mv, folder.path().join("mv")).unwrap();
+    if let Some(jq) = jq {
+        let path = folder.path().join("jq");
+        std::fs::write(&path, format!("#!/bin/sh\n{jq}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+/// The files of a folder with what is in them, hidden ones too.
+fn files(folder: &Path) -> Vec<(String, String)> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut files: Vec<(String, String)> = entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read_to_string(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn the_readmes_hook_fails_rather_than_lose_a_w_id() {
+    for (what, jq) in [
+        ("no jq", None),
+        ("a jq that fails", Some("exit 5")),
+        ("a jq that fails late", Some("echo wxid_a w-1; exit 5")),
+        ("a jq that is killed", Some("echo wxid_a w-1; kill -9 $$")),
+    ] {
+        let bots = tempfile::tempdir().unwrap();
+        assert!(!hook(bots.path(), programs(jq).path(), "wxid_a", "w-1"), "{what} is no success");
+        assert_eq!(files(bots.path()), [], "{what}");
+    }
+    let bots = tempfile::tempdir().unwrap();
+    assert!(hook(bots.path(), programs(Some("echo wxid_a w-1")).path(), "wxid_a", "w-1"));
+    assert_eq!(files(bots.path()), [("wxid_a".to_owned(), "w-1\n".to_owned())]);
+    assert!(hook(bots.path(), programs(Some("exit 0")).path(), "", ""), "an event without a wId is nothing to do");
+    assert!(!hook(&bots.path().join("gone"), programs(Some("echo wxid_b w-2")).path(), "wxid_b", "w-2"));
+}
+
+#[test]
+fn the_readmes_hook_keeps_every_account_apart() {
+    let Some(jq) = ["/usr/bin/jq", "/usr/local/bin/jq", "/bin/jq"].into_iter().find(|path| Path::new(path).exists())
+    else {
+        // What jq makes of a name only jq can say.
+        return;
+    };
+    let programs = programs(Some(&format!("exec {jq} \"$@\"")));
+    let outside = tempfile::tempdir().unwrap();
+    let bots = outside.path().join("bots");
+    std::fs::create_dir(&bots).unwrap();
+    let odd = [
+        "wxid_a",
+        "wxid_a b",
+        "wxid_a/b",
+        "wxid_a%20b",
+        "../wxid_a",
+        "..",
+        ".wxid_a.new",
+        "wxid_a.new",
+        "-f",
+        "张三",
+        "wxid_a\tb",
+        "wxid_a\n",
+        "*",
+        "$(id)",
+        "'",
+    ];
+    for (at, wc_id) in odd.iter().enumerate() {
+        assert!(hook(&bots, programs.path(), wc_id, &format!("w-{at}")), "{wc_id:?}");
+    }
+    assert!(hook(&bots, programs.path(), "wxid_a", "w-new"));
+    let files = files(&bots);
+    let held: BTreeSet<&str> = files.iter().map(|(_, w_id)| w_id.trim_end()).collect();
+    let wanted: Vec<String> = (1..odd.len()).map(|at| format!("w-{at}")).chain(["w-new".to_owned()]).collect();
+    assert_eq!(held, wanted.iter().map(String::as_str).collect(), "{files:?}");
+    assert_eq!(files.len(), odd.len(), "{files:?}");
+    assert!(files.contains(&("wxid_a".to_owned(), "w-new\n".to_owned())), "an ordinary name is as it is: {files:?}");
+    assert_eq!(std::fs::read_dir(outside.path()).unwrap().count(), 1, "nothing is written elsewhere");
+}
+
 #[test]
 fn who_imports_whom_is_what_the_house_test_enforces() {
     let test = document("tests/house.rs");

@@ -7,20 +7,21 @@ use std::path::{Path, PathBuf};
 /// For each room, the rooms (or single modules of rooms) it may name. A room may always name itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("child", &[]),
     ("action", &["model"]),
     ("i18n", &["model"]),
-    ("config", &["model", "action", "i18n"]),
+    ("config", &["model", "child", "action", "i18n"]),
     ("gateway", &["model"]),
     ("qr", &["model"]),
     ("store", &["model"]),
     ("simulator", &["model"]),
-    ("engine", &["model", "gateway", "qr", "store", "i18n"]),
+    ("engine", &["model", "child", "gateway", "qr", "store", "i18n"]),
     // `qr::render` and `config::qr_layout` besides design: which layout a code is drawn in is the mind's to know.
     ("app", &["model", "action", "i18n", "engine::api", "config::keymap", "config::qr_layout", "qr::render"]),
     ("ui", &["app", "model", "i18n", "qr::render", "config::theme", "config::qr_layout"]),
     // `model` and `i18n` besides design: the loop reads the clock and has a few words of its own.
     ("tui", &["app", "ui", "engine", "config", "action", "model", "i18n"]),
-    ("cli", &["model", "action", "i18n", "config", "gateway", "qr", "store", "simulator", "engine", "tui"]),
+    ("cli", &["model", "child", "action", "i18n", "config", "gateway", "qr", "store", "simulator", "engine", "tui"]),
 ];
 
 /// The engine's interface is imported by the pure app: it may know less than the engine.
@@ -32,6 +33,7 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("ui", &["tokio", "reqwest", "sqlx", "crossterm", "rustix"]),
     ("model", &["tokio", "reqwest", "sqlx", "ratatui", "crossterm"]),
     ("qr", &["tokio", "reqwest", "sqlx"]),
+    ("child", &["reqwest", "sqlx", "ratatui", "crossterm"]),
     ("gateway", &["sqlx", "ratatui", "axum"]),
     ("store", &["reqwest", "ratatui", "axum"]),
     ("simulator", &["reqwest", "sqlx", "ratatui"]),

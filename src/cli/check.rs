@@ -47,9 +47,10 @@ impl Asked {
 pub async fn ask(context: &Context, profile: &Profile, store: &Store) -> Result<Asked, Failure> {
     let gateway = context.gateway(profile)?;
     orphans::go_on(context, profile, store).await?;
-    let asked = ask_lists(context, profile, store, &gateway).await?;
-    orphans::tell(context, profile, store).await?;
-    Ok(asked)
+    let asked = ask_lists(context, profile, store, &gateway).await;
+    // Also where the gateway is down: what waits has nothing to do with that.
+    let told = orphans::tell(context, profile, store).await;
+    asked.and_then(|asked| told.map(|()| asked))
 }
 
 async fn ask_lists(context: &Context, profile: &Profile, store: &Store, gateway: &Gateway) -> Result<Asked, Failure> {

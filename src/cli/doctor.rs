@@ -105,8 +105,8 @@ pub async fn run(
     checks.push(seen.check(lang));
     let ok = checks.iter().all(|check| check.mark != Mark::Fail);
     if json {
-        out::line(&object(&checks, &seen, ok, profile_name.as_deref()).to_string())
-            .map_err(|error| Failure::io("stdout", &error))?;
+        let object = object(&checks, &seen, ok, profile_name.as_deref());
+        out::data(&format!("{}\n", crate::model::text::json(&object.to_string())))?;
     } else {
         out::data(&words(&checks, lang))?;
     }

@@ -66,6 +66,11 @@ impl Exit {
         self as u8
     }
 
+    /// Whether a signal has ended the program.
+    pub const fn is_signal(self) -> bool {
+        matches!(self, Self::Hangup | Self::Interrupted | Self::Terminated)
+    }
+
     /// What a login that ended with this reason comes to. `phone` says whether a phone was shown anything yet: what
     /// the gateway says after that is the phone's doing.
     pub const fn of_reason(reason: Reason, phone: bool) -> Self {

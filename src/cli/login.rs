@@ -228,28 +228,6 @@ pub fn ask_here() -> Option<Ask> {
     })
 }
 
-/// Signals as exit codes: SIGINT, SIGTERM, SIGHUP. Call within a runtime.
-pub fn interrupts() -> std::io::Result<UnboundedReceiver<Exit>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (send, receive) = unbounded_channel();
-    for (kind, exit) in [
-        (SignalKind::interrupt(), Exit::Interrupted),
-        (SignalKind::terminate(), Exit::Terminated),
-        (SignalKind::hangup(), Exit::Hangup),
-    ] {
-        let mut signals = signal(kind)?;
-        let send = send.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() {
-                if send.send(exit).is_err() {
-                    break;
-                }
-            }
-        });
-    }
-    Ok(receive)
-}
-
 /// One wish and what became of it.
 #[derive(Debug)]
 struct Wish {
@@ -634,7 +612,7 @@ impl Driver<'_> {
         }
         let stopping = self.stopping;
         match stopping {
-            Some(signal @ (Exit::Interrupted | Exit::Terminated | Exit::Hangup)) => signal,
+            Some(exit) if exit.is_signal() => exit,
             _ => Exit::of_all(
                 self.wishes.iter().map(|wish| wish.outcome.unwrap_or_else(|| stopping.unwrap_or(Exit::Other))),
             ),

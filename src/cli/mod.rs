@@ -14,6 +14,7 @@ pub mod fail;
 pub mod help;
 pub mod history;
 pub mod import;
+pub mod init;
 pub mod log;
 pub mod login;
 pub mod man;
@@ -27,6 +28,7 @@ pub mod resolve;
 pub mod screen;
 pub mod seen;
 pub mod sign_in;
+pub mod signals;
 pub mod simulate;
 pub mod stage;
 pub mod start;
@@ -43,6 +45,7 @@ use self::args::{Cli, Command};
 use self::context::{Context, now};
 use self::exit::Exit;
 use self::fail::Failure;
+use crate::child;
 use crate::config::load::early_lang;
 use crate::config::{Config, Env, Overrides};
 use crate::engine::Role;
@@ -54,12 +57,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     // Whatever is created is for its owner's eyes only (design.md §6).
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     leave_no_core();
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    if let Some(code) = init::run(&arguments) {
+        return code;
+    }
     quiet_caught_panics();
     // Whatever the terminal still has to say is not left to the shell.
     let _quiet = quiet::AtEnd;
     let env = Env::from_process();
     let lang = early_lang(&env);
-    let arguments: Vec<OsString> = arguments.into_iter().collect();
     let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
     let parsed = parse(arguments, lang);
     let cli = match parsed {
@@ -68,13 +74,33 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     // The profile that errors name: the one that was asked for, until the settings say which it is.
     let mut profile = cli.global.profile.clone();
-    match dispatch(cli, env, lang, &mut profile) {
-        Ok(exit) => exit.code(),
+    let mut log = None;
+    let done = dispatch(cli, env, lang, &mut profile, &mut log);
+    if let Some(code) = signals::ending() {
+        child::end_all();
+        return code;
+    }
+    let exit = match done {
+        Ok(exit) => exit,
         Err(failure) => {
             failure.tell(json, now(), profile.as_deref());
-            failure.exit.code()
+            failure.exit
         }
-    }
+    };
+    // What was started ends with us.
+    child::end_all();
+    let exit = end_output(exit);
+    drop(log);
+    exit.code()
+}
+
+/// Brings out what was written. Where that fails the command has failed, unless it had failed already.
+fn end_output(exit: Exit) -> Exit {
+    let Err(failure) = out::finish(signals::came()) else { return exit };
+    // On stderr: stdout is what cannot be written.
+    failure.tell(false, now(), None);
+    let _told = out::finish(false);
+    if exit == Exit::Done { failure.exit } else { exit }
 }
 
 /// Reads the command line. The words for help and wrong uses take longer than the reading (perf.md G1), so they are
@@ -116,17 +142,34 @@ fn refuse(error: &clap::Error, lang: Lang, json: bool) -> Exit {
     match help::usage_failure(error, lang) {
         Some(failure) => {
             failure.tell(json, now(), None);
-            failure.exit
+            end_output(failure.exit)
         }
         None => {
-            // A reader that has gone away had enough.
-            let _ = error.print();
-            if error.use_stderr() { Exit::Usage } else { Exit::Done }
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            match error.print() {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                    let failure = Failure::io("stdout", &error);
+                    failure.tell(false, now(), None);
+                    end_output(failure.exit)
+                }
+                // A reader that has gone away had enough.
+                Err(_) | Ok(()) => exit,
+            }
         }
     }
 }
 
-fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Result<Exit, Failure> {
+fn dispatch(
+    cli: Cli,
+    env: Env,
+    lang: Lang,
+    profile: &mut Option<String>,
+    log: &mut Option<log::Guard>,
+) -> Result<Exit, Failure> {
+    if !matches!(cli.command, None | Some(Command::Demo(_))) {
+        // The screen hears them in its own way.
+        signals::listen().map_err(|error| Failure::io("signals", &error))?;
+    }
     let command = match cli.command {
         None if !out::can_draw() => return Err(start::no_terminal(lang)),
         None => {
@@ -165,8 +208,8 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
     if let Command::Keys = command {
         return start::keys(&context);
     }
-    let guard = log::start(&context.config.paths, &log_env);
-    let done = block_on(async {
+    *log = log::start(&context.config.paths, &log_env);
+    block_on(async {
         match command {
             Command::SignIn(args) => sign_in::run(&context, &args).await,
             Command::Login(args) => start::login(&context, args).await,
@@ -184,9 +227,7 @@ fn dispatch(cli: Cli, env: Env, lang: Lang, profile: &mut Option<String>) -> Res
             | Command::Completions(_)
             | Command::Man => Ok(Exit::Done),
         }
-    });
-    drop(guard);
-    done
+    })
 }
 
 fn load(global: &args::Global, env: Env, lang: Lang, overrides: Overrides) -> Result<Context, Failure> {

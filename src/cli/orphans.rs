@@ -19,15 +19,15 @@ const MOMENT: Duration = Duration::from_millis(2_500);
 /// Between two looks at what is left.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Goes on with the logins of dead processes, and tells the bots what they have not been told.
+/// Goes on with the logins of dead processes. What the bots are to be told of them waits for [`tell`].
 pub async fn go_on(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
     let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
     let orphans: Vec<AttemptId> =
         attempts.into_iter().filter(|attempt| !store.is_able(&attempt.owner)).map(|attempt| attempt.id).collect();
     if orphans.is_empty() {
-        return tell(context, profile, store).await;
+        return Ok(());
     }
-    run(context, profile, store, async || {
+    run(context, profile, store, false, async || {
         let limit = tokio::time::Instant::now() + MOMENT;
         while tokio::time::Instant::now() < limit {
             match store.attempts().await {
@@ -42,18 +42,28 @@ pub async fn go_on(context: &Context, profile: &Profile, store: &Store) -> Resul
     .await
 }
 
-/// Tells the bots what waits in the outbox.
+/// Tells the bots what waits in the outbox, for a moment: a bot that hangs does not hold the command up, and what it has
+/// not taken is still there for the next.
 pub async fn tell(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
     let now = super::context::now();
     match store.outbox_next(now).await.map_err(|error| Failure::store(context.lang, &error))? {
-        Some(due) if due <= now => run(context, profile, store, async || {}).await,
+        Some(due) if due <= now => run(context, profile, store, true, async || {}).await,
         Some(_) | None => Ok(()),
     }
 }
 
-/// Runs an engine for as long as `until` takes; at its end it tells the bots what is due.
-async fn run(context: &Context, profile: &Profile, store: &Store, until: impl AsyncFnOnce()) -> Result<(), Failure> {
+/// Runs an engine for as long as `until` takes; with `tells`, it tells the bots what is due.
+async fn run(
+    context: &Context,
+    profile: &Profile,
+    store: &Store,
+    tells: bool,
+    until: impl AsyncFnOnce(),
+) -> Result<(), Failure> {
     let mut options = stage::engine_options(context, profile, true)?;
+    if !tells {
+        (options.alert_command, options.webhook) = (None, None);
+    }
     options.interval = None;
     options.waits_for_token = false;
     options.renewal = Renewal::Times(0);

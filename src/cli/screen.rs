@@ -6,6 +6,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::fail::Failure;
 use super::stage::{Home, Parts, Stage, ending, engine_options, needs_password};
+use crate::child;
 use crate::config::keymap::{Keymap, KeymapError};
 use crate::config::{Error, Profile};
 use crate::gateway;
@@ -79,6 +80,7 @@ pub fn run(context: Context) -> Result<Exit, Failure> {
     let (tell, ended) = ending();
     let home = Home { context, profile };
     let lang = options.lang;
+    child::hush();
     let exit = tui::open(start, options, move |inbox| {
         Box::new(Stage::start(runtime, inbox, home, |home| parts(home, rows), None, tell))
     })

@@ -1,14 +1,14 @@
 //! `saoma simulate`: the simulated gateway alone, for integrators and scripts.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::broadcast::error::RecvError;
 
+use super::exit::Exit;
+use super::{out, signals};
 use crate::i18n::{Lang, t, tf};
 use crate::model::{Dialect, Stamp};
 use crate::simulator::{Scenario, Setup, Simulator};
@@ -44,31 +44,23 @@ pub struct SimulateArgs {
 
 /// Serves until SIGINT or SIGTERM. Writes one JSON object a line to stdout: first `listening`, then what happens.
 ///
-/// A reader that goes away ends it quietly.
+/// A reader that goes away ends it quietly with the next line; one that only stops reading misses lines, and nobody waits
+/// for it.
 ///
 /// # Errors
 /// When the scenario does not read, or an address cannot be listened on.
-pub async fn run(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
-    match serve(args, lang).await {
-        Err(error) if error.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe) => {
-            Ok(())
-        }
-        other => other,
-    }
-}
-
-async fn serve(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
+pub async fn run(args: SimulateArgs, lang: Lang) -> anyhow::Result<Exit> {
     let setup = setup(&args, lang)?;
     let (dialect, seed) = (setup.dialect, setup.seed);
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupts = signals::interrupts();
     let simulator = Simulator::start(setup)
         .await
         .with_context(|| tf(lang, "simulator.cannot_listen", &[("address", &args.listen.to_string())]))?;
     let mut events = simulator.events();
     let url = simulator.url();
     // Everything secret about a simulator is a dummy, and its users need it here to sign in.
-    say(&json!({
+    let mut told = Told::default();
+    told.say(&json!({
         "event": "listening",
         "url": url,
         "dialect": dialect,
@@ -77,21 +69,22 @@ async fn serve(args: SimulateArgs, lang: Lang) -> anyhow::Result<()> {
         "password": simulator.password(),
         "token_from": format!("POST {url}/member/login {{\"account\",\"password\"}}, or GET {}/_control/token", simulator.root()),
         "control": format!("{}/_control/state", simulator.root()),
-    }))?;
-    loop {
+    }));
+    let exit = loop {
         tokio::select! {
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
+            Some(exit) = interrupts.recv() => break exit,
+            () = out::closed(), if !out::is_service() => break Exit::Done,
             event = events.recv() => match event {
-                Ok(event) => say(&event)?,
-                Err(RecvError::Lagged(missed)) => say(&json!({"event": "missed", "count": missed}))?,
-                Err(RecvError::Closed) => break,
+                Ok(event) => told.say(&event),
+                Err(RecvError::Lagged(missed)) => told.missed += missed,
+                Err(RecvError::Closed) => break Exit::Done,
             },
         }
-    }
+    };
     simulator.stop();
-    say(&json!({"event": "stopped"}))?;
-    Ok(())
+    told.say(&json!({"event": "stopped"}));
+    // A signal is how it is meant to end.
+    Ok(if exit == Exit::Hangup { exit } else { Exit::Done })
 }
 
 /// What the arguments and the scenario add up to; arguments win.
@@ -125,8 +118,26 @@ fn setup(args: &SimulateArgs, lang: Lang) -> anyhow::Result<Setup> {
     Ok(setup)
 }
 
-/// One line on stdout.
-fn say(event: &Value) -> io::Result<()> {
+/// What stdout was told.
+#[derive(Debug, Default)]
+struct Told {
+    /// Events that it was not told of since the last one.
+    missed: u64,
+}
+
+impl Told {
+    /// One line on stdout, after one that says how many are missing before it.
+    fn say(&mut self, event: &Value) {
+        if self.missed > 0 && line(&json!({"event": "missed", "count": self.missed})) {
+            self.missed = 0;
+        }
+        if self.missed > 0 || !line(event) {
+            self.missed += 1;
+        }
+    }
+}
+
+fn line(event: &Value) -> bool {
     let mut event = event.clone();
     if let Some(map) = event.as_object_mut() {
         let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -134,9 +145,7 @@ fn say(event: &Value) -> io::Result<()> {
         map.insert("schema".into(), json!(crate::model::json::SCHEMA));
         map.insert("at".into(), json!(at.rfc3339()));
     }
-    let mut out = io::stdout().lock();
-    writeln!(out, "{event}")?;
-    out.flush()
+    out::line(&event.to_string())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -15,7 +16,7 @@ use super::fail::Failure;
 use super::login::{self, Draw, Plan, Ports};
 use super::printer::Printer;
 use super::simulate::{self, SimulateArgs};
-use super::{board, demo, help, log, out, screen, seen, stage};
+use super::{board, demo, help, log, out, screen, seen, signals, stage};
 use crate::action::TABLE;
 use crate::config::{Env, Profile, QrLayout};
 use crate::engine::api::Command;
@@ -28,6 +29,9 @@ use crate::qr;
 use crate::store::Store;
 use crate::tui::{capabilities, probe};
 
+/// When a person is told what is still waited for.
+const LONG: Duration = Duration::from_secs(3);
+
 /// `saoma` where there is no terminal to draw on.
 pub fn no_terminal(lang: Lang) -> Failure {
     Failure::usage(t(lang, "cli.error.no_terminal")).hint(t(lang, "cli.error.no_terminal_hint"))
@@ -36,6 +40,8 @@ pub fn no_terminal(lang: Lang) -> Failure {
 /// `saoma`: the TUI on the profile in use, or with the sign-in form where there is none.
 pub fn tui(context: Context) -> Result<Exit, Failure> {
     let _guard = log::start(&context.config.paths, &Env::from_process());
+    // What the settings gave cause to say stands above the screen, not in it.
+    out::settle();
     screen::run(context.with_role(Role::Screen))
 }
 
@@ -49,9 +55,9 @@ pub fn demo(args: &DemoArgs, lang: Lang) -> Result<Exit, Failure> {
 
 /// `saoma simulate`: the simulated gateway alone.
 pub fn simulate(args: SimulateArgs, lang: Lang) -> Result<Exit, Failure> {
+    out::stay(lang);
     let done = screen::runtime()?.block_on(simulate::run(args, lang));
-    done.map(|()| Exit::Done)
-        .map_err(|error| Failure::new(Exit::Other, "simulator", clean(&format!("{error:#}")).into_owned()))
+    done.map_err(|error| Failure::new(Exit::Other, "simulator", clean(&format!("{error:#}")).into_owned()))
 }
 
 /// `saoma login [ACCOUNT]`
@@ -64,6 +70,7 @@ pub async fn login(context: &Context, args: LoginArgs) -> Result<Exit, Failure> 
             return Err(Failure::usage(context.t("cli.error.needs_yes")));
         }
     }
+    out::stay(context.lang);
     let profile = context.profile()?;
     let gateway = context.gateway(&profile)?;
     let store = context.store(&profile).await?;
@@ -101,6 +108,7 @@ async fn all_offline(
 
 /// `saoma second-login ACCOUNT…`
 pub async fn second_login(context: &Context, args: SecondLoginArgs) -> Result<Exit, Failure> {
+    out::stay(context.lang);
     let profile = context.profile()?;
     let gateway = context.gateway(&profile)?;
     let store = context.store(&profile).await?;
@@ -133,7 +141,9 @@ async fn drive(
         let password = context.config.password(profile).map_err(|error| Failure::config(context.lang, &error))?;
         options.password = password.map(|password| password.value);
     }
-    let mut interrupts = login::interrupts().map_err(|error| Failure::io("signals", &error))?;
+    // Alone, it sees to it that the bots get what it brings; else whoever stays does.
+    options.is_patient = is_alone(&store).await;
+    let mut interrupts = signals::interrupts();
     let (tell, mut events) = unbounded_channel();
     let sink: Sink = Arc::new(move |event| {
         // Events that nobody waits for any more: the command is over.
@@ -147,7 +157,7 @@ async fn drive(
         data: &|text| {
             if !text.is_empty() {
                 // A reader that has gone away does not end a login.
-                let _ = out::line(text);
+                out::line(text);
             }
         },
         words: &out::say,
@@ -162,12 +172,31 @@ async fn drive(
         None => login::drive(plan, &ports, &printer, context.json, &mut events, &mut interrupts).await,
     };
     engine.send(Command::Stop);
+    let done = async {
+        // How it ended does not matter here.
+        let _ = ended.await;
+        store.close().await;
+    };
+    let long = async {
+        tokio::time::sleep(LONG).await;
+        if exit == Exit::Done {
+            out::say(&context.t("cli.bots.waiting"));
+        }
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        _ = ended => store.close().await,
+        () = done => {}
         // A second signal does not wait for the bots; the outbox keeps what they have not been told.
         _ = interrupts.recv() => {}
+        () = long => {}
     }
     Ok(exit)
+}
+
+/// Whether nobody else is there who tells the bots what waits for them.
+async fn is_alone(store: &Store) -> bool {
+    // Where the store does not say so, somebody may be.
+    store.watchers().await.is_ok_and(|watchers| watchers.observer.is_none())
 }
 
 /// What a login's code is drawn on: asks the terminal, once, where a code may come.
@@ -175,6 +204,7 @@ fn paper(context: &Context) -> Paper {
     let terminal = !context.json && board::is_paper();
     let layout = context.config.ui.qr_layout.value;
     let able = if terminal && matches!(layout, QrLayout::Auto | QrLayout::Image) {
+        out::settle();
         probe::ask()
     } else {
         capabilities::of_process()

@@ -1,7 +1,7 @@
 //! `saoma watch`: stays, observes, fires alerts, and tells what happens, one JSON object a line (design.md §5).
 //!
 //! One engine per profile, all on this thread. On a terminal people get words instead of objects. It ends by a signal,
-//! or when nobody reads its output any more.
+//! or, started by a person, when nobody reads its output any more. No other trouble of the output ends it.
 
 use std::io::IsTerminal as _;
 use std::sync::Arc;
@@ -17,8 +17,7 @@ use super::args::WatchArgs;
 use super::context::{Context, local, now};
 use super::exit::Exit;
 use super::fail::Failure;
-use super::login::interrupts;
-use super::{out, stage};
+use super::{out, signals, stage};
 use crate::config::Profile;
 use crate::engine::api::{Command, Event};
 use crate::engine::notices::Ports;
@@ -41,8 +40,8 @@ struct Watched {
 
 /// Runs the command.
 pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
+    out::stay(context.lang);
     let profiles = profiles(context, args.all_profiles)?;
-    let mut signals = interrupts().map_err(|error| Failure::io("signals", &error))?;
     let objects = context.json || !std::io::stdout().is_terminal();
     let several = profiles.len() > 1;
     let (to, mut events) = unbounded_channel();
@@ -60,6 +59,8 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     if watched.is_empty() {
         return Err(Failure::new(Exit::Other, "config", context.t("cli.watch.nothing")));
     }
+    // From now on it ends in its own time. Before, the commands of the settings may take theirs, and nobody would hear.
+    let mut signals = signals::interrupts();
     let mut service = Service::new();
     let gone = reader_gone();
     tokio::pin!(gone);
@@ -73,9 +74,7 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
                 let Some(one) = watched.get_mut(at) else { continue };
                 one.over |= matches!(event, Event::Stopped);
                 let told = one.teller.tell(event, now());
-                if !tell(told, objects, several.then_some(one.profile.name.as_str())) {
-                    break Exit::Done;
-                }
+                tell(told, objects, several.then_some(one.profile.name.as_str()));
                 if watched.iter().all(|one| one.over) {
                     break Exit::Other;
                 }
@@ -157,24 +156,21 @@ async fn start(
     Ok(Watched { profile, engine, ended, store, teller, over: false })
 }
 
-/// Prints lines. False when nobody reads them any more.
-fn tell(lines: Vec<Line>, objects: bool, profile: Option<&str>) -> bool {
+/// Prints lines.
+fn tell(lines: Vec<Line>, objects: bool, profile: Option<&str>) {
     for line in lines {
-        if let Some(object) = line.object.filter(|_| objects)
-            && out::line(&object.to_string()).is_err()
-        {
-            return false;
+        if let Some(object) = line.object.filter(|_| objects) {
+            out::line(&object.to_string());
         }
         let Some(words) = line.words else { continue };
         let profile = profile.map(|profile| format!("{profile}  ")).unwrap_or_default();
         let words = format!("{}  {profile}{words}", local(line.at, "%H:%M:%S"));
         if line.note {
             out::say(&words);
-        } else if !objects && out::line(&words).is_err() {
-            return false;
+        } else if !objects {
+            out::line(&words);
         }
     }
-    true
 }
 
 fn tell_failure(failure: &Failure, objects: bool, profile: &str) {
@@ -184,12 +180,29 @@ fn tell_failure(failure: &Failure, objects: bool, profile: &str) {
     out::say(&format!("saoma: {profile}: {}", failure.words()));
 }
 
-/// Ends when the reader of stdout has gone: a pipe tells so without being written to. Never where stdout is no pipe.
+/// Ends when the reader of stdout has gone: a pipe tells so without being written to. Never where a service manager has
+/// started us: its journal may be started anew, and what we do is done all the same.
 async fn reader_gone() {
+    if out::is_service() {
+        return std::future::pending().await;
+    }
+    tokio::select! {
+        () = pipe_broken() => {}
+        () = out::closed() => {}
+    }
+}
+
+/// The same, told by the pipe. Never where stdout is none.
+async fn pipe_broken() {
     use rustix::event::{PollFd, PollFlags, poll};
     let (ring, rung) = oneshot::channel();
     let stdout = std::io::stdout();
-    if !stdout.is_terminal() {
+    // A terminal that has vanished looks broken too, and is no reader that had enough.
+    let is_pipe = |stat: rustix::fs::Stat| {
+        use rustix::fs::FileType;
+        matches!(FileType::from_raw_mode(stat.st_mode), FileType::Fifo | FileType::Socket)
+    };
+    if rustix::fs::fstat(&stdout).is_ok_and(is_pipe) {
         let wait = move || {
             let broken = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
             loop {

@@ -215,6 +215,9 @@ pub struct Options {
     pub ring_at_once: u8,
     /// V3: device and network of accounts that have none of their own.
     pub device: Device,
+    /// Whether the end waits until what is due to the bots was tried, as long as that may take; else only for a moment. What
+    /// they were not told waits in the store.
+    pub is_patient: bool,
     /// Gets another token when the gateway refuses this one; at most once in ten minutes.
     pub renewer: Option<Renewer>,
     /// Where a sign-in in another process puts a token.

@@ -168,6 +168,11 @@ fn answers(known: &mut Capabilities, reader: &mut Reader, wait: Duration) -> Opt
     question.extend_from_slice(INLINE_QUESTION);
     let mut rest = question.as_slice();
     while !rest.is_empty() {
+        // A terminal that was stopped (Ctrl-S) is not asked: the question would wait for it, and we with it.
+        let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+        if poll(&mut fds, Timespec::try_from(wait).ok().as_ref()).ok()? == 0 {
+            return None;
+        }
         let count = rustix::io::write(stdout, rest).ok()?;
         rest = rest.get(count..)?;
     }

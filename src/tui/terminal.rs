@@ -11,7 +11,7 @@ use ratatui::layout::Size;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
-use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcsetattr, ttyname};
+use rustix::termios::{OptionalActions, Termios, isatty, tcgetattr, tcgetpgrp, tcsetattr, ttyname};
 
 use super::owed::{self, Owed};
 use super::{Error, capabilities};
@@ -200,11 +200,17 @@ fn leave(shared: &Shared, patience: Duration) {
 }
 
 /// A handle of our own on the terminal behind `fd`, so that not waiting for it (`O_NONBLOCK`) is our affair alone: the
-/// shell shares the inherited one. Where the terminal has no name, the inherited one, which may wait.
+/// shell shares the inherited one. A terminal without a name here (of another container), or that is another user's
+/// (after `su`), is opened as the one that controls us, if it is that. Else the inherited one, which may wait.
 fn own(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let named = ttyname(fd, Vec::new()).and_then(|name| rustix::fs::open(name, flags, Mode::empty()));
-    match named {
+    let controls = || tcgetpgrp(fd).is_ok();
+    let own = match named {
+        Err(_) if controls() => rustix::fs::open("/dev/tty", flags, Mode::empty()),
+        named => named,
+    };
+    match own {
         Ok(own) => Ok(own),
         Err(_) => fd.try_clone_to_owned(),
     }

@@ -10,6 +10,7 @@
 mod company;
 mod endings;
 mod eye;
+mod families;
 mod faults;
 mod files;
 mod graphics;
@@ -17,6 +18,7 @@ mod headless;
 mod kit;
 mod late;
 mod logins;
+mod output;
 mod places;
 mod queue;
 mod screens;

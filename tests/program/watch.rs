@@ -156,7 +156,7 @@ fn dies_between(webhook_holds: bool) {
     let desk = Desk::new(three());
     desk.configure("5s");
     let (log, gate) = (desk.home.path().join("hook.log"), desk.home.path().join("gate"));
-    // Without the gate it holds what it got, and gives up long after its parent is dead.
+    // Without the gate it holds what it got until it is ended with its parent.
     let hook = format!("[ -e {} ] || exec sleep 20; cat >> {}", gate.display(), log.display());
     append(
         &desk.config(),

@@ -71,7 +71,9 @@ fn notice_url(context: &Context, show: bool) -> Option<Check> {
 fn command(context: &Context) -> Option<Check> {
     let lang = context.lang;
     let line = context.config.alerts.command.as_deref()?;
-    let check = |mark, key: &str| Check::new("alerts", mark, say(lang, key, &[("command", line)]));
+    // Its arguments may be secrets, and what doctor says is shown to others.
+    let name = crate::child::name(line).unwrap_or("…");
+    let check = |mark, key: &str| Check::new("alerts", mark, say(lang, key, &[("command", name)]));
     // A mere path can be looked at; what a shell makes of anything else cannot be known without running it.
     let is_path = line.starts_with('/') && !line.contains(char::is_whitespace);
     Some(if is_path && rustix::fs::access(line, rustix::fs::Access::EXEC_OK).is_err() {

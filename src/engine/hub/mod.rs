@@ -43,7 +43,9 @@ const MANY: usize = 200;
 /// How long a success may take into the store at the end.
 const LAST_STORE: Duration = Duration::from_secs(5);
 /// How long the bots may take at the end.
-const LAST_DELIVERY: Duration = Duration::from_secs(40);
+const LAST_DELIVERY: Duration = Duration::from_secs(5);
+/// The same where somebody waits for them.
+const PATIENT_DELIVERY: Duration = Duration::from_secs(40);
 
 /// A fleet list as [`Shared::list`] gives it.
 type List = Option<Result<Online, Error>>;
@@ -264,7 +266,8 @@ impl Hub {
         }
         self.closing.cancel();
         if let Some(alerts) = alerts {
-            let _ = tokio::time::timeout(LAST_DELIVERY, alerts).await;
+            let patience = if self.shared.options.is_patient { PATIENT_DELIVERY } else { LAST_DELIVERY };
+            let _ = tokio::time::timeout(patience, alerts).await;
         }
         self.tell(Event::Stopped);
     }
