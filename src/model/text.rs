@@ -160,7 +160,7 @@ fn is_unsafe(c: char) -> bool {
 /// How many terminal columns the text takes: the sum of its graphemes, since that is how it is drawn. The text as a
 /// whole may be counted narrower (Arabic's lam and alef are one glyph in a font that joins them), and cells would be short.
 pub fn width(text: &str) -> usize {
-    text.graphemes(true).map(grapheme_width).sum()
+    if text.is_ascii() { UnicodeWidthStr::width(text) } else { text.graphemes(true).map(grapheme_width).sum() }
 }
 
 /// The columns of one grapheme, as the canvas counts them: it adds one for each half-width sound mark, which some
