@@ -28,7 +28,7 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Lease {
     /// Until when it is able.
     pub(super) until: BootMs,
-    /// When its last try for a list began, and how long the request may take; `None`: no try yet.
+    /// When its last try for a list began, and how long the request may take, 0 once it has ended; `None`: no try yet.
     pub(super) trying: Option<(BootMs, i64)>,
     /// What kind of process it is.
     pub(super) role: String,
@@ -70,18 +70,26 @@ impl Leases {
     /// Makes this process's file, holding nothing. A folder that takes no file is no reason to fail: the process is
     /// then able for as long as it lives.
     pub(super) fn new(owners: &Path, me: &Owner, role: &str) -> Self {
-        let folder = owners.join("leases");
-        let made = DirBuilder::new().mode(0o700).create(&folder);
+        let lease = Lease { until: BootMs(0), trying: None, role: role.to_owned() };
+        let mine = Mutex::new(Mine { name: me.clone(), file: None, lease });
+        let leases = Self { folder: owners.join("leases"), mine };
+        leases.settle();
+        leases
+    }
+
+    /// Makes the file, also where the folder has become another one.
+    pub(super) fn settle(&self) {
+        let made = DirBuilder::new().mode(0o700).create(&self.folder);
         if let Err(error) = made.as_ref()
             && error.kind() != ErrorKind::AlreadyExists
         {
             tracing::warn!(%error, "no folder for leases");
         }
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(folder.join(&*me.0));
-        let lease = Lease { until: BootMs(0), trying: None, role: role.to_owned() };
-        let leases = Self { folder, mine: Mutex::new(Mine { name: me.clone(), file: file.ok(), lease }) };
-        leases.write(|_| {});
-        leases
+        let mut mine = self.mine();
+        let path = self.folder.join(&*mine.name.0);
+        mine.file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).ok();
+        drop(mine);
+        self.write(|_| {});
     }
 
     /// This process is able for a while from now on.
@@ -103,6 +111,11 @@ impl Leases {
     pub(super) fn try_begins(&self, limit: Duration) {
         let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
         self.write(|lease| lease.trying = Some((BootMs::now(), limit)));
+    }
+
+    /// It has ended, however.
+    pub(super) fn try_ended(&self) {
+        self.write(|lease| lease.trying = lease.trying.map(|(began, _)| (began, 0)));
     }
 
     fn mine(&self) -> MutexGuard<'_, Mine> {

@@ -457,6 +457,12 @@ impl Store {
         self.inner.health().await
     }
 
+    /// Whether the file was moved, deleted or replaced since this was asked last. Then the one that is there now is open,
+    /// or a new one: what was read is of another store, and whoever knows it says so.
+    pub async fn was_replaced(&self) -> Result<bool> {
+        self.inner.was_replaced().await
+    }
+
     /// Checkpoints and closes; the owner lock goes with it.
     pub async fn close(self) {
         self.inner.close().await;

@@ -8,6 +8,7 @@ use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use ulid::Ulid;
 
@@ -22,7 +23,7 @@ pub(super) struct Ownership {
     folder: PathBuf,
     me: Owner,
     // Holds the lock; never read.
-    _file: File,
+    file: Mutex<File>,
     leases: Leases,
 }
 
@@ -40,9 +41,31 @@ impl Ownership {
         let (name, file) = lock_new(&folder).map_err(wrong)?;
         let me = Owner(name.into());
         let leases = Leases::new(&folder, &me, role);
-        let taken = Self { folder, me, _file: file, leases };
+        let taken = Self { folder, me, file: Mutex::new(file), leases };
         taken.clear_dead();
         Ok(taken)
+    }
+
+    /// Takes the lock once more where its folder has become another one: others look for it there.
+    pub(super) fn settle(&self) -> Result<()> {
+        let wrong = |error| refused(&self.folder, "cannot take the owner lock in", &error);
+        let path = self.folder.join(&*self.me.0);
+        let mut held = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let mine = held.metadata().map_err(wrong)?;
+        if std::fs::metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == (mine.dev(), mine.ino())) {
+            return Ok(());
+        }
+        if let Err(error) = DirBuilder::new().mode(0o700).create(&self.folder)
+            && error.kind() != ErrorKind::AlreadyExists
+        {
+            return Err(wrong(error));
+        }
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(wrong)?;
+        file.lock().map_err(wrong)?;
+        *held = file;
+        self.leases.settle();
+        Ok(())
     }
 
     /// Who this process is.

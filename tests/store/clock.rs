@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use crate::property::cases;
 use proptest::prelude::*;
 use saoma::engine::presence::{Judge, Rules, is_stale};
 use saoma::model::{Account, Began, Cost, Presence, Rung, Stamp, WId, WcId};
@@ -295,12 +296,7 @@ async fn started_or_open(store: &Store, at: Stamp) -> saoma::model::AttemptId {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 48,
-        failure_persistence: None,
-        rng_seed: proptest::test_runner::RngSeed::Fixed(9),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(cases(48))]
 
     #[test]
     fn nothing_hangs_on_a_clock_that_is_set(

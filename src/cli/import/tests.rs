@@ -1,8 +1,8 @@
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed};
 
 use super::*;
 use crate::model::{BadDevice, Device, DeviceEdit, Edit, Stamp, WcId};
+use crate::property::cases;
 
 fn read(text: &str) -> Rows {
     parse(text, &[]).unwrap()
@@ -187,6 +187,20 @@ fn a_device_goes_out_and_comes_in_and_its_password_only_on_a_wish() {
 }
 
 #[test]
+fn that_an_account_was_logged_in_goes_along() {
+    let known = Account { last_login_at: Some(Stamp(1_000)), ..Account::new("wxid_a".into()) };
+    let named = Account::new("wxid_b".into());
+    let both = [known, named.clone()];
+    let csv = to_csv(&both, false);
+    let json = json!({"accounts": both.each_ref().map(|account| objects::account(account, Stamp(0)))}).to_string();
+    for text in [csv.as_str(), json.as_str(), "wcId,lastLoginAt\nwxid_a,2026-11-01 9:00\nwxid_b,"] {
+        let told: Vec<bool> = read(text).good.iter().map(|(_, edit)| edit.was_logged_in).collect();
+        assert_eq!(told, [true, false], "{text}");
+    }
+    assert!(!to_csv(&[named], false).contains("last_login_at"), "nothing to tell, no column");
+}
+
+#[test]
 fn a_device_comes_in_many_shapes() {
     let device = |text: &str| read(text).good[0].1.device.clone();
     for text in [
@@ -239,7 +253,7 @@ fn same(account: &Account, edit: &Edit) {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 600, rng_seed: RngSeed::Fixed(17), failure_persistence: None, ..Config::default() })]
+    #![proptest_config(cases(600))]
 
     #[test]
     fn what_is_exported_comes_back_exactly(accounts in proptest::collection::vec(account(), 1..6)) {

@@ -40,6 +40,7 @@ impl Hub {
             // Whatever comes is told, also when nothing changed: somebody asked.
             self.fleet_told = false;
         }
+        self.look_at_the_file().await;
         self.look_at_the_clock().await;
         self.take_over_orphans().await;
         self.look_elsewhere().await;

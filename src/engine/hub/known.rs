@@ -6,6 +6,7 @@ use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::login::Input;
 use crate::engine::presence::{is_mass, is_stale, is_stale_in_outage};
+use crate::i18n::t;
 use crate::model::{Account, Order, Presence, Reason, Source, Stamp, WcId};
 
 impl Hub {
@@ -73,8 +74,25 @@ impl Hub {
         }
     }
 
+    /// Says so where the store is another file than before, and begins with that one anew.
+    pub(super) async fn look_at_the_file(&mut self) {
+        match self.shared.store.was_replaced().await {
+            Ok(false) => {}
+            Ok(true) => {
+                let message = t(self.shared.options.lang, "engine.store_replaced").into_owned();
+                tracing::warn!(%message, "fault");
+                self.tell(Event::Fault { message: message.into() });
+                self.seq = self.shared.store.seq();
+                self.read_all().await;
+                self.observes_another_store().await;
+            }
+            Err(error) => self.store_failed(&error.to_string()),
+        }
+    }
+
     /// Another process has written: read what it changed, and tell of drops and recoveries that it noted.
     pub(super) async fn store_changed(&mut self) {
+        self.look_at_the_file().await;
         let changes = match self.shared.store.changes(self.seq).await {
             Ok(changes) => changes,
             Err(error) => return self.store_failed(&error.to_string()),

@@ -141,6 +141,17 @@ impl Hub {
         }
     }
 
+    /// Nobody observes in a store that has just taken the place of another; who did in that one goes on.
+    pub(super) async fn observes_another_store(&mut self) {
+        if self.observing {
+            self.step_down();
+        }
+        self.try_to_observe().await;
+        if !self.observing {
+            self.wait_for_the_observer().await;
+        }
+    }
+
     /// Looks after the observer when it is overdue; where its tries fail, tries itself before.
     pub(super) async fn wait_for_the_observer(&mut self) {
         if self.observing {

@@ -25,12 +25,12 @@ impl Sqlite {
         let mut tx = connection.begin().await?;
         let last_list = self.last_list_of(&mut tx).await?;
         let mut first = FirstAccounts::default();
-        let query = sqlx::query_scalar(sql!("accounts_first")).bind(self.profile).bind(limit);
+        let query = sqlx::query_scalar(sql!("accounts_first")).bind(self.profile()).bind(limit);
         let packed: Option<String> = query.fetch_one(&mut *tx).await?;
         if let Some(packed) = packed {
             rows::unpack(&packed, last_list, &mut first.accounts)?;
         }
-        let query = sqlx::query_as(sql!("accounts_count")).bind(self.profile);
+        let query = sqlx::query_as(sql!("accounts_count")).bind(self.profile());
         let counts: Vec<(i64, i64)> = query.fetch_all(&mut *tx).await?;
         for (rank, count) in counts {
             let count = usize::try_from(count).unwrap_or(0);
@@ -54,7 +54,7 @@ impl Sqlite {
         let mut accounts = Vec::new();
         let mut after = String::new();
         loop {
-            let query = sqlx::query_as(sql!("accounts")).bind(self.profile).bind(&after);
+            let query = sqlx::query_as(sql!("accounts")).bind(self.profile()).bind(&after);
             let page: (Option<String>, Option<String>) = query.fetch_one(&mut *tx).await?;
             let (Some(packed), Some(last)) = page else { return Ok(accounts) };
             rows::unpack(&packed, last_list, &mut accounts)?;
@@ -66,7 +66,7 @@ impl Sqlite {
     pub(in super::super) async fn account(&self, wc_id: &WcId) -> Result<Option<Account>> {
         let mut connection = self.lock().await?;
         let last_list = self.last_list_of(&mut connection).await?;
-        let query = sqlx::query(sql!("account")).bind(self.profile).bind(wc_id.as_str());
+        let query = sqlx::query(sql!("account")).bind(self.profile()).bind(wc_id.as_str());
         let row = query.fetch_optional(&mut *connection).await?;
         Ok(row.map(|row| rows::account(&row, last_list)).transpose()?)
     }
@@ -85,7 +85,7 @@ impl Sqlite {
 
     /// Creates and edits one account; writes nothing when nothing is different. True if it was created.
     async fn edit(&self, tx: &mut SqliteConnection, wc_id: &WcId, edit: &Edit, at: Stamp) -> Result<bool> {
-        let before = rows::load(tx, self.profile, wc_id).await?;
+        let before = rows::load(tx, self.profile(), wc_id).await?;
         let mut row = before.clone().unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
         let account = &mut row.account;
         if before.is_none() {
@@ -120,7 +120,7 @@ impl Sqlite {
             }
         }
         if before.as_ref().is_none_or(|before| before.account != row.account) {
-            rows::save(tx, self.profile, &row).await?;
+            rows::save(tx, self.profile(), &row).await?;
             self.changed(tx, Subject::Account(wc_id)).await?;
         }
         Ok(before.is_none())
@@ -130,10 +130,10 @@ impl Sqlite {
     pub(in super::super) async fn remove_account(&self, wc_id: &WcId) -> Result<bool> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        let query = sqlx::query(sql!("account_remove")).bind(self.profile).bind(wc_id.as_str());
+        let query = sqlx::query(sql!("account_remove")).bind(self.profile()).bind(wc_id.as_str());
         let removed = query.execute(&mut *tx).await?.rows_affected() > 0;
         if removed {
-            let query = sqlx::query(sql!("presences_remove")).bind(self.profile).bind(wc_id.as_str());
+            let query = sqlx::query(sql!("presences_remove")).bind(self.profile()).bind(wc_id.as_str());
             query.execute(&mut *tx).await?;
             self.changed(&mut tx, Subject::Account(wc_id)).await?;
         }
@@ -150,7 +150,7 @@ impl Sqlite {
         entry: &HistoryEntry<'_>,
     ) -> Result<()> {
         sqlx::query(sql!("w_id_put"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(wc_id.as_str())
             .bind(w_id.as_str())
             .bind(entry.source)

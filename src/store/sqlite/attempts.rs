@@ -22,7 +22,7 @@ impl Sqlite {
                     return Ok(Begun::Busy(open));
                 }
                 // If its owner only sleeps, it finds out when it wakes.
-                let displaced = sqlx::query(sql!("attempt_displace")).bind(self.profile).bind(open.id.as_str());
+                let displaced = sqlx::query(sql!("attempt_displace")).bind(self.profile()).bind(open.id.as_str());
                 displaced.execute(&mut *tx).await?;
             }
         }
@@ -49,7 +49,7 @@ impl Sqlite {
     /// one that another process holds), and else as long as nobody has taken it over.
     async fn still_holding(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<()> {
         let Some(epoch) = self.held().get(id).copied() else { return Ok(()) };
-        let query = sqlx::query_as(sql!("attempt_holder")).bind(self.profile).bind(id.as_str());
+        let query = sqlx::query_as(sql!("attempt_holder")).bind(self.profile()).bind(id.as_str());
         let holder: Option<(String, i64)> = query.fetch_optional(tx).await?;
         match holder {
             Some((owner, held)) if owner != *self.owners.me().0 || held != epoch => Err(Error::Replaced),
@@ -82,20 +82,20 @@ impl Sqlite {
 
     /// Open attempts on an account, whoever runs them.
     pub(super) async fn open_attempts(&self, tx: &mut SqliteConnection, wc_id: &WcId) -> Result<Vec<Attempt>> {
-        let query = sqlx::query(sql!("attempts_open")).bind(self.profile).bind(wc_id.as_str());
+        let query = sqlx::query(sql!("attempts_open")).bind(self.profile()).bind(wc_id.as_str());
         Ok(query.fetch_all(tx).await?.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
     }
 
     /// An attempt, also one that has ended.
     pub(super) async fn load_attempt(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<Option<Attempt>> {
-        let query = sqlx::query(sql!("attempt")).bind(self.profile).bind(id.as_str());
+        let query = sqlx::query(sql!("attempt")).bind(self.profile()).bind(id.as_str());
         Ok(query.fetch_optional(tx).await?.as_ref().map(rows::attempt).transpose()?)
     }
 
     async fn add_attempt(&self, tx: &mut SqliteConnection, attempt: &Attempt) -> Result<()> {
         sqlx::query(sql!("attempt_add"))
             .bind(attempt.id.as_str())
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(attempt.wc_id.as_ref().map(WcId::as_str))
             .bind(attempt.rung.name())
             .bind(attempt.state.name())
@@ -110,14 +110,14 @@ impl Sqlite {
     }
 
     async fn abandon(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<bool> {
-        let query = sqlx::query(sql!("attempt_abandon")).bind(self.profile).bind(id.as_str());
+        let query = sqlx::query(sql!("attempt_abandon")).bind(self.profile()).bind(id.as_str());
         Ok(query.execute(tx).await?.rows_affected() > 0)
     }
 
     /// Ends an attempt and erases its image URL. True if it had not ended before.
     pub(super) async fn end(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<bool> {
         self.held().remove(id);
-        let query = sqlx::query(sql!("attempt_end")).bind(self.profile).bind(id.as_str());
+        let query = sqlx::query(sql!("attempt_end")).bind(self.profile()).bind(id.as_str());
         Ok(query.execute(tx).await?.rows_affected() > 0)
     }
 
@@ -138,7 +138,7 @@ impl Sqlite {
         let wc_id = attempt.wc_id.clone();
         let requested = self.changed(&mut tx, Subject::Attempts).await?;
         sqlx::query(sql!("attempt_requesting"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(id.as_str())
             .bind(rung.name())
             .bind(at.0)
@@ -178,7 +178,7 @@ impl Sqlite {
         let mut tx = write(&mut connection).await?;
         self.still_holding(&mut tx, id).await?;
         sqlx::query(sql!("attempt_issued"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(id.as_str())
             .bind(w_id.map(WId::as_str))
             .bind(image_url.map(ExposeSecret::expose_secret))
@@ -193,7 +193,7 @@ impl Sqlite {
     pub(in super::super) async fn attempt_made_with(&self, id: &AttemptId, made_with: &Device) -> Result<()> {
         let mut connection = self.lock().await?;
         self.still_holding(&mut connection, id).await?;
-        let put = sqlx::query(sql!("attempt_device_put")).bind(self.profile).bind(id.as_str());
+        let put = sqlx::query(sql!("attempt_device_put")).bind(self.profile()).bind(id.as_str());
         put.bind(device::json(made_with)).execute(&mut *connection).await?;
         Ok(())
     }
@@ -201,7 +201,7 @@ impl Sqlite {
     /// See [`super::super::Store::what_attempt_was_made_with`].
     pub(in super::super) async fn what_attempt_was_made_with(&self, id: &AttemptId) -> Result<Option<Device>> {
         let mut connection = self.lock().await?;
-        let query = sqlx::query_scalar::<_, Option<String>>(sql!("attempt_device")).bind(self.profile);
+        let query = sqlx::query_scalar::<_, Option<String>>(sql!("attempt_device")).bind(self.profile());
         let json = query.bind(id.as_str()).fetch_optional(&mut *connection).await?.flatten();
         Ok(json.and_then(|json| device::read(&json)))
     }
@@ -243,7 +243,7 @@ impl Sqlite {
         // Nobody knows how this one ended, and nobody needs to: one that was requested later has worked.
         let moot = match (&attempt.wc_id, reason) {
             (Some(wc_id), Some(Reason::LoginInterrupted)) => {
-                let account = rows::load(&mut tx, self.profile, wc_id).await?;
+                let account = rows::load(&mut tx, self.profile(), wc_id).await?;
                 let success = account.and_then(|account| account.success);
                 success.is_some_and(|success| success.order >= attempt.requested)
             }
@@ -300,7 +300,7 @@ impl Sqlite {
         let interrupted = reason == Reason::LoginInterrupted;
         let statement = if interrupted { sql!("account_interrupted") } else { sql!("account_reason") };
         let query = sqlx::query(statement)
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(wc_id.as_str())
             .bind(reason.code())
             .bind(gateway_message)
@@ -317,7 +317,7 @@ impl Sqlite {
     /// See [`super::super::Store::attempts`].
     pub(in super::super) async fn attempts(&self) -> Result<Vec<Attempt>> {
         let mut connection = self.lock().await?;
-        let rows = sqlx::query(sql!("attempts")).bind(self.profile).fetch_all(&mut *connection).await?;
+        let rows = sqlx::query(sql!("attempts")).bind(self.profile()).fetch_all(&mut *connection).await?;
         Ok(rows.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
     }
 
@@ -337,7 +337,7 @@ impl Sqlite {
         };
         self.owners.leases().renew();
         let query = sqlx::query_scalar(sql!("attempt_take_over"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(id.as_str())
             .bind(&*attempt.owner.0)
             .bind(&*self.owners.me().0);

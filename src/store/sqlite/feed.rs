@@ -20,13 +20,13 @@ impl Sqlite {
     pub(in super::super) async fn changes(&self, seq: i64) -> Result<Changes> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        let newest: i64 = sqlx::query_scalar(sql!("change_seq")).bind(self.profile).fetch_one(&mut *tx).await?;
+        let newest: i64 = sqlx::query_scalar(sql!("change_seq")).bind(self.profile()).fetch_one(&mut *tx).await?;
         let mut changes = Changes { seq: newest.max(seq), ..Changes::default() };
         let seen = self.seen.load(Ordering::Relaxed);
         if newest > seq {
             // No owner is called ' '.
             let but = if seq >= seen { &*self.owners.me().0 } else { " " };
-            let query = sqlx::query(sql!("changes")).bind(self.profile).bind(seq).bind(but);
+            let query = sqlx::query(sql!("changes")).bind(self.profile()).bind(seq).bind(but);
             let mut named = HashSet::new();
             for row in query.fetch_all(&mut *tx).await? {
                 match row.try_get::<i64, _>(0)? {

@@ -17,8 +17,8 @@ impl Sqlite {
         let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
         let found: Vec<String> = sqlx::query_scalar(MOST_DAMAGES).fetch_all(&mut *connection).await?;
         let rows: Vec<Row> =
-            sqlx::query_as(sql!("outbox_backlog")).bind(self.profile).fetch_all(&mut *connection).await?;
-        let latest = sqlx::query_as(sql!("latest")).bind(self.profile);
+            sqlx::query_as(sql!("outbox_backlog")).bind(self.profile()).fetch_all(&mut *connection).await?;
+        let latest = sqlx::query_as(sql!("latest")).bind(self.profile());
         let (last, latest): (Option<i64>, Option<i64>) = latest.fetch_one(&mut *connection).await?;
         let bytes = |suffix: &str| {
             let path = super::super::place::with_suffix(self.path(), suffix);

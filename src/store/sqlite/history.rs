@@ -22,7 +22,7 @@ impl Sqlite {
         at: Stamp,
     ) -> Result<()> {
         sqlx::query(sql!("presence_add"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(wc_id.as_str())
             .bind(at.0)
             .bind(presence.name())
@@ -37,7 +37,7 @@ impl Sqlite {
         if outage_since.is_some() {
             return self.watched_anew(tx, at).await;
         }
-        let on = sqlx::query(sql!("watched_on")).bind(self.profile).bind(at.0).bind(at.plus_ms(-WATCHED_GAP_MS).0);
+        let on = sqlx::query(sql!("watched_on")).bind(self.profile()).bind(at.0).bind(at.plus_ms(-WATCHED_GAP_MS).0);
         if on.execute(&mut *tx).await?.rows_affected() == 0 {
             self.watched_anew(tx, at).await?;
         }
@@ -46,7 +46,7 @@ impl Sqlite {
 
     /// Notes that the fleet is looked at again after a time in which it was not, or in which there was nothing to see.
     pub(super) async fn watched_anew(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
-        sqlx::query(sql!("watched_add")).bind(self.profile).bind(at.0).execute(tx).await?;
+        sqlx::query(sql!("watched_add")).bind(self.profile()).bind(at.0).execute(tx).await?;
         Ok(())
     }
 
@@ -57,7 +57,7 @@ impl Sqlite {
         wc_id: &WcId,
         change: impl FnOnce(&mut Budget) + Send,
     ) -> Result<()> {
-        let Some(row) = rows::load(tx, self.profile, wc_id).await? else { return Ok(()) };
+        let Some(row) = rows::load(tx, self.profile(), wc_id).await? else { return Ok(()) };
         let before = row.account.budget.as_deref().cloned().unwrap_or_default();
         let mut after = before.clone();
         change(&mut after);
@@ -65,7 +65,7 @@ impl Sqlite {
             return Ok(());
         }
         sqlx::query(sql!("account_budget"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(wc_id.as_str())
             .bind(rows::budget(&after))
             .execute(&mut *tx)
@@ -79,7 +79,7 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         let rows: Vec<(String, String)> =
-            sqlx::query_as(sql!("budgets")).bind(self.profile).fetch_all(&mut *tx).await?;
+            sqlx::query_as(sql!("budgets")).bind(self.profile()).fetch_all(&mut *tx).await?;
         let mut moved = 0;
         for (wc_id, packed) in rows {
             let Ok(before) = serde_json::from_str::<Budget>(&packed) else { continue };
@@ -90,9 +90,9 @@ impl Sqlite {
                 moved += 1;
             }
         }
-        let asked = sqlx::query(sql!("offline_reason_bring_back")).bind(self.profile).bind(now.0);
+        let asked = sqlx::query(sql!("offline_reason_bring_back")).bind(self.profile()).bind(now.0);
         moved += asked.execute(&mut *tx).await?.rows_affected();
-        let attempts = sqlx::query(sql!("attempts_bring_back")).bind(self.profile).bind(now.0);
+        let attempts = sqlx::query(sql!("attempts_bring_back")).bind(self.profile()).bind(now.0);
         moved += attempts.bind(LONGEST_LIFE_MS).execute(&mut *tx).await?.rows_affected();
         if moved > 0 {
             tracing::info!(moved, "times that lie ahead of the clock are brought back to it");
@@ -128,7 +128,7 @@ impl Sqlite {
     pub(in super::super) async fn ask_offline_reason(&self, wc_id: &WcId, at: Stamp) -> Result<bool> {
         let mut connection = self.lock().await?;
         let ask = sqlx::query(sql!("offline_reason_ask"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(wc_id.as_str())
             .bind(at.0)
             .bind(ASK_AGAIN_MS);
@@ -146,7 +146,7 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         if words.is_some() {
-            let note = sqlx::query(sql!("offline_reason_note")).bind(self.profile).bind(wc_id.as_str()).bind(words);
+            let note = sqlx::query(sql!("offline_reason_note")).bind(self.profile()).bind(wc_id.as_str()).bind(words);
             let note = note.bind(began.order.0);
             if note.execute(&mut *tx).await?.rows_affected() > 0 {
                 self.changed(&mut tx, Subject::Account(wc_id)).await?;
@@ -171,7 +171,7 @@ impl Sqlite {
     ) -> Result<Vec<LogEntry>> {
         let mut connection = self.lock().await?;
         let statement = if wc_id.is_some() { sql!("log_of_account") } else { sql!("log_since") };
-        let mut query = sqlx::query(statement).bind(self.profile).bind(since.0).bind(limit);
+        let mut query = sqlx::query(statement).bind(self.profile()).bind(since.0).bind(limit);
         if let Some(wc_id) = wc_id {
             query = query.bind(wc_id.as_str());
         }
@@ -186,7 +186,7 @@ impl Sqlite {
     /// See [`super::super::Store::drops`].
     pub(in super::super) async fn drops(&self, wc_id: Option<&WcId>, since: Stamp, now: Stamp) -> Result<Vec<Stamp>> {
         let mut connection = self.lock().await?;
-        let query = sqlx::query_scalar(sql!("drops")).bind(self.profile).bind(since.0).bind(wc_id.map(WcId::as_str));
+        let query = sqlx::query_scalar(sql!("drops")).bind(self.profile()).bind(since.0).bind(wc_id.map(WcId::as_str));
         let packed: String = query.fetch_one(&mut *connection).await?;
         let drops: Vec<Stamp> = rows::unjson(&packed)?;
         Ok(drops.into_iter().map(|at| at.not_after(now)).collect())
@@ -201,7 +201,7 @@ impl Sqlite {
     ) -> Result<Vec<PresenceChange>> {
         let mut connection = self.lock().await?;
         let statement = if wc_ids.is_some() { sql!("presences_of") } else { sql!("presences") };
-        let mut query = sqlx::query_scalar(statement).bind(self.profile).bind(since.0);
+        let mut query = sqlx::query_scalar(statement).bind(self.profile()).bind(since.0);
         if let Some(wc_ids) = wc_ids {
             query = query.bind(serde_json::json!(wc_ids).to_string());
         }
@@ -225,7 +225,7 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let vouches_from = now.plus_ms(-WATCHED_GAP_MS);
         // What is to come vouches for nothing, the last list for a while.
-        let query = sqlx::query_as(sql!("watched")).bind(self.profile).bind(since.0.min(vouches_from.0));
+        let query = sqlx::query_as(sql!("watched")).bind(self.profile()).bind(since.0.min(vouches_from.0));
         let rows: Vec<(i64, i64)> = query.fetch_all(&mut *connection).await?;
         let mut spans: Vec<(Stamp, Stamp)> =
             rows.into_iter().map(|(since, until)| (Stamp(since), Stamp(until).not_after(now))).collect();

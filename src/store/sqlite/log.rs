@@ -23,7 +23,7 @@ impl Sqlite {
     /// Writes a line.
     pub(super) async fn add_log(&self, tx: &mut SqliteConnection, entry: &LogEntry) -> Result<()> {
         sqlx::query(sql!("log_add"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(entry.at.0)
             .bind(entry.wc_id.as_ref().map(WcId::as_str))
             .bind(&*entry.event)
@@ -45,7 +45,7 @@ impl Sqlite {
     /// See [`super::super::Store::recent`].
     pub(in super::super) async fn recent(&self, limit: u32) -> Result<Vec<LogEntry>> {
         let mut connection = self.lock().await?;
-        let query = sqlx::query(sql!("log_recent")).bind(self.profile).bind(limit);
+        let query = sqlx::query(sql!("log_recent")).bind(self.profile()).bind(limit);
         let rows = query.fetch_all(&mut *connection).await?;
         Ok(rows.iter().map(rows::log_entry).collect::<sqlx::Result<_>>()?)
     }

@@ -24,7 +24,7 @@ impl Sqlite {
             self.changed(&mut tx, Subject::Attempts).await?;
         }
         let known = self.known_w_id(&mut tx, &record.wc_id, &record.w_id).await?;
-        let before = rows::load(&mut tx, self.profile, &record.wc_id).await?;
+        let before = rows::load(&mut tx, self.profile(), &record.wc_id).await?;
         let stored = match known {
             Some((source, previous_w_id)) if source == "login" => {
                 let account = before.map_or_else(|| Account::new(record.wc_id.clone()), |row| row.account);
@@ -57,7 +57,7 @@ impl Sqlite {
         if let Some(attempt) = attempt.filter(|attempt| attempt.w_id.as_ref() == Some(w_id)) {
             return Ok(Some(of(attempt)));
         }
-        let query = sqlx::query(sql!("attempt_by_w_id")).bind(self.profile).bind(w_id.as_str());
+        let query = sqlx::query(sql!("attempt_by_w_id")).bind(self.profile()).bind(w_id.as_str());
         if let Some(row) = query.fetch_optional(tx).await? {
             return Ok(Some(of(&rows::attempt(&row)?)));
         }
@@ -66,7 +66,7 @@ impl Sqlite {
 
     /// Ends every attempt that polls this wId: it has its answer.
     async fn end_by_w_id(&self, tx: &mut SqliteConnection, w_id: &WId) -> Result<bool> {
-        let query = sqlx::query(sql!("attempts_end_w_id")).bind(self.profile).bind(w_id.as_str());
+        let query = sqlx::query(sql!("attempts_end_w_id")).bind(self.profile()).bind(w_id.as_str());
         Ok(query.execute(tx).await?.rows_affected() > 0)
     }
 
@@ -77,7 +77,7 @@ impl Sqlite {
         wc_id: &WcId,
         w_id: &WId,
     ) -> Result<Option<(String, Option<WId>)>> {
-        let query = sqlx::query_as(sql!("w_id")).bind(self.profile).bind(wc_id.as_str()).bind(w_id.as_str());
+        let query = sqlx::query_as(sql!("w_id")).bind(self.profile()).bind(wc_id.as_str()).bind(w_id.as_str());
         let row: Option<(String, Option<String>)> = query.fetch_optional(tx).await?;
         Ok(row.map(|(source, previous)| (source, previous.map(WId::from))))
     }
@@ -128,7 +128,7 @@ impl Sqlite {
             row.account.w_id_confirmed = false;
         }
         succeeded(&mut row.account);
-        rows::save(tx, self.profile, &row).await?;
+        rows::save(tx, self.profile(), &row).await?;
         if current {
             self.believe(tx, &record.wc_id, Presence::Online, at).await?;
         }
@@ -166,7 +166,7 @@ impl Sqlite {
             return Ok(true);
         }
         let query = sqlx::query_scalar(sql!("was_logged_in"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(account.wc_id.as_str())
             .bind(w_id.as_str())
             .bind(requested_at.0)
@@ -208,7 +208,7 @@ impl Sqlite {
         if attempt.is_none() {
             self.still_observing(&mut tx).await?;
         }
-        let before = rows::load(&mut tx, self.profile, wc_id).await?;
+        let before = rows::load(&mut tx, self.profile(), wc_id).await?;
         let new_account = before.is_none();
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
         if rows::outdates(&row.account, first) || row.account.w_id.as_ref() == Some(w_id) {
@@ -241,7 +241,7 @@ impl Sqlite {
         if attempt.is_some() {
             succeeded(account);
         }
-        rows::save(&mut tx, self.profile, &row).await?;
+        rows::save(&mut tx, self.profile(), &row).await?;
         self.believe(&mut tx, wc_id, Presence::Online, at).await?;
         let mut log = LogEntry { w_id: Some(w_id.clone()), ..self.line(at, Some(wc_id), "w_id_changed") };
         if attempt.is_none() {
@@ -266,13 +266,14 @@ impl Sqlite {
         self.still_observing(&mut tx).await?;
         let mut confirmed = Vec::new();
         for (wc_id, w_id) in listed {
-            let Some(mut row) = rows::load(&mut tx, self.profile, wc_id).await? else { continue };
+            let Some(mut row) = rows::load(&mut tx, self.profile(), wc_id).await? else { continue };
             if row.account.w_id_confirmed || row.account.w_id.as_ref() != Some(w_id) {
                 continue;
             }
             row.account.w_id_confirmed = true;
-            rows::save(&mut tx, self.profile, &row).await?;
-            let history = sqlx::query(sql!("w_id_confirm")).bind(self.profile).bind(wc_id.as_str()).bind(w_id.as_str());
+            rows::save(&mut tx, self.profile(), &row).await?;
+            let history =
+                sqlx::query(sql!("w_id_confirm")).bind(self.profile()).bind(wc_id.as_str()).bind(w_id.as_str());
             history.execute(&mut *tx).await?;
             self.changed(&mut tx, Subject::Account(wc_id)).await?;
             confirmed.push(row.account);

@@ -34,6 +34,7 @@ mod open;
 mod outbox;
 mod presence;
 mod prune;
+mod reopen;
 mod rows;
 mod watchers;
 
@@ -44,8 +45,10 @@ pub(super) struct Sqlite {
     connection: Mutex<Option<SqliteConnection>>,
     place: Place,
     scope: Scope,
-    /// The profile's number, which keys its rows.
-    profile: i64,
+    /// The profile's number, which keys its rows. Another file may have given it another one.
+    profile: AtomicI64,
+    /// Which file it is.
+    file: reopen::Opened,
     owners: Ownership,
     /// Up to where this process knows the change feed; see [`Sqlite::changes`].
     seen: AtomicI64,
@@ -71,9 +74,14 @@ impl Sqlite {
         let owners = Ownership::take(&place.path, scope.cause)?;
         open::migrate(&mut connection, &place, version).await?;
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
+        let (profile, file) = (AtomicI64::new(profile), reopen::Opened::of(&place.path));
         let (epoch, held) = (std::sync::Mutex::default(), std::sync::Mutex::default());
         let (connection, seen) = (Mutex::new(Some(connection)), AtomicI64::new(seen));
-        Ok(Self { connection, place, scope, profile, owners, seen, epoch, held })
+        Ok(Self { connection, place, scope, profile, file, owners, seen, epoch, held })
+    }
+
+    fn profile(&self) -> i64 {
+        self.profile.load(Ordering::Relaxed)
     }
 
     fn epoch(&self) -> std::sync::MutexGuard<'_, Option<i64>> {
@@ -101,6 +109,9 @@ impl Sqlite {
     async fn lock(&self) -> Result<Held<'_>> {
         let guard = self.connection.lock().await;
         let mut connection = MutexGuard::try_map(guard, Option::as_mut).map_err(|_closed| sqlx::Error::PoolClosed)?;
+        if self.file.is_another(&self.place.path) {
+            self.reopen(&mut connection).await?;
+        }
         if connection.is_in_transaction() {
             // The rollback of a transaction that was dropped may be under way; whatever is asked next comes after it.
             connection.ping().await?;
@@ -122,7 +133,7 @@ impl Sqlite {
             Subject::Fleet => (2, ""),
         };
         let put = sqlx::query(sql!("change_put"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(kind)
             .bind(wc_id)
             .bind(&*self.owners.me().0)
@@ -135,7 +146,7 @@ impl Sqlite {
     /// See [`super::Store::order`].
     pub(super) async fn order(&self) -> Result<Order> {
         let mut connection = self.lock().await?;
-        let query = sqlx::query_scalar(sql!("change_seq")).bind(self.profile);
+        let query = sqlx::query_scalar(sql!("change_seq")).bind(self.profile());
         Ok(Order(query.fetch_one(&mut *connection).await?))
     }
 

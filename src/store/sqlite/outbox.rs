@@ -30,7 +30,7 @@ impl Sqlite {
         }
         let json = Value::Object(event).to_string();
         for receiver in &self.scope.receivers {
-            let query = sqlx::query(sql!("outbox_add")).bind(self.profile).bind(receiver).bind(&json).bind(due.0);
+            let query = sqlx::query(sql!("outbox_add")).bind(self.profile()).bind(receiver).bind(&json).bind(due.0);
             query.execute(&mut *tx).await?;
         }
         Ok(())
@@ -40,7 +40,7 @@ impl Sqlite {
     /// it has claimed; what a dead one has claimed is nobody's.
     async fn tellers(&self, connection: &mut SqliteConnection) -> Result<String> {
         let claims: Vec<String> =
-            sqlx::query_scalar(sql!("outbox_owners")).bind(self.profile).fetch_all(connection).await?;
+            sqlx::query_scalar(sql!("outbox_owners")).bind(self.profile()).fetch_all(connection).await?;
         let alive = claims.into_iter().filter(|owner| self.owners.is_alive(&Owner(owner.as_str().into())));
         Ok(Value::from_iter(alive).to_string())
     }
@@ -55,7 +55,7 @@ impl Sqlite {
         most: i64,
     ) -> Result<Vec<Row>> {
         let tellers = self.tellers(connection).await?;
-        let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile).bind(receiver).bind(now.0).bind(tellers);
+        let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile()).bind(receiver).bind(now.0).bind(tellers);
         Ok(query.bind(most).bind(LONGEST_PAUSE_MS).fetch_all(connection).await?)
     }
 
@@ -97,7 +97,7 @@ impl Sqlite {
         let mut next: Option<i64> = None;
         for receiver in &self.scope.receivers {
             let query = sqlx::query_scalar(sql!("outbox_next"))
-                .bind(self.profile)
+                .bind(self.profile())
                 .bind(receiver)
                 .bind(&tellers)
                 .bind(now.0)
@@ -111,19 +111,19 @@ impl Sqlite {
     /// See [`super::super::Store::outbox_forget`].
     pub(in super::super) async fn outbox_forget(&self, now: Stamp) -> Result<Vec<(String, u64)>> {
         let mut connection = self.lock().await?;
-        let newest: i64 = sqlx::query_scalar(sql!("newest")).bind(self.profile).fetch_one(&mut *connection).await?;
+        let newest: i64 = sqlx::query_scalar(sql!("newest")).bind(self.profile()).fetch_one(&mut *connection).await?;
         if now.ms_since(Stamp(newest)) > STRAY_MS {
             return Ok(Vec::new());
         }
         let before = now.min(Stamp(newest)).plus_ms(-FORGOTTEN_MS).0;
         let left: Vec<(String, i64)> =
-            sqlx::query_as(sql!("outbox_left")).bind(self.profile).bind(before).fetch_all(&mut *connection).await?;
+            sqlx::query_as(sql!("outbox_left")).bind(self.profile()).bind(before).fetch_all(&mut *connection).await?;
         let mut gone = Vec::new();
         for (receiver, _) in left.into_iter().filter(|(receiver, _)| !self.scope.receivers.contains(receiver)) {
             let mut count = 0;
             loop {
                 let mut tx = write(&mut connection).await?;
-                let query = sqlx::query(sql!("outbox_forget")).bind(self.profile).bind(&receiver);
+                let query = sqlx::query(sql!("outbox_forget")).bind(self.profile()).bind(&receiver);
                 let dropped = query.bind(before).bind(DROPPED_AT_ONCE).execute(&mut *tx).await?.rows_affected();
                 tx.commit().await?;
                 count += dropped;

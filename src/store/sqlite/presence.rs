@@ -65,7 +65,7 @@ impl Sqlite {
         self.still_observing(&mut tx).await?;
         let at = began.at;
         self.list_came(&mut tx, at).await?;
-        let set = sqlx::query(sql!("last_list_set")).bind(self.profile).bind(at.0).bind(began.order.0);
+        let set = sqlx::query(sql!("last_list_set")).bind(self.profile()).bind(at.0).bind(began.order.0);
         set.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         self.prune(&mut tx, at).await?;
@@ -106,7 +106,7 @@ impl Sqlite {
             let account = if verdicts.len() > FEW {
                 known.get(&verdict.wc_id).cloned()
             } else {
-                rows::load(tx, self.profile, &verdict.wc_id).await?.map(|row| row.account)
+                rows::load(tx, self.profile(), &verdict.wc_id).await?.map(|row| row.account)
             };
             let Some(mut account) = account else { continue };
             let was = account.presence;
@@ -114,7 +114,7 @@ impl Sqlite {
                 continue;
             }
             sqlx::query(sql!("account_presence"))
-                .bind(self.profile)
+                .bind(self.profile())
                 .bind(account.wc_id.as_str())
                 .bind(account.presence.name())
                 .bind(account.source.map(Source::name))
@@ -189,7 +189,7 @@ impl Sqlite {
         began: Began,
     ) -> Result<Option<Account>> {
         let at = began.at;
-        if rows::load(tx, self.profile, wc_id).await?.is_some() {
+        if rows::load(tx, self.profile(), wc_id).await?.is_some() {
             return Ok(None);
         }
         let account = Account {
@@ -204,7 +204,7 @@ impl Sqlite {
         if let Some(w_id) = w_id {
             self.keep_w_id(tx, wc_id, w_id, &HistoryEntry::new("list", true, at, None)).await?;
         }
-        rows::save(tx, self.profile, &AccountRow::new(account.clone())).await?;
+        rows::save(tx, self.profile(), &AccountRow::new(account.clone())).await?;
         self.believe(tx, wc_id, Presence::Online, at).await?;
         self.changed(tx, Subject::Account(wc_id)).await?;
         Ok(Some(account))
@@ -218,7 +218,7 @@ impl Sqlite {
 
     /// When the last noted list was asked for, inside or outside of a transaction.
     pub(super) async fn last_list_of(&self, connection: &mut SqliteConnection) -> Result<Option<(Stamp, Order)>> {
-        let query = sqlx::query_as(sql!("last_list")).bind(self.profile);
+        let query = sqlx::query_as(sql!("last_list")).bind(self.profile());
         let (at, order): (Option<i64>, i64) = query.fetch_one(connection).await?;
         Ok(at.map(|at| (Stamp(at), Order(order))))
     }

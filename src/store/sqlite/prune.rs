@@ -49,7 +49,7 @@ impl Sqlite {
     /// on: a clock that stands more than a day past the last that was stored deletes nothing before it has run on for
     /// a day.
     pub(super) async fn prune(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
-        let query = sqlx::query_as(sql!("clock")).bind(self.profile);
+        let query = sqlx::query_as(sql!("clock")).bind(self.profile());
         let (from, last): (Option<i64>, Option<i64>) = query.fetch_one(&mut *tx).await?;
         let known = from.zip(last);
         let clock = known.map_or(Clock::New, |(from, last)| look(from, last, at.0));
@@ -58,7 +58,7 @@ impl Sqlite {
             (Clock::GoesOn { believed }, Some((from, _))) => (from, believed),
             (Clock::New | Clock::GoesOn { .. }, _) => (at.0, false),
         };
-        sqlx::query(sql!("clock_set")).bind(self.profile).bind(from).bind(at.0).execute(&mut *tx).await?;
+        sqlx::query(sql!("clock_set")).bind(self.profile()).bind(from).bind(at.0).execute(&mut *tx).await?;
         if !believed {
             return Ok(());
         }
@@ -68,9 +68,9 @@ impl Sqlite {
             (sql!("presences_prune"), old(MONTH_MS)),
             (sql!("watched_prune"), old(MONTH_MS)),
         ] {
-            sqlx::query(statement).bind(self.profile).bind(before).execute(&mut *tx).await?;
+            sqlx::query(statement).bind(self.profile()).bind(before).execute(&mut *tx).await?;
         }
-        let log = sqlx::query(sql!("log_prune")).bind(self.profile).bind(old(MONTH_MS)).bind(old(LONGEST_MS));
+        let log = sqlx::query(sql!("log_prune")).bind(self.profile()).bind(old(MONTH_MS)).bind(old(LONGEST_MS));
         log.bind(LINES).execute(tx).await?;
         Ok(())
     }

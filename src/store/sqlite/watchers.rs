@@ -85,7 +85,7 @@ impl Sqlite {
         // A try may be long in coming; the place must not look overdue until then.
         self.owners.leases().try_begins(Duration::ZERO);
         let epoch: i64 = sqlx::query_scalar(sql!("observer_set"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(&*me.0)
             .bind(rank)
             .bind(i64::try_from(interval.as_millis()).unwrap_or(i64::MAX))
@@ -104,7 +104,7 @@ impl Sqlite {
         *self.epoch() = None;
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        let query = sqlx::query(sql!("observer_clear")).bind(self.profile).bind(&*self.owners.me().0);
+        let query = sqlx::query(sql!("observer_clear")).bind(self.profile()).bind(&*self.owners.me().0);
         if query.execute(&mut *tx).await?.rows_affected() > 0 {
             self.changed(&mut tx, Subject::Fleet).await?;
         }
@@ -150,8 +150,9 @@ impl Sqlite {
     }
 
     async fn put_try(&self, tx: &mut SqliteConnection, failing: Option<Reason>, listed: bool) -> Result<()> {
+        self.owners.leases().try_ended();
         sqlx::query(sql!("observer_tried"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(boot_id())
             .bind(BootMs::now().0)
             .bind(failing.map(Reason::code))
@@ -166,11 +167,11 @@ impl Sqlite {
         if self.epoch().is_some() {
             self.put_try(tx, None, true).await?;
         } else {
-            let listed = sqlx::query(sql!("observer_listed")).bind(self.profile).bind(boot_id());
+            let listed = sqlx::query(sql!("observer_listed")).bind(self.profile()).bind(boot_id());
             listed.bind(BootMs::now().0).execute(&mut *tx).await?;
         }
         let Some(since) = self.watchers_of(tx).await?.lost_since else { return Ok(()) };
-        sqlx::query(sql!("lost_set")).bind(self.profile).bind(None::<i64>).execute(&mut *tx).await?;
+        sqlx::query(sql!("lost_set")).bind(self.profile()).bind(None::<i64>).execute(&mut *tx).await?;
         let fields = vec![("since", since.rfc3339().into())];
         let alert = Alert { event: "observation_back", wc_id: None, at, reason: None, fields };
         self.tell_alert(tx, &alert, None).await?;
@@ -191,7 +192,7 @@ impl Sqlite {
     }
 
     async fn row(&self, connection: &mut SqliteConnection) -> Result<Row> {
-        let columns: Columns = sqlx::query_as(sql!("watchers")).bind(self.profile).fetch_one(connection).await?;
+        let columns: Columns = sqlx::query_as(sql!("watchers")).bind(self.profile()).fetch_one(connection).await?;
         Ok(columns.into())
     }
 
@@ -211,8 +212,7 @@ impl Sqlite {
         let signs = [tried, trying.map(|(began, _)| began.0)].into_iter().flatten().max();
         let quiet_until = signs.map_or(i64::MAX, |sign| sign.saturating_add(interval.saturating_mul(OVERDUE)));
         // A request that is still under way has its own limit.
-        let busy_until = trying.filter(|(began, _)| tried.is_none_or(|tried| tried < began.0));
-        let busy_until = busy_until.map_or(0, |(began, limit)| began.0.saturating_add(limit));
+        let busy_until = trying.map_or(0, |(began, limit)| began.0.saturating_add(limit));
         // The last try that has ended: its end is noted, its beginning is in the lease, as long as no other has begun.
         let began = trying.map(|(began, _)| began.0).filter(|began| tried.is_some_and(|tried| *began <= tried));
         let listed = row.listed.filter(|_| dated);
@@ -239,7 +239,7 @@ impl Sqlite {
             return Ok(());
         }
         let query = sqlx::query(sql!("outage_set"))
-            .bind(self.profile)
+            .bind(self.profile())
             .bind(since.map(|since| since.at.0))
             .bind(since.map_or(0, |since| since.order.0));
         query.execute(&mut *tx).await?;
@@ -260,7 +260,7 @@ impl Sqlite {
         if self.watchers_of(&mut tx).await?.lost_since.is_some() {
             return Ok(false);
         }
-        sqlx::query(sql!("lost_set")).bind(self.profile).bind(since.0).execute(&mut *tx).await?;
+        sqlx::query(sql!("lost_set")).bind(self.profile()).bind(since.0).execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         self.tell_alert(&mut tx, alert, None).await?;
         self.log_alert(&mut tx, alert, None).await?;
@@ -272,7 +272,7 @@ impl Sqlite {
     pub(in super::super) async fn token_rejected(&self, mark: &str, alert: &Alert) -> Result<bool> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        let set = sqlx::query(sql!("dead_token_set")).bind(self.profile).bind(mark).execute(&mut *tx).await?;
+        let set = sqlx::query(sql!("dead_token_set")).bind(self.profile()).bind(mark).execute(&mut *tx).await?;
         if set.rows_affected() == 0 {
             return Ok(false);
         }
