@@ -13,6 +13,8 @@ mod first_login;
 mod kill;
 #[path = "store/migration.rs"]
 mod migration;
+#[path = "store/moved.rs"]
+mod moved;
 #[path = "store/past.rs"]
 mod past;
 #[path = "store/places.rs"]

@@ -249,3 +249,24 @@ async fn two_that_can_list_stay_where_they_are_when_the_gateway_comes_and_goes()
     assert_eq!(epoch(&rig.front).await, before, "no ping-pong");
     screen.stop().await;
 }
+
+#[tokio::test]
+async fn a_store_that_is_moved_away_loses_no_login() {
+    for dialect in ALL {
+        let mut rig = Rig::new(dialect).await;
+        rig.front.login("wxid_amy", Way::Qr);
+        let code = rig.shown().await;
+        for end in ["", "-wal", "-shm"] {
+            let file = rig.dir.path().join(format!("saoma.db{end}"));
+            std::fs::rename(&file, rig.dir.path().join(format!("old.db{end}"))).unwrap();
+        }
+        rig.front.until("the word", |event| matches!(event, Event::Fault { .. }).then_some(())).await;
+        rig.phone(&code, "wxid_amy");
+        let w_id = rig.front.logged_in().await;
+        assert_eq!(Some(&w_id), rig.live_w_id("wxid_amy").as_ref(), "{dialect}");
+        // Whoever looks now finds it.
+        let script = rig.another(How::default()).await;
+        assert_eq!(script.account("wxid_amy").await.w_id, Some(w_id), "{dialect}");
+        script.stop().await;
+    }
+}
