@@ -7,7 +7,7 @@ use super::fail::Failure;
 use super::out;
 use crate::config::{Config, Credentials, Profile};
 use crate::engine::Role;
-use crate::engine::presence::{is_stale, is_stale_in_outage};
+use crate::engine::presence::{is_older_than, is_stale, is_stale_in_outage};
 use crate::gateway::{self, Gateway};
 use crate::i18n::{Lang, t, tf};
 use crate::model::text::clean;
@@ -131,11 +131,11 @@ impl Context {
         let failed = |error| Failure::store(self.lang, &error);
         let accounts = store.accounts().await.map_err(failed)?;
         let watchers = store.watchers().await.map_err(failed)?;
-        let last = store.last_list().await.map_err(failed)?;
-        let (outage, blind) = (watchers.outage(), watchers.blind(now(), last));
+        let (outage, blind, now) = (watchers.outage(), watchers.blind(), now());
         let aged = |account: Account| {
-            let stale = [outage, blind].into_iter().any(|since| is_stale_in_outage(&account, since));
-            Account { stale: account.stale || stale, ..account }
+            let old_news = blind.is_some_and(|limit| is_older_than(&account, now, limit));
+            let stale = account.stale || old_news || is_stale_in_outage(&account, outage);
+            Account { stale, ..account }
         };
         Ok(self.dated(accounts).into_iter().map(aged).collect())
     }

@@ -33,6 +33,7 @@ pub mod simulate;
 pub mod stage;
 pub mod start;
 pub mod status;
+mod suspend;
 pub mod table;
 pub mod watch;
 pub mod wid;

@@ -16,7 +16,7 @@ use super::fail::Failure;
 use super::login::{self, Draw, Plan, Ports};
 use super::printer::Printer;
 use super::simulate::{self, SimulateArgs};
-use super::{board, demo, help, log, out, screen, seen, signals, stage};
+use super::{board, demo, help, log, out, screen, seen, signals, stage, suspend};
 use crate::action::TABLE;
 use crate::config::{Env, Profile, QrLayout};
 use crate::engine::api::Command;
@@ -145,11 +145,14 @@ async fn drive(
     options.is_patient = is_alone(&store).await;
     let mut interrupts = signals::interrupts();
     let (tell, mut events) = unbounded_channel();
+    let (gave_up, suspender) = suspend::pair();
     let sink: Sink = Arc::new(move |event| {
+        gave_up.look_at(&event);
         // Events that nobody waits for any more: the command is over.
         let _ = tell.send(event);
     });
     let (engine, ended) = Engine::start(options, gateway, store.clone(), Some(accounts), sink);
+    suspender.watch(vec![engine.clone()]).map_err(|error| Failure::io("signals", &error))?;
     let printer = Printer { profile: profile.name.clone(), lang: context.lang, show_payload };
     let board = Board::new(paper(context));
     let ports = Ports {

@@ -181,12 +181,9 @@ impl Watchers {
         self.outage_since.map(|at| Began { at, order: self.outage_order, ..Began::default() })
     }
 
-    /// Since when nobody sees the fleet ([`Place::blind_since`]), in the same form. `last`: the last list.
-    pub fn blind(&self, now: Stamp, last: Option<(Stamp, Order)>) -> Option<Began> {
-        let at = self.observer.as_ref()?.blind_since(now)?;
-        // What that list has shown is old news too.
-        let order = Order(last.map_or(0, |(_, order)| order.0).saturating_add(1));
-        Some(Began { at, order, ..Began::default() })
+    /// How old evidence may be while nobody sees the fleet; `None`: somebody does ([`Place::blind`]).
+    pub fn blind(&self) -> Option<Duration> {
+        self.observer.as_ref().and_then(Place::blind)
     }
 }
 
@@ -230,12 +227,12 @@ impl Place {
         self.able_for.is_zero()
     }
 
-    /// Since when nobody sees the fleet, if no list has come for so long that what is believed is old news: three
-    /// intervals, and its holder fails or is overdue.
-    pub fn blind_since(&self, now: Stamp) -> Option<Stamp> {
+    /// Whether nobody sees the fleet: no list has come for three intervals, and its holder fails or is overdue. Gives how
+    /// old evidence may be then: as long as that.
+    pub fn blind(&self) -> Option<Duration> {
+        let limit = self.interval.saturating_mul(3);
         let silent = self.failing.is_some() || self.is_overdue();
-        let unlisted = i64::try_from(self.unlisted.as_millis()).unwrap_or(i64::MAX);
-        (silent && self.unlisted > self.interval.saturating_mul(3)).then(|| now.plus_ms(-unlisted))
+        (silent && self.unlisted > limit).then_some(limit)
     }
 
     /// Whether a process may take it although its holder's rank is not lower. `listed`: when its own last list came, if

@@ -20,8 +20,9 @@ use crate::app::Capabilities;
 
 /// An answer that comes later than this is too late even to be read away.
 const LONGEST: Duration = Duration::from_secs(10);
-/// A stop has to have reached all threads before one of them touches the terminal again.
-const STOPS_WITHIN: Duration = Duration::from_millis(50);
+/// A stop has to have reached all threads before one of them touches the terminal again; a command gives up first what it
+/// holds, which may take a moment.
+const STOPS_WITHIN: Duration = Duration::from_millis(400);
 
 /// The one terminal of this process.
 static KEPT: Mutex<State> = Mutex::new(State::Never);

@@ -73,7 +73,17 @@ pub fn stop() -> io::Result<()> {
 /// Whether a shell with job control started us, so that somebody can wake us after a stop. The leader of a session (as
 /// under `ssh -t host saoma`) has nobody: stopping would freeze the line for good.
 pub fn has_shell() -> bool {
-    rustix::process::getsid(None).is_ok_and(|session| session != rustix::process::getpgrp())
+    let group = rustix::process::getpgrp().as_raw_nonzero().get();
+    session().is_some_and(|session| session != group)
+}
+
+/// The session's number; 0 where its leader is outside of our process namespace.
+fn session() -> Option<i32> {
+    match std::fs::read_to_string("/proc/self/stat") {
+        // The name before it is in parentheses, and may hold any character.
+        Ok(stat) => stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(3)?.parse().ok(),
+        Err(_) => rustix::process::getsid(None).ok().map(|session| session.as_raw_nonzero().get()),
+    }
 }
 
 /// Asks everything that was started together with us to stop, us included, as Ctrl-Z does: a parent such as `cargo run`

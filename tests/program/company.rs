@@ -118,3 +118,50 @@ fn put(path: &Path, text: &str) {
     std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600)).unwrap();
     std::fs::rename(&new, path).unwrap();
 }
+
+#[test]
+fn a_login_that_is_stopped_goes_on_with_the_watch_and_is_told_so() {
+    let desk = desk(three());
+    let watch = watch(&desk);
+    let login = desk.start(&["login", "wxid_bela", "--json"]);
+    login.wait_event("qr");
+    let code = desk.codes(1).remove(0);
+    login.signal(Signal::TSTP);
+    watch.wait_event("resumed");
+    login.signal(Signal::CONT);
+    let went = login.end();
+    assert_eq!((went.code, went.events().pop().as_deref()), (9, Some("taken_over")), "{went:?}");
+    assert_eq!(went.lines().pop().unwrap()["by"], json!("watch"));
+    desk.sim.scan_code(&code, Some("wxid_bela".into())).unwrap();
+    desk.sim.confirm(Some("wxid_bela".into())).unwrap();
+    watch.wait_event("logged_in");
+    desk.assert_stored("wxid_bela");
+    assert_eq!(desk.asked("iPadLogin"), 1);
+    eventually("the bots", || told(&desk, "logged_in").len() == 1);
+    watch.signal(Signal::TERM);
+    assert_eq!(watch.end().code, 143);
+}
+
+#[test]
+fn ctrl_z_hands_the_place_and_the_code_over_before_it_stops() {
+    let desk = desk(three());
+    let mut tui = desk.tui();
+    tui.select("Bela");
+    tui.send(b"r");
+    let code = desk.codes(1).remove(0);
+    let watch = watch(&desk);
+    let observes = || observer(&desk)["message"].as_str().unwrap().contains("saoma watch");
+    eventually("the watch observes", observes);
+    tui.signal(Signal::TSTP);
+    eventually("the stop", || tui.state() == 'T');
+    watch.wait_event("resumed");
+    tui.signal(Signal::CONT);
+    tui.wait("the word", |screen| crate::kit::shows(screen, "another saoma goes on"));
+    desk.sim.scan_code(&code, Some("wxid_bela".into())).unwrap();
+    desk.sim.confirm(Some("wxid_bela".into())).unwrap();
+    tui.wait_row("Bela", "online");
+    desk.assert_stored("wxid_bela");
+    tui.quit();
+    watch.signal(Signal::TERM);
+    assert_eq!(watch.end().code, 143);
+}

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{Hub, MANY, USUAL_INTERVAL, by_wc_id};
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::login::Input;
-use crate::engine::presence::{is_mass, is_stale, is_stale_in_outage};
+use crate::engine::presence::{is_mass, is_older_than, is_stale, is_stale_in_outage};
 use crate::i18n::t;
 use crate::model::{Account, Order, Presence, Reason, Source, Stamp, WcId};
 
@@ -28,7 +28,8 @@ impl Hub {
     fn stale_at(&self, account: &Account, now: Stamp) -> bool {
         let interval = self.shared.options.interval.unwrap_or(USUAL_INTERVAL);
         is_stale(account, now, interval)
-            || [self.outage, self.blind].into_iter().any(|since| is_stale_in_outage(account, since))
+            || is_stale_in_outage(account, self.outage)
+            || self.blind.is_some_and(|limit| is_older_than(account, now, limit))
     }
 
     /// Where the wall clock went back since the last look, and at first, since nobody knows what it did before: what was

@@ -114,8 +114,8 @@ pub(super) struct Hub {
     next_list: Option<Instant>,
     /// Since when nobody sees the fleet, if that was told.
     lost: Option<Stamp>,
-    /// Since when no list has come, if that is so long that what is believed is old news.
-    blind: Option<Began>,
+    /// How old evidence may be, while no list comes and what is believed is old news.
+    blind: Option<Duration>,
     /// What this process's own last try for a list came to.
     own_try: observer::OwnTry,
     /// When this process says again that it can act, while it holds attempts.

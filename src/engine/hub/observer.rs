@@ -10,7 +10,7 @@ use super::{Hub, USUAL_INTERVAL};
 use crate::engine::Role;
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::presence::observation_lost_alert;
-use crate::model::{Began, Order, Reason, Stamp};
+use crate::model::{Order, Reason, Stamp};
 use crate::store::{Error, Moment, Place, Watchers};
 
 /// From so many intervals without a list on, where it is neither an outage nor the token, it is told that nobody sees
@@ -238,7 +238,7 @@ impl Hub {
         self.set_lost(watchers.lost_since, None, at);
         let last = self.shared.store.last_list().await.ok().flatten();
         match &watchers.observer {
-            Some(place) if place.failing.is_some() || place.blind_since(at).is_some() => {
+            Some(place) if place.failing.is_some() || place.blind().is_some() => {
                 let (since, detail) = (last.map_or(at, |(at, _)| at), "".into());
                 let reason = place.failing.unwrap_or(Reason::Interrupted);
                 self.set_fleet(Fleet::Failing { since, reason, gateway_message: None, detail });
@@ -251,7 +251,7 @@ impl Hub {
                 }
             }
         }
-        self.set_blind(watchers.blind(at, last));
+        self.set_blind(watchers.blind());
         self.look_whether_anybody_sees(&watchers).await;
         if let Some(place) = watchers.observer.as_ref().filter(|place| place.failing.is_some()) {
             self.try_to_observe().await;
@@ -321,9 +321,9 @@ impl Hub {
     }
 
     /// What is believed is old news while nobody who could look does.
-    fn set_blind(&mut self, since: Option<Began>) {
-        let before = std::mem::replace(&mut self.blind, since);
-        if before.is_some() != since.is_some() {
+    fn set_blind(&mut self, limit: Option<Duration>) {
+        let before = std::mem::replace(&mut self.blind, limit);
+        if before.is_some() || limit.is_some() {
             self.age();
         }
     }

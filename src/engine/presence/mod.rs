@@ -112,7 +112,11 @@ const AHEAD_MS: i64 = 10_000;
 /// Whether evidence of this age is too old to be believed without a word: three intervals, at least five minutes. The age
 /// of what lies ahead is not known.
 pub fn is_stale(account: &Account, now: Stamp, interval: Duration) -> bool {
-    let limit = interval.saturating_mul(3).max(Duration::from_secs(300));
+    is_older_than(account, now, interval.saturating_mul(3).max(Duration::from_secs(300)))
+}
+
+/// Whether the evidence is older than that. The age of what lies ahead is not known.
+pub fn is_older_than(account: &Account, now: Stamp, limit: Duration) -> bool {
     let limit_ms = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
     match (account.presence, account.observed_at) {
         (Presence::Unknown, _) => false,

@@ -1,6 +1,10 @@
 //! Attempts: who runs which login.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{Begun, Error, LogEntry, Result, SECOND_LOGIN_FAILED};
@@ -8,6 +12,9 @@ use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
 use crate::model::{
     Attempt, AttemptId, AttemptState, Budget, Cost, Device, Order, Presence, Reason, Rung, Stamp, WId, WcId,
 };
+
+/// Longer than it takes from here to the stop.
+const STILL: Duration = Duration::from_millis(700);
 
 impl Sqlite {
     /// See [`super::super::Store::begin_attempt`].
@@ -71,13 +78,28 @@ impl Sqlite {
     pub(in super::super) async fn give_up(&self) -> Result<()> {
         self.observe_no_longer().await?;
         self.owners.leases().give_up();
-        if self.held().is_empty() {
-            return Ok(());
+        if !self.held().is_empty() {
+            let mut connection = self.lock().await?;
+            let mut tx = write(&mut connection).await?;
+            self.changed(&mut tx, Subject::Attempts).await?;
+            tx.commit().await?;
         }
-        let mut connection = self.lock().await?;
-        let mut tx = write(&mut connection).await?;
-        self.changed(&mut tx, Subject::Attempts).await?;
-        Ok(tx.commit().await?)
+        self.keep_still().await;
+        Ok(())
+    }
+
+    /// Lets nothing begin for a moment. A process that is stopped in the middle of a transaction keeps everybody else from
+    /// the store; whoever sleeps longer than the moment finds it over when it wakes.
+    async fn keep_still(&self) {
+        let mut held = Arc::clone(&self.connection).lock_owned().await;
+        if let Some(connection) = held.as_mut() {
+            // What was dropped in the middle is rolled back before the answer comes.
+            let _ = connection.ping().await;
+        }
+        tokio::spawn(async move {
+            tokio::time::sleep(STILL).await;
+            drop(held);
+        });
     }
 
     /// Open attempts on an account, whoever runs them.

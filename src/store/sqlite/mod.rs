@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::{Deref, DerefMut};
 use std::path::Path;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, SqliteTransaction};
@@ -42,7 +42,7 @@ mod watchers;
 #[derive(Debug)]
 pub(super) struct Sqlite {
     /// `None` once closed.
-    connection: Mutex<Option<SqliteConnection>>,
+    connection: Arc<Mutex<Option<SqliteConnection>>>,
     place: Place,
     scope: Scope,
     /// The profile's number, which keys its rows. Another file may have given it another one.
@@ -76,7 +76,7 @@ impl Sqlite {
         let (profile, seen) = open::profile(&mut connection, &scope.profile).await?;
         let (profile, file) = (AtomicI64::new(profile), reopen::Opened::of(&place.path));
         let (epoch, held) = (std::sync::Mutex::default(), std::sync::Mutex::default());
-        let (connection, seen) = (Mutex::new(Some(connection)), AtomicI64::new(seen));
+        let (connection, seen) = (Arc::new(Mutex::new(Some(connection))), AtomicI64::new(seen));
         Ok(Self { connection, place, scope, profile, file, owners, seen, epoch, held })
     }
 
