@@ -117,7 +117,7 @@ impl Runner {
     /// Does what the machine says, as long as the attempt is this process's. Of a lost one only a success still counts:
     /// it is offered to the store, and told.
     async fn do_output(
-        &mut self,
+        &self,
         output: Output,
         pending: &mut Pending,
         queue: &mut VecDeque<Input>,

@@ -20,6 +20,8 @@ use crate::model::Owner;
 
 /// How long a lease lasts.
 const LASTS_MS: i64 = 30_000;
+/// The longest that it takes to tell one receiver one thing.
+const TELLS_MS: i64 = 60_000;
 /// How often it is renewed by a process that holds something.
 pub const RENEW_EVERY: Duration = Duration::from_secs(10);
 
@@ -28,6 +30,8 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(10);
 pub(super) struct Lease {
     /// Until when it is able.
     pub(super) until: BootMs,
+    /// Until when it may be telling receivers something.
+    pub(super) telling: BootMs,
     /// When its last try for a list began, and how long the request may take, 0 once it has ended; `None`: no try yet.
     pub(super) trying: Option<(BootMs, i64)>,
     /// What kind of process it is.
@@ -38,7 +42,8 @@ impl Lease {
     /// As its line. The numbers have a fixed width, so that a shorter one leaves nothing of a longer one behind.
     fn line(&self) -> String {
         let (began, limit) = self.trying.unwrap_or((BootMs(0), 0));
-        format!("1 {} {:020} {:020} {:010} {:<10}\n", boot_id(), self.until.0.max(0), began.0, limit, self.role)
+        let (until, telling) = (self.until.0.max(0), self.telling.0.max(0));
+        format!("1 {} {until:020} {telling:020} {:020} {limit:010} {:<10}\n", boot_id(), began.0, self.role)
     }
 
     /// Reads a line; `None` where it is none, or was written before the machine's last start.
@@ -46,9 +51,14 @@ impl Lease {
         let mut words = line.split_ascii_whitespace();
         let known = words.next()? == "1" && words.next()? == boot_id();
         let mut number = || words.next()?.parse::<i64>().ok();
-        let (until, began, limit) = (number()?, number()?, number()?);
+        let (until, telling, began, limit) = (number()?, number()?, number()?, number()?);
         let trying = (began > 0).then_some((BootMs(began), limit));
-        known.then(|| Self { until: BootMs(until), trying, role: words.next().unwrap_or_default().to_owned() })
+        known.then(|| Self {
+            until: BootMs(until),
+            telling: BootMs(telling),
+            trying,
+            role: words.next().unwrap_or_default().to_owned(),
+        })
     }
 }
 
@@ -70,7 +80,7 @@ impl Leases {
     /// Makes this process's file, holding nothing. A folder that takes no file is no reason to fail: the process is
     /// then able for as long as it lives.
     pub(super) fn new(owners: &Path, me: &Owner, role: &str) -> Self {
-        let lease = Lease { until: BootMs(0), trying: None, role: role.to_owned() };
+        let lease = Lease { until: BootMs(0), telling: BootMs(0), trying: None, role: role.to_owned() };
         let mine = Mutex::new(Mine { name: me.clone(), file: None, lease });
         let leases = Self { folder: owners.join("leases"), mine };
         leases.settle();
@@ -99,12 +109,17 @@ impl Leases {
 
     /// This process is about to stop: what it holds is free at once.
     pub(super) fn give_up(&self) {
-        self.write(|lease| *lease = Lease { until: BootMs(0), trying: None, role: std::mem::take(&mut lease.role) });
+        self.write(|lease| (lease.until, lease.telling, lease.trying) = (BootMs(0), BootMs(0), None));
     }
 
     /// Whether this process's own lease is over: others may have taken what it holds.
     pub(super) fn has_lapsed(&self) -> bool {
         self.mine().lease.until < BootMs::now()
+    }
+
+    /// This process is about to tell a receiver something.
+    pub(super) fn tells(&self) {
+        self.write(|lease| lease.telling = BootMs(BootMs::now().0 + TELLS_MS));
     }
 
     /// A try for a list begins, whose request may take so long.
@@ -140,6 +155,11 @@ impl Leases {
         Lease::read(&std::fs::read_to_string(self.folder.join(&*owner.0)).ok()?)
     }
 
+    /// Whether another process that lives may be telling receivers something.
+    pub(super) fn may_be_telling(&self, owner: &Owner) -> bool {
+        self.of(owner).is_none_or(|lease| lease.telling > BootMs::now())
+    }
+
     /// For how long still another process has to be taken to be able.
     pub(super) fn left(&self, owner: &Owner) -> Option<Duration> {
         let lease = self.of(owner)?;
@@ -166,12 +186,13 @@ mod tests {
 
     #[test]
     fn a_line_says_what_was_written_and_nothing_of_another_start() {
-        let lease = Lease { until: BootMs(123), trying: Some((BootMs(45), 6_000)), role: "watch".to_owned() };
+        let (until, telling) = (BootMs(123), BootMs(67));
+        let lease = Lease { until, telling, trying: Some((BootMs(45), 6_000)), role: "watch".to_owned() };
         let line = lease.line();
         assert_eq!(Lease::read(&line), Some(lease.clone()));
         assert_eq!(Lease { until: BootMs(i64::MAX), ..lease }.line().len(), line.len(), "one width");
         let other = line.replace(boot_id(), "00000000-0000-0000-0000-000000000000");
-        for broken in ["", "1", "1 x", &line[..40], &other, &line.replacen('1', "2", 1)] {
+        for broken in ["", "1", "1 x", line.get(..40).unwrap(), &other, &line.replacen('1', "2", 1)] {
             assert_eq!(Lease::read(broken), None, "{broken:?}");
         }
     }
@@ -186,7 +207,11 @@ mod tests {
         assert!(!mine.has_lapsed() && other.left(&one).unwrap() > Duration::from_secs(20));
         mine.try_begins(Duration::from_secs(9));
         assert_eq!(other.of(&one).unwrap().trying.unwrap().1, 9_000);
+        assert!(!other.may_be_telling(&one));
+        mine.tells();
+        assert!(other.may_be_telling(&one));
         mine.give_up();
+        assert!(!other.may_be_telling(&one));
         assert!(mine.has_lapsed() && other.left(&one).unwrap().is_zero());
         assert_eq!(other.of(&one).unwrap().role, "screen");
         drop(mine);

@@ -92,6 +92,11 @@ impl Ownership {
         *owner == self.me || (self.is_alive(owner) && self.leases.left(owner).is_none_or(|left| !left.is_zero()))
     }
 
+    /// Whether the owner's process lives and may be telling receivers something just now.
+    pub(super) fn may_be_telling(&self, owner: &Owner) -> bool {
+        *owner == self.me || (self.is_alive(owner) && self.leases.may_be_telling(owner))
+    }
+
     /// The leases, this process's own and the others'.
     pub(super) const fn leases(&self) -> &Leases {
         &self.leases

@@ -17,7 +17,7 @@ pub fn of_process() -> Capabilities {
     Capabilities { cell_px: cell_px(rustix::stdio::stdout()), ..known }
 }
 
-/// Columns and rows of a terminal; 80×24 for one that does not know. No window has more than [`LARGEST`]: memory for the
+/// Columns and rows of a terminal; 80×24 for one that does not know. No window has more than a limit that is absurd already: memory for the
 /// cells of one that says so (65,535 × 65,535) is nowhere.
 pub fn size(terminal: impl AsFd) -> (u16, u16) {
     match tcgetwinsize(terminal) {

@@ -1,7 +1,7 @@
 //! A plain terminal that was asked something and has not answered yet, while a command goes on: what comes is read away
 //! and not echoed, until the answer is there or somebody has to be asked something.
 //!
-//! [`keep`] begins it, [`end`] ends it: before a person is asked, and at the end of the program.
+//! `keep` begins it, [`end`] ends it: before a person is asked, and at the end of the program.
 
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -233,7 +233,7 @@ async fn only_the_first_drop_of_the_first_day_is_the_one() {
                     assert_eq!(account.first_night, Some(FirstNight::Dropped));
                 }
                 "drop" => {
-                    drop(store.note_list(asked(&store, at).await, &[offline(at - 8 * HOUR)], &[], &[]).await.unwrap())
+                    drop(store.note_list(asked(&store, at).await, &[offline(at - 8 * HOUR)], &[], &[]).await.unwrap());
                 }
                 "recovers" => drop(store.note(&[online(at - 8 * HOUR)], &[]).await.unwrap()),
                 "lists go on" => drop(store.note_list(asked(&store, at).await, &[], &[], &[]).await.unwrap()),

@@ -210,3 +210,15 @@ async fn a_process_that_says_nothing_of_itself_is_able_as_long_as_it_lives() {
     assert!(other.take_over(&id).await.unwrap().is_some());
     assert_eq!(std::fs::read_dir(folder.path().join("saoma.db.owners/leases")).unwrap().count(), 1);
 }
+
+#[tokio::test]
+async fn what_a_sleeper_was_telling_is_told_by_another() {
+    let (folder, sleeper) = store().await;
+    let other = beside(&folder).await;
+    sleeper.note_list(late(9), &[], &[], &[alert("outage", None, 9)]).await.unwrap();
+    let taken = sleeper.outbox_take(Stamp(10)).await.unwrap();
+    assert_eq!(taken.len(), 1);
+    assert!(other.outbox_take(Stamp(10)).await.unwrap().is_empty(), "it is being told");
+    sleeper.give_up().await.unwrap();
+    assert_eq!(other.outbox_take(Stamp(10)).await.unwrap().len(), 1);
+}

@@ -139,8 +139,11 @@ impl Hub {
     async fn login_lost(&mut self, id: &AttemptId) {
         match self.shared.store.attempt(id).await {
             Ok(Some(attempt)) => self.taken_over(id, &attempt.owner),
-            Ok(None) => {}
-            Err(error) => self.store_failed(&error.to_string()),
+            Ok(None) => self.to_login(id, Input::TakenOver { by: "".into() }),
+            Err(error) => {
+                self.store_failed(&error.to_string());
+                self.to_login(id, Input::TakenOver { by: "".into() });
+            }
         }
     }
 

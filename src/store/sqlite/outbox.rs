@@ -36,12 +36,12 @@ impl Sqlite {
         Ok(())
     }
 
-    /// The living owners that are telling somebody something, as a JSON array. Each is asked after once, however many rows
-    /// it has claimed; what a dead one has claimed is nobody's.
+    /// The owners that are telling somebody something, as a JSON array. Each is asked after once, however many rows
+    /// it has claimed; what one has claimed that is dead, or has not stirred for longer than any telling takes, is nobody's.
     async fn tellers(&self, connection: &mut SqliteConnection) -> Result<String> {
         let claims: Vec<String> =
             sqlx::query_scalar(sql!("outbox_owners")).bind(self.profile()).fetch_all(connection).await?;
-        let alive = claims.into_iter().filter(|owner| self.owners.is_alive(&Owner(owner.as_str().into())));
+        let alive = claims.into_iter().filter(|owner| self.owners.may_be_telling(&Owner(owner.as_str().into())));
         Ok(Value::from_iter(alive).to_string())
     }
 
@@ -72,6 +72,7 @@ impl Sqlite {
         if waiting.is_empty() {
             return Ok(Vec::new());
         }
+        self.owners.leases().tells();
         let mut tx = write(&mut connection).await?;
         let mut taken = Vec::new();
         for receiver in waiting {
@@ -138,6 +139,7 @@ impl Sqlite {
 
     /// See [`super::super::Store::outbox_done`].
     pub(in super::super) async fn outbox_done(&self, id: i64) -> Result<()> {
+        self.owners.leases().tells();
         let mut connection = self.lock().await?;
         sqlx::query(sql!("outbox_done")).bind(id).execute(&mut *connection).await?;
         Ok(())
@@ -145,6 +147,7 @@ impl Sqlite {
 
     /// See [`super::super::Store::outbox_failed`].
     pub(in super::super) async fn outbox_failed(&self, id: i64, due: Stamp) -> Result<()> {
+        self.owners.leases().tells();
         let mut connection = self.lock().await?;
         sqlx::query(sql!("outbox_failed")).bind(id).bind(due.0).execute(&mut *connection).await?;
         Ok(())
