@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub async fn go_on(context: &Context, profile: &Profile, store: &Store) -> Result<(), Failure> {
     let attempts = store.attempts().await.map_err(|error| Failure::store(context.lang, &error))?;
     let orphans: Vec<AttemptId> =
-        attempts.into_iter().filter(|attempt| !store.is_able(&attempt.owner)).map(|attempt| attempt.id).collect();
+        attempts.into_iter().filter(|attempt| !store.is_alive(&attempt.owner)).map(|attempt| attempt.id).collect();
     if orphans.is_empty() {
         return Ok(());
     }

@@ -80,10 +80,13 @@ pub fn stored_token(context: &Context, profile: &Profile) -> Option<StoredToken>
         return None;
     }
     let (file, id) = (config.paths.credentials(), profile.id());
+    // One that comes from elsewhere counts more than what a sign-in has kept.
+    let keeps_password = !config.can_renew_token(profile);
     let read = move || {
         // What is wrong with the file is said when a command needs it.
         let stored = Credentials::open(&config.paths).ok()?;
-        Some(engine::SignedIn { token: stored.token(&id)?, password: stored.password(&id) })
+        let password = stored.password(&id).filter(|_| keeps_password);
+        Some(engine::SignedIn { token: stored.token(&id)?, password })
     };
     Some(StoredToken { file, read: Arc::new(read) })
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::exit::Exit;
 use crate::child;
+use crate::tui::quiet;
 
 /// Who ends by itself.
 static TAKER: Mutex<Option<UnboundedSender<Exit>>> = Mutex::new(None);
@@ -45,6 +46,7 @@ pub fn listen() -> io::Result<()> {
             // What fails from now on fails because of this.
             ENDING.store(exit.code(), Ordering::Relaxed);
             child::end_all();
+            quiet::cut_short();
             std::process::exit(exit.code().into());
         }
     };

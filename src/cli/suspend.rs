@@ -12,6 +12,7 @@ use signal_hook::low_level::emulate_default_handler;
 
 use crate::engine::Engine;
 use crate::engine::api::{Command, Event};
+use crate::tui::signals::has_shell;
 
 /// How long a stop waits for the engines to give up what they hold. One that does not answer is found out by the others
 /// all the same, only later.
@@ -51,6 +52,10 @@ impl Suspender {
         let mut signals = Signals::new([SIGTSTP])?;
         let hear = move || {
             for _ in signals.forever() {
+                // Nobody could wake us: a stop would freeze the line for good.
+                if !has_shell() {
+                    continue;
+                }
                 engines.iter().for_each(|engine| engine.send(Command::GiveUp));
                 let until = Instant::now() + PATIENCE;
                 for _ in &engines {

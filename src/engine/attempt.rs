@@ -30,8 +30,8 @@ pub(super) enum FromLogin {
     Swapped(AttemptId, Box<Stored>),
     /// Nobody waits for it any more.
     Abandoned(AttemptId),
-    /// The store says that another process has taken it over.
-    Replaced(AttemptId),
+    /// Another process observes the fleet.
+    ObservesNoLonger,
     /// A renewed code's old wId goes on by itself.
     Twin(AttemptId, Remains, Option<WcId>),
     /// The gateway took, or refused, the token.
@@ -52,8 +52,8 @@ pub(super) struct Runner {
     pub(super) shared: Arc<Shared>,
     pub(super) hub: UnboundedSender<FromLogin>,
     pub(super) inbox: UnboundedReceiver<Input>,
-    /// Whether another process goes on with it.
-    pub(super) lost: bool,
+    /// What kind of process goes on with it instead (empty: not known), once it is no longer this one's.
+    pub(super) lost_to: Option<Box<str>>,
 }
 
 type Pending = FuturesUnordered<BoxFuture<'static, Input>>;
@@ -66,17 +66,20 @@ impl Runner {
         let mut closing = false;
         loop {
             while let Some(input) = queue.pop_front() {
-                self.lost |= matches!(input, Input::TakenOver { .. });
+                if let Input::TakenOver { by } = &input {
+                    self.lost_to.get_or_insert_with(|| by.clone());
+                }
                 self.machine.set_somebody(self.shared.is_somebody_there());
                 let outputs = self.machine.on(input, self.shared.now());
                 for output in outputs {
                     match self.do_output(output, &mut pending, &mut queue).await {
                         Ok(()) => {}
+                        // What is left to do of this is the other's; what is left to tell is not.
                         Err(store::Error::Replaced) => {
-                            // Who has it, the hub finds out; it answers with the word for the machine.
-                            self.lost = true;
-                            self.tell_hub(FromLogin::Replaced(self.id.clone()));
-                            break;
+                            let by = self.shared.who_took(&self.id).await;
+                            tracing::warn!(attempt = %self.id, by = &*by, "taken over");
+                            self.lost_to = Some(by.clone());
+                            queue.push_back(Input::TakenOver { by });
                         }
                         Err(error) => {
                             self.tell_hub(FromLogin::StoreFailed(error.to_string()));
@@ -97,8 +100,8 @@ impl Runner {
                 }
                 continue;
             }
-            let wake = self.machine.next_wake().filter(|_| !self.lost).map(|at| self.shared.instant(at));
-            if self.lost && self.machine.is_abandoned() && pending.is_empty() {
+            let wake = self.machine.next_wake().filter(|_| self.lost_to.is_none()).map(|at| self.shared.instant(at));
+            if self.lost_to.is_some() && self.machine.is_abandoned() && pending.is_empty() {
                 break;
             }
             tokio::select! {
@@ -111,6 +114,7 @@ impl Runner {
                 () = sleep_until(wake), if wake.is_some() => queue.push_back(Input::Tick),
             }
         }
+        self.shared.store.let_go(&self.id);
         self.tell_hub(FromLogin::Over(self.id.clone()));
     }
 
@@ -133,7 +137,8 @@ impl Runner {
             | Output::CheckToken { .. }
             | Output::NeedToken => {
                 // Whoever could not act for a while finds out what it has lost before it acts again.
-                if !self.lost && self.shared.store.has_lapsed() && !self.shared.store.still_mine(&self.id).await? {
+                let store = &self.shared.store;
+                if self.lost_to.is_none() && store.has_lapsed() && !store.still_mine(&self.id).await? {
                     return Err(store::Error::Replaced);
                 }
                 true
@@ -145,10 +150,25 @@ impl Runner {
             | Output::End { .. }
             | Output::Forget => true,
         };
-        if asks && self.lost {
-            return Ok(());
+        match (output, &self.lost_to) {
+            (_, Some(_)) if asks => Ok(()),
+            // However it ended here, there it goes on.
+            (Output::Tell(step), Some(by)) if step.ends() && !is_final(&step) => {
+                self.perform(Output::Tell(LoginStep::TakenOver { by: by.clone() }), pending, queue).await
+            }
+            (output, _) => self.perform(output, pending, queue).await,
         }
-        self.perform(output, pending, queue).await
+    }
+
+    /// Tells of a store that failed. That another process has taken the attempt over is no failure: it is given back.
+    fn unless_replaced(&self, written: store::Result<()>) -> store::Result<()> {
+        match written {
+            Err(error) if !matches!(error, store::Error::Replaced) => {
+                self.tell_hub(FromLogin::StoreFailed(error.to_string()));
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     fn tell_hub(&self, news: FromLogin) {
@@ -252,30 +272,17 @@ impl Runner {
             Output::Adopt { wc_id, w_id, lists } => self.adopt(wc_id, w_id, lists, queue).await?,
             Output::Abandon => {
                 // A row that cannot be marked is no reason to give up what a phone may still answer.
-                match shared.store.abandon_attempt(&self.id).await {
-                    Ok(()) => {}
-                    Err(store::Error::Replaced) => return Err(store::Error::Replaced),
-                    Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
-                }
+                self.unless_replaced(shared.store.abandon_attempt(&self.id).await)?;
                 self.tell_hub(FromLogin::Abandoned(self.id.clone()));
             }
             Output::End { event, reason, gateway_message } => {
                 let at = shared.now().wall;
                 // A row that cannot be ended stays for the next start; the login is over for the person all the same.
-                match shared.store.end_attempt(&self.id, event, reason, gateway_message.as_deref(), at).await {
-                    Ok(()) => {}
-                    Err(store::Error::Replaced) => return Err(store::Error::Replaced),
-                    Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
-                }
+                let ended = shared.store.end_attempt(&self.id, event, reason, gateway_message.as_deref(), at).await;
+                self.unless_replaced(ended)?;
             }
-            Output::Forget => {
-                // As above.
-                match shared.store.forget_attempt(&self.id).await {
-                    Ok(()) => {}
-                    Err(store::Error::Replaced) => return Err(store::Error::Replaced),
-                    Err(error) => self.tell_hub(FromLogin::StoreFailed(error.to_string())),
-                }
-            }
+            // As above.
+            Output::Forget => self.unless_replaced(shared.store.forget_attempt(&self.id).await)?,
             Output::Tell(step) => self.tell_hub(FromLogin::Told(self.id.clone(), step)),
         }
         Ok(())
@@ -427,12 +434,19 @@ impl Runner {
             // Online under the very wId that is stored: nothing to swap, and nothing to ring a phone for.
             None => match store.account(&wc_id).await? {
                 Some(account) if account.w_id.as_ref() == Some(&w_id) => {
-                    store.end_attempt(&self.id, "adopted", None, None, self.shared.now().wall).await?;
+                    match store.end_attempt(&self.id, "adopted", None, None, self.shared.now().wall).await {
+                        // It lives, whoever writes the line.
+                        Ok(()) | Err(store::Error::Replaced) => {}
+                        Err(error) => return Err(error),
+                    }
                     // It lives: what was doubted of it is believed again.
                     let [began, _] = lists;
                     match self.lives(&wc_id, &w_id, began).await {
                         // What a login has seen counts whoever observes the fleet.
-                        Err(store::Error::ObservesNoLonger) => self.lives(&wc_id, &w_id, began).await?,
+                        Err(store::Error::ObservesNoLonger) => {
+                            self.tell_hub(FromLogin::ObservesNoLonger);
+                            self.lives(&wc_id, &w_id, began).await?;
+                        }
                         noted => noted?,
                     }
                     let account = store.account(&wc_id).await?.unwrap_or(account);
@@ -480,6 +494,19 @@ fn find(list: Vec<(WcId, Option<WId>)>, wc_id: Option<&WcId>, w_id: Option<&WId>
         Some(wc_id) => listed == wc_id,
         None => listed_w_id.is_some() && listed_w_id.as_ref() == w_id,
     })
+}
+
+/// Whether an end is one for everybody, and not only that nothing more is done here: a wId came, or a person was told so.
+const fn is_final(step: &LoginStep) -> bool {
+    matches!(
+        step,
+        LoginStep::LoggedIn { .. }
+            | LoginStep::Adopted { .. }
+            | LoginStep::WrongAccount { .. }
+            | LoginStep::Cancelled
+            | LoginStep::Superseded
+            | LoginStep::TakenOver { .. }
+    )
 }
 
 /// Reads and encodes a picture off the engine's thread, and reads the result back before anybody is shown it.

@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 
 use super::attempt::is_suspect;
-use super::{Options, Renewal};
+use super::{Options, Renewal, Role};
 use crate::gateway::{Gateway, Online};
-use crate::model::{Began, Dialect, Now, Stamp, WId};
+use crate::model::{AttemptId, Began, Dialect, Now, Owner, Stamp, WId};
 use crate::store::Store;
 
 /// How long a call that only asks something may take.
@@ -68,6 +68,31 @@ impl Shared {
                 last > 0 && self.now().mono.saturating_sub(Duration::from_millis(last - 1)) <= within
             }
         }
+    }
+
+    /// Whether an attempt of this owner is for this process to go on with. A command that passes by leaves alone what
+    /// belongs to a process that only sleeps: it would soon let go of it again.
+    pub(super) fn is_orphaned(&self, owner: &Owner) -> bool {
+        match self.options.role {
+            Role::Command => !self.store.is_alive(owner),
+            Role::Screen | Role::Watch => !self.store.is_able(owner),
+        }
+    }
+
+    /// What kind of process holds an attempt that this one has lost; empty where nobody knows.
+    pub(super) async fn who_took(&self, id: &AttemptId) -> Box<str> {
+        // A store that fails says so where something is to be written.
+        match self.store.attempt(id).await {
+            Ok(Some(attempt)) => self.role_of(&attempt.owner),
+            Ok(None) | Err(_) => Box::default(),
+        }
+    }
+
+    /// The same, of an owner. This process's own name stands there where a new login has displaced its attempt, and
+    /// nobody has taken it yet.
+    pub(super) fn role_of(&self, owner: &Owner) -> Box<str> {
+        let other = Some(owner).filter(|owner| *owner != self.store.owner());
+        other.and_then(|owner| self.store.role_of(owner)).unwrap_or_default().into()
     }
 
     /// Who is online, in the words of the profile's dialect; `None` where no list can be asked (V1 without password).

@@ -8,9 +8,9 @@
 //! piece. It is a folder of its own because every process watches the one above it: a lease that is renewed wakes
 //! nobody.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -74,6 +74,8 @@ struct Mine {
     name: Owner,
     file: Option<File>,
     lease: Lease,
+    /// Whether it was over since this process last looked after what it holds.
+    lapsed: bool,
 }
 
 impl Leases {
@@ -81,7 +83,7 @@ impl Leases {
     /// then able for as long as it lives.
     pub(super) fn new(owners: &Path, me: &Owner, role: &str) -> Self {
         let lease = Lease { until: BootMs(0), telling: BootMs(0), trying: None, role: role.to_owned() };
-        let mine = Mutex::new(Mine { name: me.clone(), file: None, lease });
+        let mine = Mutex::new(Mine { name: me.clone(), file: None, lease, lapsed: false });
         let leases = Self { folder: owners.join("leases"), mine };
         leases.settle();
         leases
@@ -89,32 +91,48 @@ impl Leases {
 
     /// Makes the file, also where the folder has become another one.
     pub(super) fn settle(&self) {
-        let made = DirBuilder::new().mode(0o700).create(&self.folder);
-        if let Err(error) = made.as_ref()
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            tracing::warn!(%error, "no folder for leases");
+        // Others of a group that use the folder above too have to write and read here as well.
+        let shared = self.folder.parent().is_some_and(is_shared);
+        match DirBuilder::new().mode(0o700).create(&self.folder) {
+            Ok(()) if shared => open_to_group(&self.folder, 0o770),
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => tracing::warn!(%error, "no folder for leases"),
+            Ok(()) | Err(_) => {}
         }
         let mut mine = self.mine();
         let path = self.folder.join(&*mine.name.0);
-        mine.file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path).ok();
+        mine.file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&path).ok();
         drop(mine);
+        if shared {
+            open_to_group(&path, 0o660);
+        }
         self.write(|_| {});
     }
 
-    /// This process is able for a while from now on.
+    /// This process is able for a while from now on. That it was not for a while is not forgotten.
     pub(super) fn renew(&self) {
-        self.write(|lease| lease.until = BootMs(BootMs::now().0 + LASTS_MS));
+        let mut mine = self.mine();
+        let now = BootMs::now();
+        mine.lapsed |= mine.lease.until.0 > 0 && mine.lease.until < now;
+        drop(mine);
+        self.write(|lease| lease.until = BootMs(now.0 + LASTS_MS));
+    }
+
+    /// This process has found out what is left of what it held.
+    pub(super) fn looked_after(&self) {
+        self.mine().lapsed = false;
     }
 
     /// This process is about to stop: what it holds is free at once.
     pub(super) fn give_up(&self) {
+        self.mine().lapsed = true;
         self.write(|lease| (lease.until, lease.telling, lease.trying) = (BootMs(0), BootMs(0), None));
     }
 
-    /// Whether this process's own lease is over: others may have taken what it holds.
+    /// Whether this process's own lease is over, or was since it last looked after what it holds: others may have taken
+    /// that.
     pub(super) fn has_lapsed(&self) -> bool {
-        self.mine().lease.until < BootMs::now()
+        let mine = self.mine();
+        mine.lapsed || mine.lease.until < BootMs::now()
     }
 
     /// This process is about to tell a receiver something.
@@ -173,6 +191,17 @@ impl Leases {
     }
 }
 
+/// Whether a folder is used by the members of a group.
+pub(super) fn is_shared(folder: &Path) -> bool {
+    std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o070 == 0o070)
+}
+
+fn open_to_group(path: &Path, mode: u32) {
+    if let Err(error) = std::fs::set_permissions(path, Permissions::from_mode(mode)) {
+        tracing::warn!(%error, "others of the group cannot see the leases");
+    }
+}
+
 impl Drop for Leases {
     fn drop(&mut self) {
         let name = self.mine().name.clone();
@@ -214,6 +243,11 @@ mod tests {
         assert!(!other.may_be_telling(&one));
         assert!(mine.has_lapsed() && other.left(&one).unwrap().is_zero());
         assert_eq!(other.of(&one).unwrap().role, "screen");
+        // Renewed by whoever begins something new: what was held before may be another's all the same.
+        mine.renew();
+        assert!(mine.has_lapsed() && !other.left(&one).unwrap().is_zero());
+        mine.looked_after();
+        assert!(!mine.has_lapsed());
         drop(mine);
         assert_eq!(other.of(&one), None);
     }

@@ -5,8 +5,8 @@
 //! store keeps the two promises that need a transaction: a wId is swapped whole or not at all, and evidence older
 //! than a stored login changes nothing.
 //!
-//! How a process lives with it: open; make a [`Watch`]; read accounts and attempts, and take over the attempts of dead
-//! owners ([`Store::is_alive`], [`Store::take_over`]); take what is due in the outbox, since a dead process may have
+//! How a process lives with it: open; make a [`Watch`]; read accounts and attempts, and take over the attempts of
+//! owners that are dead or not able ([`Store::is_able`], [`Store::take_over`]); take what is due in the outbox, since a dead process may have
 //! left it there; then, each time [`Watch::changed`] returns, ask [`Store::changes`] and look at the attempts and the
 //! outbox again if it says so. One reader of the feed per opened store.
 
@@ -91,9 +91,9 @@ impl Store {
         self.inner.remove_account(wc_id).await
     }
 
-    /// Commits the row of an attempt before its first request leaves. Refused as [`Begun::Busy`] while a living owner
-    /// has an open attempt on the same account (never for `None`). An open attempt of an owner that is dead or not able is no hindrance:
-    /// it becomes abandoned (somebody will resume it).
+    /// Commits the row of an attempt before its first request leaves. Refused as [`Begun::Busy`] while an owner
+    /// that is able has an open attempt on the same account (never for `None`). An open attempt of one that is dead or not
+    /// able is no hindrance: it becomes abandoned (somebody will resume it).
     pub async fn begin_attempt(&self, wc_id: Option<&WcId>, rung: Rung, at: Stamp) -> Result<Begun> {
         self.inner.begin_attempt(wc_id, rung, at).await
     }
@@ -168,8 +168,8 @@ impl Store {
 
     /// The fleet list showed another wId for an account: in one transaction like [`Store::store_login`], with event
     /// `w_id_changed`, cause adopted. `None`, and nothing changed, when the first of the two `lists` was asked for
-    /// before the last login was stored, the wId is known as current already, or an attempt other than `attempt` is open on it and
-    /// its owner lives.
+    /// before the last login was stored, the wId is known as current already, or an attempt other than
+    /// `attempt` is open on it and its owner is able. [`Error::Replaced`] when `attempt` is another process's by now.
     /// Ends `attempt` if one is given and something was adopted; after `None` its end is the caller's. A success that was
     /// requested before the second list does not become current any more.
     pub async fn adopt(
@@ -219,7 +219,14 @@ impl Store {
         self.inner.owners().leases().renew();
     }
 
-    /// Whether this process has not renewed its lease in time: others may have taken what it holds.
+    /// This process has asked of each attempt that it holds whether it is [`Self::still_mine`], and is able again.
+    pub fn looked_after(&self) {
+        self.inner.owners().leases().looked_after();
+        self.renew_lease();
+    }
+
+    /// Whether this process has not renewed its lease in time since it last [`Self::looked_after`] what it holds: others
+    /// may have taken that.
     pub fn has_lapsed(&self) -> bool {
         self.inner.owners().leases().has_lapsed()
     }
@@ -233,6 +240,11 @@ impl Store {
     /// Whether an attempt is still this process's own, as far as it ever was.
     pub async fn still_mine(&self, id: &AttemptId) -> Result<bool> {
         self.inner.still_mine(id).await
+    }
+
+    /// Nothing more is written for an attempt that this process held.
+    pub fn let_go(&self, id: &AttemptId) {
+        self.inner.let_go(id);
     }
 
     /// Makes this process the owner of an attempt whose owner is dead or not able, as it is, open or abandoned, with a new

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use ulid::Ulid;
 
 use super::Result;
-use super::lease::{Lease, Leases};
+use super::lease::{Lease, Leases, is_shared};
 use super::place::{refused, with_suffix};
 use crate::model::Owner;
 
@@ -149,7 +149,7 @@ fn lock_new(folder: &Path) -> std::io::Result<(String, File)> {
         let name = Ulid::new().to_string();
         let path = folder.join(&name);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-        if std::fs::metadata(folder).is_ok_and(|found| found.mode() & 0o070 == 0o070) {
+        if is_shared(folder) {
             // Others of a group use this folder too, and have to be able to see whether we live. There is nothing in it.
             file.set_permissions(Permissions::from_mode(0o660))?;
         }
@@ -175,6 +175,9 @@ mod tests {
             let (name, _held) = lock_new(home.path()).unwrap();
             let found = std::fs::metadata(home.path().join(name)).unwrap();
             assert_eq!(found.permissions().mode() & 0o777, file, "{folder:o}");
+            let _leases = Leases::new(home.path(), &Owner("one".into()), "watch");
+            let lease = std::fs::metadata(home.path().join("leases/one")).unwrap();
+            assert_eq!(lease.permissions().mode() & 0o777, file, "{folder:o}");
         }
     }
 }

@@ -115,7 +115,7 @@ impl FirstAccounts {
 pub enum Begun {
     /// The row is committed; the request may leave.
     Started(AttemptId),
-    /// An open (not abandoned) attempt of a living owner is on this account.
+    /// An open (not abandoned) attempt of an owner that is able is on this account.
     Busy(Attempt),
 }
 

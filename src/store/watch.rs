@@ -1,6 +1,6 @@
 //! Hearing of other processes' writes without a timer; where the system has no watch left, by looking now and then.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use super::place::with_suffix;
 
 /// How often the files are looked at where there is no watch.
 const LOOK: Duration = Duration::from_secs(1);
+/// The longest that the kernel takes for it.
+const LETS_GO: Duration = Duration::from_secs(1);
 /// How often a watch is tried for then.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 
@@ -181,11 +183,14 @@ impl Files {
     }
 }
 
-/// The kernel tells of the close a moment before it lets go of the lock. Whoever is woken must find the owner dead.
+/// The kernel tells of the close a moment before it lets go of the lock. Whoever is woken must find the owner dead. Not
+/// for ever: it may have been another who closed it, and the owner lives.
 fn wait_for_lock(path: &Path) {
     // A file that is gone has no owner either.
-    if let Ok(file) = File::open(path) {
-        let _ = file.lock_shared();
+    let Ok(file) = File::open(path) else { return };
+    let until = std::time::Instant::now() + LETS_GO;
+    while matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)) && std::time::Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

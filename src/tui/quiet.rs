@@ -24,6 +24,8 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// holds, which may take a moment.
 const STOPS_WITHIN: Duration = Duration::from_millis(400);
 
+/// How the terminal was, while it is quiet.
+static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
 /// The one terminal of this process.
 static KEPT: Mutex<State> = Mutex::new(State::Never);
 
@@ -57,6 +59,7 @@ pub(super) fn quieten(before: &Termios) -> rustix::io::Result<()> {
         .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
     quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
     quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+    lock(&BEFORE).get_or_insert_with(|| before.clone());
     tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &quiet)
 }
 
@@ -66,6 +69,14 @@ pub(super) fn give_back(before: &Termios) {
     owed::forget_typed(stdin);
     // The terminal was there a moment ago; if it is gone there is nothing to bring back.
     let _gone = tcsetattr(stdin, OptionalActions::Now, before);
+    *lock(&BEFORE) = None;
+}
+
+/// The terminal is as it was, at once: the program ends here and now.
+pub fn cut_short() {
+    if let Some(before) = lock(&BEFORE).take().filter(|_| is_ours()) {
+        let _gone = tcsetattr(rustix::stdio::stdin(), OptionalActions::Now, &before);
+    }
 }
 
 /// Goes on reading away what the terminal, quiet already, still has to say.

@@ -197,6 +197,34 @@ async fn a_login_that_is_given_up_goes_on_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_login_whose_taker_dies_comes_back() {
+    for dialect in ALL {
+        let setup = Setup { dialect, accounts: accounts(), ..Setup::default() };
+        let mut rig = Rig::with(setup, How::default()).await;
+        rig.front.login("wxid_amy", Way::Qr);
+        let code = rig.shown().await;
+        rig.front.store.give_up().await.unwrap();
+        let attempt = rig.front.store.attempts().await.unwrap().remove(0);
+        let other = sleeper(&rig, SHORT).await;
+        assert!(other.take_over(&attempt.id).await.unwrap().is_some());
+        let (_, end) = rig.front.end().await;
+        assert!(matches!(&end, LoginStep::TakenOver { by } if &**by == "watch"), "{dialect}: {end:?}");
+        drop(other);
+        // What was asked before the other took it still listens, and whoever hears of the success stores it.
+        rig.phone(&code, "wxid_amy");
+        let account = rig.front.account_is("wxid_amy", "online", |account| account.presence == Presence::Online).await;
+        assert_eq!(account.w_id, rig.live_w_id("wxid_amy"), "{dialect}");
+        assert_eq!(rig.calls("iPadLogin").len(), 1, "{dialect}");
+        let store = rig.front.store.clone();
+        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+        while !store.attempts().await.unwrap().is_empty() {
+            assert!(tokio::time::Instant::now() < deadline, "{dialect}: something is left behind");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_login_that_nobody_has_taken_meanwhile_goes_on_here() {
     let mut rig = Rig::new(Dialect::V2).await;
     rig.front.login("wxid_amy", Way::Qr);

@@ -1,6 +1,7 @@
 //! What the tests stand on: a gateway, a home of its own for every test, the binary with and without a terminal.
 
 use std::io::{Read, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,7 +205,8 @@ impl Desk {
     /// Starts a command; the phones may act while it runs.
     pub(crate) fn start(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        // A group of its own, as a shell with job control would give it.
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).spawn().unwrap();
         Running::new(child)
     }
 

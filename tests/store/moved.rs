@@ -45,6 +45,10 @@ async fn a_file_that_takes_its_place_is_read_for_what_it_is() {
     let (folder, store) = store().await;
     let path = folder.path().join("saoma.db");
     login(&store, "wxid_a", "w1", 100, 200).await;
+    for at in 300..400 {
+        store.put_account(&format!("wxid_{at}").as_str().into(), &Edit::default(), Stamp(at)).await.unwrap();
+    }
+    let order = store.order().await.unwrap();
     // Another store, in which this profile has another number.
     let elsewhere = tempfile::tempdir().unwrap();
     let file = elsewhere.path().join("saoma.db");
@@ -59,6 +63,7 @@ async fn a_file_that_takes_its_place_is_read_for_what_it_is() {
     let accounts = store.accounts().await.unwrap();
     let known: Vec<&str> = accounts.iter().map(|account| account.wc_id.as_str()).collect();
     assert_eq!(known, ["wxid_b"], "not what the old one's journal held");
+    assert!(store.order().await.unwrap() >= order, "an answer of before would pass for newer than all that comes");
     login(&store, "wxid_b", "w3", 300, 400).await;
     assert_eq!(account(&beside(&folder).await, "wxid_b").await.w_id, Some("w3".into()));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use saoma::model::{AttemptState, Presence, Reason, Rung, Source, Stamp, WcId};
+use saoma::model::{AttemptState, Began, Presence, Reason, Rung, Source, Stamp, WcId};
 use saoma::store::{Begun, Error, Moment, Place, Store, Verdict};
 
 use super::past::alert;
@@ -168,6 +168,7 @@ async fn what_a_process_gives_up_is_taken_over_and_only_its_success_still_counts
     assert!(sleeper.take_over(&id).await.unwrap().is_none(), "its new owner is able");
     // Awake again: nothing that it writes for the attempt counts.
     sleeper.renew_lease();
+    assert!(sleeper.has_lapsed(), "until it has looked");
     assert!(!sleeper.still_mine(&id).await.unwrap() && other.still_mine(&id).await.unwrap());
     let replaced = |written: Result<(), Error>| matches!(written, Err(Error::Replaced));
     assert!(matches!(sleeper.attempt_requesting(&id, Rung::QrLogin, Stamp(300)).await, Err(Error::Replaced)));
@@ -221,4 +222,35 @@ async fn what_a_sleeper_was_telling_is_told_by_another() {
     assert!(other.outbox_take(Stamp(10)).await.unwrap().is_empty(), "it is being told");
     sleeper.give_up().await.unwrap();
     assert_eq!(other.outbox_take(Stamp(10)).await.unwrap().len(), 1);
+    // Whatever came of it in the end, whether it was told is the other's to say.
+    sleeper.outbox_failed(taken[0].id, Stamp(20)).await.unwrap();
+    sleeper.outbox_done(taken[0].id).await.unwrap();
+    other.outbox_failed(taken[0].id, Stamp(50)).await.unwrap();
+    assert_eq!(other.outbox_next(Stamp(10)).await.unwrap(), Some(Stamp(50)));
+}
+
+#[tokio::test]
+async fn what_a_list_says_is_no_news_of_what_a_later_one_has_said() {
+    let (_folder, store) = store().await;
+    login(&store, "wxid_a", "w1", 100, 200).await;
+    let began = async |at: i64| {
+        let order = store.order().await.unwrap();
+        Began { at: Stamp(at), order, ..Began::default() }
+    };
+    let early = began(300).await;
+    store.put_account(&"wxid_b".into(), &saoma::model::Edit::default(), Stamp(310)).await.unwrap();
+    let later = began(320).await;
+    // The later one is there first, and has nothing to say of the account.
+    store.note_list(later, &[], &[], &[]).await.unwrap();
+    let gone = Verdict {
+        wc_id: "wxid_a".into(),
+        presence: Presence::Offline,
+        source: Source::List,
+        began: early,
+        reason: Some(Reason::Dropped),
+    };
+    assert!(store.note(std::slice::from_ref(&gone), &[]).await.unwrap().is_empty());
+    assert_eq!(account(&store, "wxid_a").await.presence, Presence::Online);
+    let gone = Verdict { began: began(330).await, ..gone };
+    assert_eq!(store.note(&[gone], &[]).await.unwrap().len(), 1);
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::{Hub, Login, News};
 use crate::engine::api::{Command, Event, Token, Way};
-use crate::engine::attempt::Runner;
+use crate::engine::attempt::{Runner, is_suspect};
 use crate::engine::login::{Input, Machine, Wish};
 use crate::model::text::typed_code;
 use crate::model::{Account, AttemptId, Dialect, Reason, WId, WcId};
@@ -110,7 +110,7 @@ impl Hub {
         self.logins.insert(id.clone(), Login { wc_id: wc_id.clone(), abandoned, to });
         let (shared, hub) = (Arc::clone(&self.shared), self.from_logins.0.clone());
         self.lease_due.get_or_insert_with(|| Instant::now() + RENEW_EVERY);
-        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox, lost: false }.run());
+        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox, lost_to: None }.run());
     }
 
     pub(super) fn take_offline(&self, wc_ids: Vec<WcId>) {
@@ -118,7 +118,9 @@ impl Hub {
         tokio::spawn(async move {
             let began = shared.begin().await;
             let result = shared.gateway.member_offline(&shared.options.account, &wc_ids).await;
-            let _ = news.send(News::TakenOffline { began, wc_ids, result });
+            let suspect = result.as_ref().is_err_and(is_suspect);
+            let rejected = suspect && shared.is_token_rejected().await;
+            let _ = news.send(News::TakenOffline { began, wc_ids, result, rejected });
         });
     }
 

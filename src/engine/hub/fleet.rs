@@ -72,7 +72,12 @@ impl Hub {
                 self.list_judged(began, judgement).await;
             }
             News::Checked { began, wc_id, w_id, answer } => self.checked(began, &wc_id, &w_id, answer).await,
-            News::TakenOffline { began, wc_ids, result } => self.taken_offline(began, wc_ids, result).await,
+            News::TakenOffline { began, wc_ids, result, rejected } => {
+                if rejected {
+                    self.token_rejected().await;
+                }
+                self.taken_offline(began, wc_ids, result).await;
+            }
             News::OfflineReason { began, wc_id, result } => self.offline_reason(began, wc_id, result).await,
             News::TokenStored => self.token_stored().await,
             News::TokenTried { rejected } => {
@@ -408,9 +413,6 @@ impl Hub {
 
     pub(super) async fn taken_offline(&mut self, began: Began, wc_ids: Vec<WcId>, result: Result<(), Error>) {
         if let Err(error) = result {
-            if is_suspect(&error) && self.shared.is_token_rejected().await {
-                self.token_rejected().await;
-            }
             let wc_id = wc_ids.first().cloned();
             let (reason, gateway_message, detail) = (error.reason(), error.gateway_message, error.detail);
             return self.tell(Event::Rejected { wc_id, reason, gateway_message, detail });

@@ -35,7 +35,7 @@ impl Hub {
             }
             FromLogin::Token(true) => self.set_token(Token::Ok),
             FromLogin::Token(false) => self.token_rejected().await,
-            FromLogin::Replaced(attempt) => self.login_lost(&attempt).await,
+            FromLogin::ObservesNoLonger => self.replaced().await,
             FromLogin::NeedsToken(attempt) => self.needs_token(&attempt),
             FromLogin::StoreFailed(error) => self.store_failed(&error),
             FromLogin::Over(attempt) => {
@@ -44,6 +44,8 @@ impl Hub {
                     self.read_one(wc_id).await;
                 }
                 self.orphan_over(&attempt, wc_id.as_ref()).await;
+                // Whoever took it over may be gone: while it went on here, it was not taken back.
+                self.take_over_orphans().await;
             }
         }
     }
@@ -110,14 +112,19 @@ impl Hub {
             if attempt.owner == *self.shared.store.owner() {
                 continue;
             }
-            if self.shared.store.is_able(&attempt.owner) {
-                if let Some(left) = self.shared.store.able_for(&attempt.owner) {
+            // What runs here still is over here first, whatever has become of who took it over.
+            let was_mine = self.logins.contains_key(&attempt.id) && !self.is_revived(&attempt.id);
+            if was_mine {
+                self.taken_over(&attempt.id, &attempt.owner);
+            }
+            if !self.shared.is_orphaned(&attempt.owner) {
+                if let Some(left) = self.shared.store.able_for(&attempt.owner).filter(|left| !left.is_zero()) {
                     next = Some(next.map_or(left, |next| next.min(left)));
                 }
-                if self.logins.contains_key(&attempt.id) && !self.is_revived(&attempt.id) {
-                    self.taken_over(&attempt.id, &attempt.owner);
-                }
                 others.insert(attempt.owner);
+                continue;
+            }
+            if was_mine {
                 continue;
             }
             match self.shared.store.take_over(&attempt.id).await {
@@ -135,24 +142,10 @@ impl Hub {
         self.shared.options.revive.as_ref() == Some(id)
     }
 
-    /// A login of this process found out by what it wrote that another process has taken it over.
-    async fn login_lost(&mut self, id: &AttemptId) {
-        match self.shared.store.attempt(id).await {
-            Ok(Some(attempt)) => self.taken_over(id, &attempt.owner),
-            Ok(None) => self.to_login(id, Input::TakenOver { by: "".into() }),
-            Err(error) => {
-                self.store_failed(&error.to_string());
-                self.to_login(id, Input::TakenOver { by: "".into() });
-            }
-        }
-    }
-
     fn taken_over(&self, id: &AttemptId, owner: &Owner) {
-        // Where a new login has displaced it, nobody has taken it yet.
-        let other = Some(owner).filter(|owner| *owner != self.shared.store.owner());
-        let by = other.and_then(|owner| self.shared.store.role_of(owner)).unwrap_or_default();
-        tracing::warn!(attempt = %id, by, "taken over");
-        self.to_login(id, Input::TakenOver { by: by.into() });
+        let by = self.shared.role_of(owner);
+        tracing::warn!(attempt = %id, by = &*by, "taken over");
+        self.to_login(id, Input::TakenOver { by });
     }
 
     /// Says that this process can act, as long as it holds attempts. If it could not for a while, it finds out first
@@ -162,16 +155,27 @@ impl Hub {
             self.lease_due = None;
             return;
         }
+        let mut knows = true;
         if self.shared.store.has_lapsed() {
             for id in self.logins.keys().cloned().collect::<Vec<_>>() {
                 match self.shared.store.still_mine(&id).await {
-                    Ok(false) => self.login_lost(&id).await,
+                    Ok(false) => {
+                        let by = self.shared.who_took(&id).await;
+                        self.to_login(&id, Input::TakenOver { by });
+                    }
                     Ok(true) => {}
-                    Err(error) => self.store_failed(&error.to_string()),
+                    Err(error) => {
+                        knows = false;
+                        self.store_failed(&error.to_string());
+                    }
                 }
             }
         }
-        self.shared.store.renew_lease();
+        if knows {
+            self.shared.store.looked_after();
+        } else {
+            self.shared.store.renew_lease();
+        }
         self.lease_due = Some(Instant::now() + RENEW_EVERY);
     }
 
@@ -192,7 +196,7 @@ impl Hub {
             for pause in DEATHS {
                 tokio::time::sleep(pause).await;
                 let Some(shared) = shared.upgrade() else { return };
-                if others.iter().any(|owner| !shared.store.is_able(owner)) {
+                if others.iter().any(|owner| shared.is_orphaned(owner)) {
                     let _ = news.send(News::StoreChanged);
                     return;
                 }

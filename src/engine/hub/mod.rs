@@ -61,7 +61,7 @@ enum News {
     /// A single check was answered.
     Checked { began: Began, wc_id: WcId, w_id: WId, answer: Answer },
     /// `member/offline` was answered.
-    TakenOffline { began: Began, wc_ids: Vec<WcId>, result: Result<(), Error> },
+    TakenOffline { began: Began, wc_ids: Vec<WcId>, result: Result<(), Error>, rejected: bool },
     /// `/offlineReason` was answered.
     OfflineReason { began: Began, wc_id: WcId, result: reasons::Words },
     /// Another process may have written.
@@ -101,6 +101,8 @@ pub(super) struct Hub {
     kick: Arc<Notify>,
     closing: CancellationToken,
     token: Option<Token>,
+    /// The mark of the refused token that was told last.
+    told_of_token: Option<String>,
     fleet: Option<Fleet>,
     /// Whether `fleet` was told since somebody asked.
     fleet_told: bool,
@@ -168,6 +170,7 @@ impl Hub {
             kick: Arc::new(Notify::new()),
             closing: CancellationToken::new(),
             token: None,
+            told_of_token: None,
             fleet: None,
             fleet_told: true,
             outage: None,
@@ -256,7 +259,7 @@ impl Hub {
             match news {
                 FromLogin::Told(..) | FromLogin::Swapped(..) => self.login_told(news).await,
                 FromLogin::Abandoned(_)
-                | FromLogin::Replaced(_)
+                | FromLogin::ObservesNoLonger
                 | FromLogin::Twin(..)
                 | FromLogin::Token(_)
                 | FromLogin::NeedsToken(_)

@@ -287,7 +287,9 @@ impl Hub {
         let told_otherwise = watchers.outage_since.is_some()
             || watchers.lost_since.is_some()
             || matches!(self.token, Some(Token::Rejected | Token::Missing))
-            || matches!(place.failing, Some(Reason::TokenRejected | Reason::NeedsPassword | Reason::GatewayDown));
+            || matches!(place.failing, Some(Reason::TokenRejected | Reason::NeedsPassword))
+            // One that tries still tells of an outage itself.
+            || (place.failing == Some(Reason::GatewayDown) && !place.is_overdue());
         let silent = place.failing.is_some() || place.is_overdue();
         if told_otherwise || !silent || place.unlisted < place.interval.saturating_mul(LOST) {
             return;

@@ -71,10 +71,15 @@ impl Hub {
             return;
         }
         self.set_token(Token::Rejected);
-        if let Some(mark) = self.shared.gateway.token_mark() {
+        // Once each: the store is asked for nothing where nothing can have changed.
+        let mark = self.shared.gateway.token_mark().filter(|mark| self.told_of_token.as_ref() != Some(mark));
+        if let Some(mark) = mark {
             let alert = token_rejected_alert(self.shared.now().wall);
             match self.shared.store.token_rejected(&mark, &alert).await {
-                Ok(_) => self.kick.notify_one(),
+                Ok(_) => {
+                    self.told_of_token = Some(mark);
+                    self.kick.notify_one();
+                }
                 Err(error) => self.store_failed(&error.to_string()),
             }
         }

@@ -300,14 +300,15 @@ impl Machine {
             Input::Stored { record, adopted, swapped } => self.stored(record, adopted, swapped, &mut out),
             Input::NotAdopted => self.not_adopted(now, &mut out),
             Input::RowFailed { detail } => match self.state {
-                State::Over | State::Adopting | State::Storing => {}
+                State::Over | State::Storing => {}
                 State::New
                 | State::Listing { .. }
                 | State::Probing { .. }
                 | State::Second
                 | State::Requesting
                 | State::Polling(_)
-                | State::AwaitingToken { .. } => self.fail(Reason::Interrupted, None, detail, &mut out),
+                | State::AwaitingToken { .. }
+                | State::Adopting => self.fail(Reason::Interrupted, None, detail, &mut out),
             },
         }
         if self.is_old_code() {
@@ -492,14 +493,16 @@ impl Machine {
     fn taken_over(&mut self, by: Box<str>, out: &mut Outputs) {
         match &self.state {
             // The wId is on its way into the store: that is what will be told.
-            State::Adopting | State::Storing | State::Over => return,
+            State::Storing | State::Over => return,
             State::Second | State::Requesting => {}
             State::Polling(polling) if matches!(polling.phase, Phase::Asking | Phase::Last) => {}
             State::Polling(_)
             | State::New
             | State::Listing { .. }
             | State::Probing { .. }
-            | State::AwaitingToken { .. } => self.state = State::Over,
+            | State::AwaitingToken { .. }
+            // The store has not taken it: an answer of the store comes before any other word.
+            | State::Adopting => self.state = State::Over,
         }
         self.tell(LoginStep::TakenOver { by }, out);
         self.abandoned = true;

@@ -128,6 +128,7 @@ const EVENTS: &[Event] = &[
     ("row cannot be written", |_| Some(Input::RowFailed { detail: "disk full".into() })),
     ("cancel", |_| Some(Input::Cancel)),
     ("a later login succeeded", |_| Some(Input::Supersede)),
+    ("another process took it over", |_| Some(Input::TakenOver { by: "watch".into() })),
 ];
 
 fn situations() -> Vec<Situation> {

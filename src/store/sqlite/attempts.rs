@@ -54,7 +54,7 @@ impl Sqlite {
 
     /// Whether this process may still write for an attempt: always where it never held it (a person has come back to
     /// one that another process holds), and else as long as nobody has taken it over.
-    async fn still_holding(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<()> {
+    pub(super) async fn still_holding(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<()> {
         let Some(epoch) = self.held().get(id).copied() else { return Ok(()) };
         let query = sqlx::query_as(sql!("attempt_holder")).bind(self.profile()).bind(id.as_str());
         let holder: Option<(String, i64)> = query.fetch_optional(tx).await?;
@@ -74,18 +74,30 @@ impl Sqlite {
         }
     }
 
+    /// See [`super::super::Store::let_go`].
+    pub(in super::super) fn let_go(&self, id: &AttemptId) {
+        self.held().remove(id);
+    }
+
     /// See [`super::super::Store::give_up`].
     pub(in super::super) async fn give_up(&self) -> Result<()> {
-        self.observe_no_longer().await?;
+        // First what needs nobody's leave: a store that is busy or full keeps nobody from what this process holds.
         self.owners.leases().give_up();
-        if !self.held().is_empty() {
-            let mut connection = self.lock().await?;
-            let mut tx = write(&mut connection).await?;
-            self.changed(&mut tx, Subject::Attempts).await?;
-            tx.commit().await?;
-        }
+        let told = self.tell_of_leaving().await;
         self.keep_still().await;
-        Ok(())
+        told
+    }
+
+    /// Whoever waits for what this process holds learns that it is free.
+    async fn tell_of_leaving(&self) -> Result<()> {
+        self.observe_no_longer().await?;
+        if self.held().is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        self.changed(&mut tx, Subject::Attempts).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Lets nothing begin for a moment. A process that is stopped in the middle of a transaction keeps everybody else from
@@ -138,7 +150,6 @@ impl Sqlite {
 
     /// Ends an attempt and erases its image URL. True if it had not ended before.
     pub(super) async fn end(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<bool> {
-        self.held().remove(id);
         let query = sqlx::query(sql!("attempt_end")).bind(self.profile()).bind(id.as_str());
         Ok(query.execute(tx).await?.rows_affected() > 0)
     }

@@ -205,8 +205,9 @@ impl Sqlite {
     ) -> Result<Option<Stored>> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        if attempt.is_none() {
-            self.still_observing(&mut tx).await?;
+        match attempt {
+            Some(attempt) => self.still_holding(&mut tx, attempt).await?,
+            None => self.still_observing(&mut tx).await?,
         }
         let before = rows::load(&mut tx, self.profile(), wc_id).await?;
         let new_account = before.is_none();

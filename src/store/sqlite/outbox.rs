@@ -116,9 +116,14 @@ impl Sqlite {
         if now.ms_since(Stamp(newest)) > STRAY_MS {
             return Ok(Vec::new());
         }
+        let tellers = self.tellers(&mut connection).await?;
         let before = now.min(Stamp(newest)).plus_ms(-FORGOTTEN_MS).0;
-        let left: Vec<(String, i64)> =
-            sqlx::query_as(sql!("outbox_left")).bind(self.profile()).bind(before).fetch_all(&mut *connection).await?;
+        let left: Vec<(String, i64)> = sqlx::query_as(sql!("outbox_left"))
+            .bind(self.profile())
+            .bind(before)
+            .bind(tellers)
+            .fetch_all(&mut *connection)
+            .await?;
         let mut gone = Vec::new();
         for (receiver, _) in left.into_iter().filter(|(receiver, _)| !self.scope.receivers.contains(receiver)) {
             let mut count = 0;
@@ -141,7 +146,7 @@ impl Sqlite {
     pub(in super::super) async fn outbox_done(&self, id: i64) -> Result<()> {
         self.owners.leases().tells();
         let mut connection = self.lock().await?;
-        sqlx::query(sql!("outbox_done")).bind(id).execute(&mut *connection).await?;
+        sqlx::query(sql!("outbox_done")).bind(id).bind(&*self.owners.me().0).execute(&mut *connection).await?;
         Ok(())
     }
 
@@ -149,7 +154,8 @@ impl Sqlite {
     pub(in super::super) async fn outbox_failed(&self, id: i64, due: Stamp) -> Result<()> {
         self.owners.leases().tells();
         let mut connection = self.lock().await?;
-        sqlx::query(sql!("outbox_failed")).bind(id).bind(due.0).execute(&mut *connection).await?;
+        let query = sqlx::query(sql!("outbox_failed")).bind(id).bind(due.0).bind(&*self.owners.me().0);
+        query.execute(&mut *connection).await?;
         Ok(())
     }
 }

@@ -65,12 +65,13 @@ impl Sqlite {
         self.still_observing(&mut tx).await?;
         let at = began.at;
         self.list_came(&mut tx, at).await?;
+        let newest_list = self.newest_list(&mut tx).await?;
         let set = sqlx::query(sql!("last_list_set")).bind(self.profile()).bind(at.0).bind(began.order.0);
         set.execute(&mut *tx).await?;
         self.changed(&mut tx, Subject::Fleet).await?;
         self.prune(&mut tx, at).await?;
         self.watched_on(&mut tx, at).await?;
-        let judged = self.judge(&mut tx, verdicts).await?;
+        let judged = self.judge(&mut tx, verdicts, newest_list).await?;
         self.tell_alerts(&mut tx, alerts, &judged).await?;
         let mut changed = judged.changed;
         for (wc_id, w_id) in unknown {
@@ -88,14 +89,21 @@ impl Sqlite {
         if verdicts.iter().any(|verdict| matches!(verdict.source, Source::List | Source::Check | Source::Notice)) {
             self.still_observing(&mut tx).await?;
         }
-        let judged = self.judge(&mut tx, verdicts).await?;
+        let newest_list = self.newest_list(&mut tx).await?;
+        let judged = self.judge(&mut tx, verdicts, newest_list).await?;
         self.tell_alerts(&mut tx, alerts, &judged).await?;
         tx.commit().await?;
         Ok(judged.changed)
     }
 
-    /// Applies verdicts.
-    async fn judge(&self, tx: &mut SqliteConnection, verdicts: &[Verdict]) -> Result<Judged> {
+    /// The place of the newest list that was noted.
+    async fn newest_list(&self, tx: &mut SqliteConnection) -> Result<Order> {
+        Ok(self.last_list_of(tx).await?.map(|(_, order)| order).unwrap_or_default())
+    }
+
+    /// Applies verdicts. What was only looked at is news of nothing that was looked at later: lists not of what a list
+    /// after `newest_list` said, and nothing of what the account's own evidence says.
+    async fn judge(&self, tx: &mut SqliteConnection, verdicts: &[Verdict], newest_list: Order) -> Result<Judged> {
         let mut known: HashMap<WcId, Account> = HashMap::new();
         if verdicts.len() > FEW {
             let all = self.all(tx, None).await?;
@@ -110,7 +118,13 @@ impl Sqlite {
             };
             let Some(mut account) = account else { continue };
             let was = account.presence;
-            if rows::outdates(&account, verdict.began) || !apply(&mut account, verdict) {
+            let looks_on = matches!(verdict.source, Source::List | Source::Check | Source::Notice);
+            let newest =
+                if verdict.source == Source::List { account.observed.max(newest_list) } else { account.observed };
+            if (looks_on && verdict.began.order < newest)
+                || rows::outdates(&account, verdict.began)
+                || !apply(&mut account, verdict)
+            {
                 continue;
             }
             sqlx::query(sql!("account_presence"))

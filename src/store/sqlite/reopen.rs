@@ -9,7 +9,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::place::{self, with_suffix};
 use super::super::types::{Error, Result};
-use super::{Sqlite, open};
+use super::{Sqlite, Subject, open};
 
 /// Which file is open, as far as the system tells it from others.
 #[derive(Debug)]
@@ -71,6 +71,9 @@ impl Sqlite {
                 std::fs::rename(&from, to).map_err(|error| place::refused(&from, "cannot put aside", &error))?;
             }
         }
+        // As far as the old one counted. Where it can no longer say, what this process has read of it has to do.
+        let newest = sqlx::query_scalar::<_, i64>(sql!("order_newest")).fetch_one(&mut *connection).await;
+        let newest = newest.unwrap_or_default().max(self.seen.load(Ordering::Relaxed));
         let place = place::prepare(path)?;
         self.owners.settle()?;
         let (mut another, version) = open::connect(&place).await?;
@@ -82,9 +85,22 @@ impl Sqlite {
         self.seen.store(seen, Ordering::Relaxed);
         *self.epoch() = None;
         self.held().clear();
+        self.count_on(connection, newest).await?;
         self.file.note(path);
         self.file.news.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Has the file count on from where the old one was: answers to what was asked before must not pass for newer than
+    /// what is asked from now on.
+    async fn count_on(&self, connection: &mut SqliteConnection, newest: i64) -> Result<()> {
+        let mut tx = super::begin(connection).await?;
+        // The counter is there from the first change on.
+        if self.changed(&mut tx, Subject::Fleet).await?.0 < newest {
+            sqlx::query(sql!("order_count_on")).bind(newest).execute(&mut *tx).await?;
+            self.changed(&mut tx, Subject::Fleet).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// See [`super::super::Store::was_replaced`].
