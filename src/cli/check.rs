@@ -138,6 +138,7 @@ async fn judge_list(
         // What is believed is left as it is; an outage is the observer's to tell.
         return Ok((false, judgement.again));
     }
+    store.doubt_w_ids(&judgement.doubt, *began).await?;
     store.note_list(*began, &judgement.verdicts, &judgement.unknown, &judgement.alerts).await?;
     // A wId that was known but not certain (imported) is confirmed by one list that carries it.
     store.confirm_w_ids(&judgement.confirm).await?;

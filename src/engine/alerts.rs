@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Options;
 use super::shared::Shared;
 use crate::model::Stamp;
-use crate::store::OutboxItem;
+use crate::store::{OUTBOX_PAUSES_MS, OutboxItem};
 
 mod command;
 mod webhook;
@@ -27,8 +27,6 @@ pub const COMMAND: &str = "command";
 /// The receiver that the configured webhook is in the outbox.
 pub const WEBHOOK: &str = "webhook";
 
-/// Pauses before the second, third … try; the last one repeats.
-const PAUSES_MS: [i64; 5] = [2_000, 10_000, 60_000, 300_000, 900_000];
 /// A due row is looked for no sooner and no later than this.
 const SHORTEST_WAIT: i64 = 200;
 const LONGEST_WAIT: i64 = 3_600_000;
@@ -262,7 +260,7 @@ async fn write_down(shared: &Shared, id: i64, due: Option<Stamp>, fault: &(impl 
 }
 
 fn pause(tries: u32) -> i64 {
-    PAUSES_MS.get(tries as usize).or(PAUSES_MS.last()).copied().unwrap_or(60_000)
+    OUTBOX_PAUSES_MS.get(tries as usize).or(OUTBOX_PAUSES_MS.last()).copied().unwrap_or(60_000)
 }
 
 /// Whether the receivers want to know of an event.

@@ -13,7 +13,7 @@ use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind, Online};
 use crate::model::{
-    Account, AttemptId, Began, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, WId, WcId,
+    Account, AttemptId, Began, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
 };
 use crate::qr::{self, Code};
 use crate::store::{self, LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
@@ -54,6 +54,8 @@ pub(super) struct Runner {
     pub(super) inbox: UnboundedReceiver<Input>,
     /// What kind of process goes on with it instead (empty: not known), once it is no longer this one's.
     pub(super) lost_to: Option<Box<str>>,
+    /// Whether that was told.
+    pub(super) told_lost: bool,
 }
 
 type Pending = FuturesUnordered<BoxFuture<'static, Input>>;
@@ -121,7 +123,7 @@ impl Runner {
     /// Does what the machine says, as long as the attempt is this process's. Of a lost one only a success still counts:
     /// it is offered to the store, and told.
     async fn do_output(
-        &self,
+        &mut self,
         output: Output,
         pending: &mut Pending,
         queue: &mut VecDeque<Input>,
@@ -148,13 +150,22 @@ impl Runner {
             | Output::SecondFailed { .. }
             | Output::Abandon
             | Output::End { .. }
-            | Output::Forget => true,
+            | Output::Forget
+            | Output::FirstDrop => true,
         };
         match (output, &self.lost_to) {
             (_, Some(_)) if asks => Ok(()),
+            // What was told as another's is not told as an end of this one too; the account says the rest.
+            (Output::Tell(_), Some(_)) if self.told_lost => Ok(()),
             // However it ended here, there it goes on.
             (Output::Tell(step), Some(by)) if step.ends() && !is_final(&step) => {
-                self.perform(Output::Tell(LoginStep::TakenOver { by: by.clone() }), pending, queue).await
+                let step = LoginStep::TakenOver { by: by.clone() };
+                self.told_lost = true;
+                self.perform(Output::Tell(step), pending, queue).await
+            }
+            (Output::Tell(step), Some(_)) => {
+                self.told_lost = matches!(step, LoginStep::TakenOver { .. });
+                self.perform(Output::Tell(step), pending, queue).await
             }
             (output, _) => self.perform(output, pending, queue).await,
         }
@@ -207,7 +218,8 @@ impl Runner {
                 if !again {
                     self.row_requesting(Rung::SecondLogin).await?;
                 }
-                shared.store.attempt_issued(&self.id, None, None, deadline).await?;
+                let left = self.left_until(deadline);
+                shared.store.attempt_issued(&self.id, None, None, deadline, left).await?;
                 let device = self.makes_with().await?;
                 pending.push(Box::pin(async move {
                     let result = shared.gateway.second_login(&wc_id, &device, limit).await;
@@ -226,7 +238,8 @@ impl Runner {
                 }));
             }
             Output::Issued { w_id, image_url, deadline } => {
-                shared.store.attempt_issued(&self.id, Some(&w_id), Some(&image_url), deadline).await?;
+                let left = self.left_until(deadline);
+                shared.store.attempt_issued(&self.id, Some(&w_id), Some(&image_url), deadline, left).await?;
                 self.tell_hub(FromLogin::Token(true));
             }
             Output::Fetch { generation, image_url } => pending.push(Box::pin(async move {
@@ -283,9 +296,16 @@ impl Runner {
             }
             // As above.
             Output::Forget => self.unless_replaced(shared.store.forget_attempt(&self.id).await)?,
+            // Not noted, the next login of it takes a code once more.
+            Output::FirstDrop => self.unless_replaced(shared.store.attempt_after_first_drop(&self.id).await)?,
             Output::Tell(step) => self.tell_hub(FromLogin::Told(self.id.clone(), step)),
         }
         Ok(())
+    }
+
+    fn left_until(&self, deadline: Stamp) -> Duration {
+        let left_ms = deadline.ms_since(self.shared.now().wall);
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or_default())
     }
 
     /// The wId of this attempt's row, for finding a login in the list whose account is not known.

@@ -83,6 +83,7 @@ fn question(outputs: &[Output]) -> Option<Generation> {
         | Output::Adopt { .. }
         | Output::Abandon
         | Output::Forget
+        | Output::FirstDrop
         | Output::NeedToken
         | Output::TakeBack(_)
         | Output::SecondFailed { .. }
@@ -339,7 +340,11 @@ fn a_first_drop_that_the_ladder_itself_finds_is_one_too() {
         first_day(),
         &[
             (0, Then::Start, listing),
-            (100, Then::List(Ok(None)), &[NOT_LISTED, FIRST_NIGHT, "tell requesting qr_login", "POST iPadLogin"]),
+            (
+                100,
+                Then::List(Ok(None)),
+                &["note the first drop", NOT_LISTED, FIRST_NIGHT, "tell requesting qr_login", "POST iPadLogin"],
+            ),
         ],
     );
     // A list that says nothing has found nothing.

@@ -1,5 +1,7 @@
 //! One login under way, as its row in the store tells it.
 
+use std::time::Duration;
+
 use secrecy::SecretString;
 
 use super::{AttemptId, Order, Stamp, WId, WcId};
@@ -93,6 +95,11 @@ pub struct Attempt {
     pub requested: Order,
     /// When the code or the dialog is over.
     pub deadline: Option<Stamp>,
+    /// How long still until then, by a clock that nobody sets; `None` where there is no deadline, or it was written before
+    /// the machine's last start.
+    pub left: Option<Duration>,
+    /// Whether it began after the account's first drop, which nothing else has noted.
+    pub first_drop: bool,
     /// Who runs it.
     pub owner: Owner,
 }

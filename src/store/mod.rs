@@ -31,8 +31,8 @@ mod watch;
 pub use lease::RENEW_EVERY;
 use sqlite::Sqlite;
 pub use types::{
-    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, Moment, OutboxItem, Place, PresenceChange,
-    Result, SECOND_LOGIN_FAILED, Scope, Stored, Verdict, WATCHED_GAP_MS, Watchers,
+    Alert, Backlog, Begun, Changes, Error, FirstAccounts, Health, LogEntry, Moment, OUTBOX_PAUSES_MS, OutboxItem,
+    Place, PresenceChange, Result, SECOND_LOGIN_FAILED, Scope, Stored, Verdict, WATCHED_GAP_MS, Watchers,
 };
 pub use watch::{Changed, Watch};
 
@@ -113,8 +113,15 @@ impl Store {
         w_id: Option<&WId>,
         image_url: Option<&SecretString>,
         deadline: Stamp,
+        left: Duration,
     ) -> Result<()> {
-        self.inner.attempt_issued(id, w_id, image_url, deadline).await
+        self.inner.attempt_issued(id, w_id, image_url, deadline, left).await
+    }
+
+    /// The list has shown that the account was dropped for the first time, which is noted nowhere: the login that comes of
+    /// this attempt ends its first night.
+    pub async fn attempt_after_first_drop(&self, id: &AttemptId) -> Result<()> {
+        self.inner.attempt_after_first_drop(id).await
     }
 
     /// What V3 is told of device and network when the attempt's phone is asked (protocol.md §3.2). Kept until its end.
@@ -394,6 +401,12 @@ impl Store {
     /// or from before), become confirmed. Nothing is told to anybody. The accounts that changed.
     pub async fn confirm_w_ids(&self, listed: &[(WcId, WId)]) -> Result<Vec<Account>> {
         self.inner.confirm_w_ids(listed).await
+    }
+
+    /// The list that was asked for then carried these wIds for accounts of which another is known: those known ones are not
+    /// confirmed any more, unless a login was stored since. Nothing is told to anybody. The accounts that changed.
+    pub async fn doubt_w_ids(&self, listed: &[(WcId, WId)], began: Began) -> Result<Vec<Account>> {
+        self.inner.doubt_w_ids(listed, began).await
     }
 
     /// The number of the profile's last change: read before a question leaves, it says what the answer may know of.

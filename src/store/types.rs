@@ -248,6 +248,10 @@ impl Place {
 /// during a longer gap was believed without anybody looking. Well above the longest pause between lists that work.
 pub const WATCHED_GAP_MS: i64 = 15 * 60_000;
 
+/// Pauses before the second, third … try to tell a receiver something, in milliseconds; the last one repeats. A row that
+/// would be due later than that was written by a clock that was ahead.
+pub const OUTBOX_PAUSES_MS: [i64; 5] = [2_000, 10_000, 60_000, 300_000, 900_000];
+
 /// The log's event of a second login that did not work: the one line that it gets, also where the attempt ends with it.
 pub const SECOND_LOGIN_FAILED: &str = "second_login_failed";
 

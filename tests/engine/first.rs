@@ -97,3 +97,26 @@ async fn a_drop_is_expected_after_a_first_login_and_enter_knows() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_first_drop_that_only_a_ladder_has_seen_is_the_first_and_the_last() {
+    for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
+        let mut rig = Rig::with(Setup { dialect, accounts: accounts(), ..Setup::default() }, How::default()).await;
+        come_online(&mut rig, "a code for any phone").await;
+        for rang in [0, 1] {
+            // No list is asked but by the ladder itself.
+            rig.sim.drop_account(&AMY.into()).unwrap();
+            rig.front.login(AMY, Way::Ladder);
+            if rang == 0 {
+                let code = rig.shown().await;
+                rig.phone(&code, AMY);
+            } else {
+                wait_for_dialog(&rig, AMY).await;
+                rig.sim.confirm(Some(AMY.into())).unwrap();
+            }
+            rig.front.logged_in().await;
+            assert_eq!(rig.calls("secondLogin").len(), rang, "{dialect}");
+        }
+        rig.front.stop().await;
+    }
+}

@@ -156,7 +156,7 @@ fn ctrl_z_hands_the_place_and_the_code_over_before_it_stops() {
     eventually("the stop", || tui.state() == 'T');
     watch.wait_event("resumed");
     tui.signal(Signal::CONT);
-    tui.wait("the word", |screen| crate::kit::shows(screen, "another saoma goes on"));
+    tui.wait("the word", |screen| crate::kit::shows(screen, "another saoma has taken"));
     desk.sim.scan_code(&code, Some("wxid_bela".into())).unwrap();
     desk.sim.confirm(Some("wxid_bela".into())).unwrap();
     tui.wait_row("Bela", "online");

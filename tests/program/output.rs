@@ -97,7 +97,7 @@ fn a_watch_that_nobody_reads_looks_alerts_and_ends() {
         watch.signal(signal);
         assert_eq!(watch.code(), Some(code));
         // The line that it had to tell of itself, and the drop.
-        assert!(watch.said().contains("Lines of output that were dropped: "), "it says what is missing");
+        assert!(watch.said().contains("Output lines dropped: "), "it says what is missing");
         let log = std::fs::read_to_string(desk.state().join("saoma.log")).unwrap();
         assert!(log.contains("lines of the output were dropped"), "{log}");
     }
@@ -168,7 +168,7 @@ fn a_full_disk_and_a_vanished_terminal_do_not_end_a_watch() {
         watch.signal(Signal::TERM);
         assert_eq!(watch.code(), Some(143));
         let said = watch.said();
-        assert!(said.contains(what) && said.contains("Lines of output that were dropped: "), "{said}");
+        assert!(said.contains(what) && said.contains("Output lines dropped: "), "{said}");
     }
 }
 
@@ -202,7 +202,7 @@ fn a_login_that_nobody_reads_is_stored() {
         desk.sim.scan(None).unwrap();
         desk.sim.confirm(None).unwrap();
         assert_eq!(login.code(), Some(0), "{dialect:?}");
-        assert!(login.said().contains("Lines of output that were dropped: "), "{dialect:?}");
+        assert!(login.said().contains("Output lines dropped: "), "{dialect:?}");
         desk.assert_stored("wxid_bela");
         // A signal is heard too.
         let mut login = start(&desk, &["login", "wxid_chen", "--json"], full);

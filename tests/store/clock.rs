@@ -10,7 +10,7 @@ use saoma::engine::presence::{Judge, Rules, is_stale};
 use saoma::model::{Account, Began, Cost, Presence, Rung, Stamp, WId, WcId};
 use saoma::store::{Begun, Store};
 
-use super::support::{beside, raw, record, started};
+use super::support::{CODE_LIFE, beside, raw, record, started};
 
 const NOW: i64 = 1_700_000_000_000;
 const MINUTE: i64 = 60_000;
@@ -172,7 +172,7 @@ impl World {
         let store = &self.processes[by].store;
         let id = started(store.begin_attempt(Some(&wc_id()), Rung::QrLogin, at).await.unwrap());
         store.attempt_requesting(&id, Rung::QrLogin, later).await.unwrap();
-        store.attempt_issued(&id, Some(&w_id.as_str().into()), None, later.plus_ms(150_000)).await.unwrap();
+        store.attempt_issued(&id, Some(&w_id.as_str().into()), None, later.plus_ms(150_000), CODE_LIFE).await.unwrap();
         (id, w_id)
     }
 

@@ -5,7 +5,7 @@ use saoma::store::{Scope, Store, Verdict};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::support::{account, asked, begin, late, record, scope, started};
+use super::support::{CODE_LIFE, account, asked, begin, late, record, scope, started};
 
 const HOUR: i64 = 3_600_000;
 /// When the code is asked for, and when its phone has confirmed.
@@ -35,7 +35,7 @@ async fn open(folder: &tempfile::TempDir, lists_w_ids: bool) -> Store {
 async fn code(store: &Store, wc_id: Option<&str>) -> AttemptId {
     let wc_id = wc_id.map(WcId::from);
     let id = started(store.begin_attempt(wc_id.as_ref(), Rung::QrLogin, Stamp(ASKED)).await.unwrap());
-    store.attempt_issued(&id, Some(&CODE.into()), None, Stamp(ASKED + 150_000)).await.unwrap();
+    store.attempt_issued(&id, Some(&CODE.into()), None, Stamp(ASKED + 150_000), CODE_LIFE).await.unwrap();
     id
 }
 

@@ -12,7 +12,7 @@ use saoma::model::{Attempt, AttemptId, Began, Presence, Reason, Rung, Source, St
 use saoma::store::{Alert, Begun, Store, Verdict};
 use sqlx::sqlite::SqliteConnection;
 
-use super::support::{raw, record, scope};
+use super::support::{CODE_LIFE, raw, record, scope};
 
 const FILE: &str = "SAOMA_TEST_STORE_FILE";
 const ROLE: &str = "SAOMA_TEST_STORE_ROLE";
@@ -62,14 +62,20 @@ async fn work(store: &Store) {
             Begun::Started(id) => {
                 let w_id = WId::from(format!("{}-{turn}", std::process::id()));
                 store
-                    .attempt_issued(&id, Some(&w_id), Some(&"http://203.0.113.7/1.png".to_owned().into()), now())
+                    .attempt_issued(
+                        &id,
+                        Some(&w_id),
+                        Some(&"http://203.0.113.7/1.png".to_owned().into()),
+                        now(),
+                        CODE_LIFE,
+                    )
                     .await
                     .unwrap();
                 let renewed = turn % 5 == 0;
                 if renewed {
                     let twin = store.attempt_requesting(&id, Rung::QrLogin, now()).await.unwrap().unwrap();
                     let newer = WId::from(format!("{w_id}-renewed"));
-                    store.attempt_issued(&id, Some(&newer), None, now()).await.unwrap();
+                    store.attempt_issued(&id, Some(&newer), None, now(), CODE_LIFE).await.unwrap();
                     finish(store, &id, &wc_id, Some(newer)).await;
                     // The old code was scanned after all.
                     finish(store, &twin, &wc_id, Some(w_id)).await;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use saoma::model::{AttemptId, Began, Order, Rung, Stamp, WcId};
 use saoma::store::{Begun, Store};
 
-use super::support::{raw, record, scope};
+use super::support::{CODE_LIFE, raw, record, scope};
 
 /// One thing that happens. Numbers pick among what there is at that moment.
 #[derive(Clone, Debug)]
@@ -84,7 +84,10 @@ async fn run(steps: Vec<(Step, i64)>) {
                 let begun = store.begin_attempt(Some(&wc_id), Rung::QrLogin, Stamp(clock)).await.unwrap();
                 match (begun, &model.open) {
                     (Begun::Started(attempt), None) => {
-                        store.attempt_issued(&attempt, Some(&w_id.as_str().into()), None, Stamp(clock)).await.unwrap();
+                        store
+                            .attempt_issued(&attempt, Some(&w_id.as_str().into()), None, Stamp(clock), CODE_LIFE)
+                            .await
+                            .unwrap();
                         let requested = store.attempt(&attempt).await.unwrap().unwrap().requested;
                         codes.insert(w_id.clone(), Code { attempt, requested });
                         model.open = Some(w_id);
@@ -97,7 +100,10 @@ async fn run(steps: Vec<(Step, i64)>) {
                 let Some(old) = model.open.clone() else { continue };
                 let attempt = codes[&old].attempt.clone();
                 let twin = store.attempt_requesting(&attempt, Rung::QrLogin, Stamp(clock)).await.unwrap().unwrap();
-                store.attempt_issued(&attempt, Some(&w_id.as_str().into()), None, Stamp(clock)).await.unwrap();
+                store
+                    .attempt_issued(&attempt, Some(&w_id.as_str().into()), None, Stamp(clock), CODE_LIFE)
+                    .await
+                    .unwrap();
                 codes.get_mut(&old).unwrap().attempt = twin;
                 let requested = store.attempt(&attempt).await.unwrap().unwrap().requested;
                 assert!(codes.values().all(|code| code.requested < requested), "it is the newest request");

@@ -7,7 +7,7 @@ use saoma::store::{Begun, Edit, Error, LogEntry, Scope, Store, Verdict};
 use secrecy::ExposeSecret;
 use sqlx::Connection;
 
-use super::support::{account, asked, begin, beside, late, login, raw, record, scope, started, store, told};
+use super::support::{CODE_LIFE, account, asked, begin, beside, late, login, raw, record, scope, started, store, told};
 
 fn verdict(wc_id: &str, presence: Presence, source: Source, at: i64) -> Verdict {
     Verdict { wc_id: wc_id.into(), presence, source, began: late(at), reason: None }
@@ -173,7 +173,7 @@ async fn a_renewed_code_goes_on_as_a_twin_in_its_old_place() {
     let id = begin(&store, "wxid_a", "w1", 100).await;
     assert!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(200)).await.unwrap().is_some());
     assert!(store.attempt_requesting(&id, Rung::QrLogin, Stamp(250)).await.unwrap().is_none(), "it has no wId yet");
-    store.attempt_issued(&id, Some(&"w2".into()), None, Stamp(400)).await.unwrap();
+    store.attempt_issued(&id, Some(&"w2".into()), None, Stamp(400), CODE_LIFE).await.unwrap();
     let attempts = store.attempts().await.unwrap();
     let twin = attempts.iter().find(|attempt| attempt.id != id).unwrap();
     assert_eq!((twin.state, &twin.w_id, twin.requested_at), (AttemptState::Abandoned, &Some("w1".into()), Stamp(100)));
@@ -193,7 +193,7 @@ async fn the_image_url_is_erased_when_the_attempt_ends() {
     for (n, how) in ["end", "login", "renew"].into_iter().enumerate() {
         let id = started(store.begin_attempt(None, Rung::QrLogin, Stamp(100)).await.unwrap());
         let w_id = WId::from(format!("w{n}"));
-        store.attempt_issued(&id, Some(&w_id), Some(&url.to_owned().into()), Stamp(200)).await.unwrap();
+        store.attempt_issued(&id, Some(&w_id), Some(&url.to_owned().into()), Stamp(200), CODE_LIFE).await.unwrap();
         let kept = attempt(&store, &id).await.unwrap();
         assert_eq!(kept.image_url.as_ref().map(|url| url.expose_secret()), Some(url));
         assert!(!format!("{kept:?}").contains("SAOMA-very-secret"));
@@ -253,7 +253,7 @@ async fn an_attempt_is_taken_over_as_its_owner_left_it() {
     let seen = attempt(&other, &id).await.unwrap();
     assert_eq!(seen.w_id, None);
     // It goes on, and dies, between the look and the taking.
-    store.attempt_issued(&id, Some(&"w1".into()), None, Stamp(900)).await.unwrap();
+    store.attempt_issued(&id, Some(&"w1".into()), None, Stamp(900), CODE_LIFE).await.unwrap();
     drop(store);
     let taken = other.take_over(&seen.id).await.unwrap().unwrap();
     assert_eq!((taken.w_id, taken.deadline), (Some("w1".into()), Some(Stamp(900))));

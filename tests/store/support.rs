@@ -1,11 +1,15 @@
 //! What every test here needs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use saoma::model::{Account, AttemptId, Began, Order, ProfileId, Record, Rung, Stamp, WcId};
 use saoma::store::{Begun, Scope, Store, Stored};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+/// How long a code lives.
+pub(crate) const CODE_LIFE: Duration = Duration::from_secs(150);
 
 pub(crate) fn scope() -> Scope {
     Scope {
@@ -48,7 +52,7 @@ pub(crate) async fn raw(path: &Path) -> SqliteConnection {
 /// Begins an attempt with a code.
 pub(crate) async fn begin(store: &Store, wc_id: &str, w_id: &str, at: i64) -> AttemptId {
     let id = started(store.begin_attempt(Some(&WcId::from(wc_id)), Rung::QrLogin, Stamp(at)).await.unwrap());
-    store.attempt_issued(&id, Some(&w_id.into()), None, Stamp(at + 150_000)).await.unwrap();
+    store.attempt_issued(&id, Some(&w_id.into()), None, Stamp(at + 150_000), CODE_LIFE).await.unwrap();
     id
 }
 

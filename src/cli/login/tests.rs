@@ -335,6 +335,8 @@ fn a_verification_code_without_an_account_is_for_what_somebody_waited_for() {
         requested_at: Stamp(at),
         requested: Order(at),
         deadline: Some(Stamp(150_000)),
+        left: None,
+        first_drop: false,
         owner: Owner("o".into()),
     };
     let (open, hidden) = (AttemptState::Open, AttemptState::Abandoned);

@@ -110,7 +110,7 @@ impl Hub {
         self.logins.insert(id.clone(), Login { wc_id: wc_id.clone(), abandoned, to });
         let (shared, hub) = (Arc::clone(&self.shared), self.from_logins.0.clone());
         self.lease_due.get_or_insert_with(|| Instant::now() + RENEW_EVERY);
-        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox, lost_to: None }.run());
+        self.runners.spawn(Runner { id, wc_id, machine, shared, hub, inbox, lost_to: None, told_lost: false }.run());
     }
 
     pub(super) fn take_offline(&self, wc_ids: Vec<WcId>) {

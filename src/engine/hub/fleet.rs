@@ -258,7 +258,14 @@ impl Hub {
     async fn believe(&mut self, began: Began, judgement: Judgement) {
         let at = began.at;
         self.turned(judgement.turn, at).await;
-        let Judgement { verdicts, alerts, words, mass, unknown, confirm, adopt, .. } = judgement;
+        let Judgement { verdicts, alerts, words, mass, unknown, confirm, doubt, adopt, .. } = judgement;
+        // First, so that nobody is given for online a wId that is not.
+        if !doubt.is_empty() {
+            match self.shared.store.doubt_w_ids(&doubt, began).await {
+                Ok(changed) => self.accounts_changed(changed),
+                Err(error) => self.store_error(&error).await,
+            }
+        }
         match self.shared.store.note_list(began, &verdicts, &unknown, &alerts).await {
             Ok(changed) => self.presences_changed(changed, words, &mass, began).await,
             Err(error) => {
@@ -274,11 +281,7 @@ impl Hub {
         }
         if !confirm.is_empty() {
             match self.shared.store.confirm_w_ids(&confirm).await {
-                Ok(changed) => {
-                    for account in changed {
-                        self.account_changed(account);
-                    }
-                }
+                Ok(changed) => self.accounts_changed(changed),
                 Err(error) => self.store_error(&error).await,
             }
         }
@@ -286,6 +289,12 @@ impl Hub {
             self.adopt(&wc_id, &w_id, [first, began]).await;
         }
         self.freshen(at, began.order);
+    }
+
+    fn accounts_changed(&mut self, changed: Vec<Account>) {
+        for account in changed {
+            self.account_changed(account);
+        }
     }
 
     /// Tells of accounts whose presence was changed by what we judged ourselves. `mass`: those that dropped at once, sorted.
@@ -421,11 +430,7 @@ impl Hub {
             self.judge.took_offline(wc_id, began.mono);
         }
         match self.shared.store.note(&taken_offline(&wc_ids, began), &[]).await {
-            Ok(changed) => {
-                for account in changed {
-                    self.account_changed(account);
-                }
-            }
+            Ok(changed) => self.accounts_changed(changed),
             Err(error) => self.store_failed(&error.to_string()),
         }
         self.tell(Event::TakenOffline { wc_ids, at: began.at });

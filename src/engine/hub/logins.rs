@@ -14,6 +14,10 @@ use crate::engine::login::{Input, Machine, Remains, Wish};
 use crate::model::{Account, Attempt, AttemptId, AttemptState, Owner, WcId};
 use crate::store::{RENEW_EVERY, Stored};
 
+fn to_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Behind the end of a lease: who renews it may be doing so just now.
 const LEASE_GRACE: Duration = Duration::from_millis(200);
 /// When to look once more whether a process has died.
@@ -232,7 +236,8 @@ impl Hub {
             rung: attempt.rung,
             w_id: attempt.w_id,
             image_url: attempt.image_url,
-            deadline: attempt.deadline,
+            // By this process's own wall clock, whatever that of the other one said.
+            deadline: attempt.left.map(|left| self.shared.now().wall.plus_ms(to_ms(left))).or(attempt.deadline),
             requested_at: attempt.requested_at,
             abandoned: busy || (attempt.state == AttemptState::Abandoned && !revived),
             known_w_id,

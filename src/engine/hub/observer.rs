@@ -268,8 +268,8 @@ impl Hub {
         // The store keeps the newest: any other is a newer one.
         let newer = match &self.fleet {
             Some(Fleet::Ok { at: known }) => *known != at,
-            Some(Fleet::Failing { since, .. }) => *since != at,
-            Some(Fleet::Asking | Fleet::NeedsPassword) | None => true,
+            // Whatever it names as its last one, it is the newest, and lists come again.
+            Some(Fleet::Failing { .. } | Fleet::Asking | Fleet::NeedsPassword) | None => true,
         };
         if newer {
             self.set_fleet(Fleet::Ok { at });

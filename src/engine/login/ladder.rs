@@ -213,7 +213,10 @@ impl Machine {
 
     /// Nothing to adopt: says why, and goes on to the next rung.
     pub(super) fn step_down(&mut self, why: StepDown, message: Option<Box<str>>, now: Now, out: &mut Outputs) {
-        self.wish.first_night |= self.wish.first_day && why == StepDown::NotListed;
+        if self.wish.first_day && why == StepDown::NotListed && !self.wish.first_night {
+            self.wish.first_night = true;
+            out.push(Output::FirstDrop);
+        }
         self.tell(LoginStep::SteppedDown { rung: Rung::Adopt, why, gateway_message: message }, out);
         self.ask_phone(now, out);
     }

@@ -437,6 +437,7 @@ pub(in crate::engine) fn line(output: &Output) -> String {
         Output::Abandon => "abandon".into(),
         Output::End { event, reason, .. } => format!("end {event} {}", reason.map_or("-", Reason::code)),
         Output::Forget => "forget".into(),
+        Output::FirstDrop => "note the first drop".into(),
         Output::Tell(step) => format!("tell {}", step_line(step)),
     }
 }

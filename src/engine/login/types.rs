@@ -322,6 +322,8 @@ pub enum Output {
     },
     /// End the row without a word in the log or on the account: what happened to it is as it was.
     Forget,
+    /// The account was found to have been dropped for the first time.
+    FirstDrop,
     /// Tell the front end.
     Tell(LoginStep),
 }

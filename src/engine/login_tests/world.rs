@@ -414,6 +414,7 @@ impl World {
             Output::Abandon => self.rows[row].abandoned = true,
             Output::End { .. } | Output::Forget => self.rows[row].ended = true,
             Output::Fetch { .. }
+            | Output::FirstDrop
             | Output::NeedToken
             | Output::TakeBack(_)
             | Output::SecondFailed { .. }

@@ -263,6 +263,16 @@ impl Judge {
         if same && self.taken_offline.contains_key(&account.wc_id) {
             return;
         }
+        if let Some(w_id) = w_id.filter(|_| !same) {
+            if account.w_id_confirmed && account.w_id.is_some() {
+                judgement.doubt.push((account.wc_id.clone(), w_id.clone()));
+            }
+            if busy.contains(&account.wc_id) {
+                // What is online is what the login under way has brought: the login tells it.
+                self.changed.remove(&account.wc_id);
+                return;
+            }
+        }
         if account.presence != Presence::Online || account.source != Some(Source::List) {
             judgement.online(account, Source::List, began);
         }
@@ -270,7 +280,7 @@ impl Judge {
         if same && !account.w_id_confirmed {
             judgement.confirm.push((account.wc_id.clone(), w_id.clone()));
         }
-        if same || busy.contains(&account.wc_id) {
+        if same {
             self.changed.remove(&account.wc_id);
             return;
         }

@@ -96,6 +96,8 @@ pub struct Judgement {
     pub unknown: Vec<(WcId, Option<WId>)>,
     /// Known wIds that a list has confirmed.
     pub confirm: Vec<(WcId, WId)>,
+    /// wIds that a list showed in place of the one that is known: that one is not certain any more.
+    pub doubt: Vec<(WcId, WId)>,
     /// wIds that two lists in a row showed, the first of them asked for then.
     pub adopt: Vec<(WcId, WId, Began)>,
     /// When the next list should be asked, if before its time.

@@ -515,6 +515,21 @@ fn a_known_w_id_is_confirmed_by_one_list() {
 }
 
 #[test]
+fn a_list_that_shows_another_w_id_puts_the_known_one_in_doubt_also_while_a_login_is_open() {
+    for (busy, presence) in [(false, Presence::Online), (true, Presence::Online), (true, Presence::Offline)] {
+        let mut court = Court::new(RULES, 1);
+        court.change(0, |account| account.presence = presence);
+        if busy {
+            court.busy.insert(id(0));
+        }
+        let judgement = court.list(&[(id(0), Some(WId::from("x2")))]);
+        assert_eq!(judgement.doubt, [(id(0), WId::from("x2"))], "{busy} {presence:?}");
+        // Whoever is being logged in is online by that login, which tells it.
+        assert!(judgement.verdicts.is_empty() && judgement.alerts.is_empty(), "{busy} {presence:?}: {judgement:?}");
+    }
+}
+
+#[test]
 fn an_open_attempt_keeps_the_evidence_out() {
     let mut court = Court::new(Rules { offline_after: 1, ..RULES }, 10);
     court.busy.insert(id(3));

@@ -7,11 +7,17 @@ use secrecy::{ExposeSecret, SecretString};
 use sqlx::Connection as _;
 use sqlx::sqlite::SqliteConnection;
 
+use super::super::boot::{BootMs, boot_id};
 use super::super::types::{Begun, Error, LogEntry, Result, SECOND_LOGIN_FAILED};
 use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
 use crate::model::{
     Attempt, AttemptId, AttemptState, Budget, Cost, Device, Order, Presence, Reason, Rung, Stamp, WId, WcId,
 };
+
+/// So long from now on, on the boot clock.
+fn in_boot_ms(left: Duration) -> i64 {
+    BootMs::now().0.saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
+}
 
 /// Longer than it takes from here to the stop.
 const STILL: Duration = Duration::from_millis(700);
@@ -43,6 +49,8 @@ impl Sqlite {
             requested_at: at,
             requested: self.changed(&mut tx, Subject::Attempts).await?,
             deadline: None,
+            left: None,
+            first_drop: false,
             owner: self.owners.me().clone(),
         };
         self.add_attempt(&mut tx, &attempt).await?;
@@ -138,6 +146,9 @@ impl Sqlite {
             .bind(attempt.deadline.map(|at| at.0))
             .bind(&*attempt.owner.0)
             .bind(attempt.requested.0)
+            .bind(attempt.left.map(|_| boot_id()))
+            .bind(attempt.left.map(in_boot_ms))
+            .bind(attempt.first_drop)
             .execute(tx)
             .await?;
         Ok(())
@@ -206,6 +217,7 @@ impl Sqlite {
         w_id: Option<&WId>,
         image_url: Option<&SecretString>,
         deadline: Stamp,
+        left: Duration,
     ) -> Result<()> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
@@ -216,10 +228,21 @@ impl Sqlite {
             .bind(w_id.map(WId::as_str))
             .bind(image_url.map(ExposeSecret::expose_secret))
             .bind(deadline.0)
+            .bind(boot_id())
+            .bind(in_boot_ms(left))
             .execute(&mut *tx)
             .await?;
         self.changed(&mut tx, Subject::Attempts).await?;
         Ok(tx.commit().await?)
+    }
+
+    /// See [`super::super::Store::attempt_after_first_drop`].
+    pub(in super::super) async fn attempt_after_first_drop(&self, id: &AttemptId) -> Result<()> {
+        let mut connection = self.lock().await?;
+        self.still_holding(&mut connection, id).await?;
+        let put = sqlx::query(sql!("attempt_first_drop")).bind(self.profile()).bind(id.as_str());
+        put.execute(&mut *connection).await?;
+        Ok(())
     }
 
     /// See [`super::super::Store::attempt_made_with`].

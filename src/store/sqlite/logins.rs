@@ -116,6 +116,10 @@ impl Sqlite {
         self.keep_w_id(tx, &record.wc_id, &record.w_id, &entry).await?;
         row.account.last_login_at = Some(at);
         row.account.settled = self.changed(tx, Subject::Account(&record.wc_id)).await?;
+        if attempt.is_some_and(|attempt| attempt.first_drop) {
+            // Seen by nobody else: the login that follows it is what ends the first night.
+            row.account.dropped(requested_at);
+        }
         row.account.logged_in(is_first, at);
         let id = success.attempt.clone();
         if newest {
@@ -281,6 +285,27 @@ impl Sqlite {
         }
         tx.commit().await?;
         Ok(confirmed)
+    }
+
+    /// See [`super::super::Store::doubt_w_ids`].
+    pub(in super::super) async fn doubt_w_ids(&self, listed: &[(WcId, WId)], began: Began) -> Result<Vec<Account>> {
+        let mut connection = self.lock().await?;
+        let mut tx = write(&mut connection).await?;
+        self.still_observing(&mut tx).await?;
+        let mut doubted = Vec::new();
+        for (wc_id, w_id) in listed {
+            let Some(mut row) = rows::load(&mut tx, self.profile(), wc_id).await? else { continue };
+            let known = row.account.w_id.as_ref();
+            if !row.account.w_id_confirmed || known == Some(w_id) || rows::outdates(&row.account, began) {
+                continue;
+            }
+            row.account.w_id_confirmed = false;
+            rows::save(&mut tx, self.profile(), &row).await?;
+            self.changed(&mut tx, Subject::Account(wc_id)).await?;
+            doubted.push(row.account);
+        }
+        tx.commit().await?;
+        Ok(doubted)
     }
 }
 

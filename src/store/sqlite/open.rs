@@ -13,7 +13,7 @@ use super::begin;
 use crate::model::ProfileId;
 
 /// The migrations in order; the n-th leads to `user_version` n.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("migrations/0001_start.sql"),
     include_str!("migrations/0002_history.sql"),
     include_str!("migrations/0003_made_with.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("migrations/0005_first_login.sql"),
     include_str!("migrations/0006_epochs.sql"),
     include_str!("migrations/0007_outbox.sql"),
+    include_str!("migrations/0008_attempts.sql"),
 ];
 
 /// `application_id` in the file's header: "saom".

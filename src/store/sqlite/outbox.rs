@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnection;
 
-use super::super::types::{OutboxItem, Result};
+use super::super::types::{OUTBOX_PAUSES_MS, OutboxItem, Result};
 use super::{Sqlite, write};
 use crate::model::{Owner, Stamp};
 
@@ -18,9 +18,11 @@ const FORGOTTEN_MS: i64 = 7 * 24 * 3_600_000;
 const STRAY_MS: i64 = 24 * 3_600_000;
 /// So many rows are dropped at once: others want to write too.
 const DROPPED_AT_ONCE: i64 = 1_000;
-/// The longest pause between two tries. A row that would be due later than this was written when the clock was ahead: it
-/// has waited for nothing.
-const LONGEST_PAUSE_MS: i64 = 900_000;
+
+/// The pauses for SQL, as a JSON array.
+fn pauses() -> String {
+    Value::from(OUTBOX_PAUSES_MS.as_slice()).to_string()
+}
 
 impl Sqlite {
     /// Puts an event into the outbox, once for each receiver.
@@ -56,7 +58,7 @@ impl Sqlite {
     ) -> Result<Vec<Row>> {
         let tellers = self.tellers(connection).await?;
         let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile()).bind(receiver).bind(now.0).bind(tellers);
-        Ok(query.bind(most).bind(LONGEST_PAUSE_MS).fetch_all(connection).await?)
+        Ok(query.bind(most).bind(pauses()).fetch_all(connection).await?)
     }
 
     /// See [`super::super::Store::outbox_take`].
@@ -102,7 +104,7 @@ impl Sqlite {
                 .bind(receiver)
                 .bind(&tellers)
                 .bind(now.0)
-                .bind(LONGEST_PAUSE_MS);
+                .bind(pauses());
             let due: Option<i64> = query.fetch_one(&mut *connection).await?;
             next = next.into_iter().chain(due).min();
         }

@@ -1,6 +1,7 @@
 //! The file under the path has become another one, or is gone: it was moved, deleted or replaced while it was open. To go on
 //! in the old one would be to write where nobody looks. What is there now is opened, and that is told.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -68,7 +69,11 @@ impl Sqlite {
         if journal != 0 && inode(&with_suffix(path, "-wal")) == journal {
             for end in ["-wal", "-shm"] {
                 let (from, to) = (with_suffix(path, end), with_suffix(path, &format!("{end}.left")));
-                std::fs::rename(&from, to).map_err(|error| place::refused(&from, "cannot put aside", &error))?;
+                match std::fs::rename(&from, to) {
+                    // Another process has put it aside.
+                    Err(error) if error.kind() == ErrorKind::NotFound => {}
+                    renamed => renamed.map_err(|error| place::refused(&from, "cannot put aside", &error))?,
+                }
             }
         }
         // As far as the old one counted. Where it can no longer say, what this process has read of it has to do.
@@ -106,6 +111,8 @@ impl Sqlite {
     /// See [`super::super::Store::was_replaced`].
     pub(in super::super) async fn was_replaced(&self) -> Result<bool> {
         drop(self.lock().await?);
+        // Whoever removes a store may remove our lock after we have opened another.
+        self.owners.settle()?;
         Ok(self.file.news.swap(false, Ordering::Relaxed))
     }
 }

@@ -1,6 +1,7 @@
 //! Rows to model and back. Columns are read by their place, which is that of the `SELECT` in `sql/`.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -8,6 +9,7 @@ use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
+use super::super::boot::{BootMs, boot_id};
 use super::super::types::{LogEntry, Result};
 use super::device;
 use crate::model::{
@@ -250,7 +252,15 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
         deadline: stamp(row, 7)?,
         owner: Owner(text(row, 8)?),
         requested: Order(row.try_get(9)?),
+        left: left(row.try_get(10)?, row.try_get(11)?),
+        first_drop: row.try_get(12)?,
     })
+}
+
+/// How long still until a moment on the boot clock of that start of the machine; `None` where it was another start.
+fn left(boot: Option<&str>, at: Option<i64>) -> Option<Duration> {
+    let at = at.filter(|_| boot == Some(boot_id()))?;
+    Some(Duration::from_millis(u64::try_from(at.saturating_sub(BootMs::now().0)).unwrap_or_default()))
 }
 
 /// A line of the log from `log_recent.sql`.

@@ -12,6 +12,8 @@ use crate::model::{Account, Began, Order, Owner, Reason, Stamp, json};
 
 /// So many intervals without a sign of life, and the place is free for others.
 const OVERDUE: i64 = 3;
+/// A request for a list is waited for so long, in milliseconds, however short the interval is.
+const LONGEST_TRY_MS: i64 = 15_000;
 /// The interval of a place that an older saoma holds, which wrote none down.
 const USUAL_INTERVAL_MS: i64 = 30_000;
 
@@ -211,8 +213,10 @@ impl Sqlite {
         let trying = self.owners.lease_of(&owner).and_then(|lease| lease.trying);
         let signs = [tried, trying.map(|(began, _)| began.0)].into_iter().flatten().max();
         let quiet_until = signs.map_or(i64::MAX, |sign| sign.saturating_add(interval.saturating_mul(OVERDUE)));
-        // A request that is still under way has its own limit.
-        let busy_until = trying.map_or(0, |(began, limit)| began.0.saturating_add(limit));
+        // A request that is still under way has its own limit; who hangs in it for as long as others are waited for is
+        // no better than who is silent.
+        let longest = interval.saturating_mul(OVERDUE).max(LONGEST_TRY_MS);
+        let busy_until = trying.map_or(0, |(began, limit)| began.0.saturating_add(limit.min(longest)));
         // The last try that has ended: its end is noted, its beginning is in the lease, as long as no other has begun.
         let began = trying.map(|(began, _)| began.0).filter(|began| tried.is_some_and(|tried| *began <= tried));
         let listed = row.listed.filter(|_| dated);

@@ -13,7 +13,7 @@ WITH RECURSIVE heads (subject, id) AS (
         LIMIT 1
     )
 )
-SELECT min(CASE WHEN outbox.tries = 0 OR outbox.due > ?4 + ?5 THEN min(outbox.due, ?4) ELSE outbox.due END)
+SELECT min(CASE WHEN outbox.tries = 0 OR outbox.due > ?4 + (SELECT value FROM json_each(?5) WHERE key = min(outbox.tries, json_array_length(?5)) - 1) THEN min(outbox.due, ?4) ELSE outbox.due END)
 FROM heads
 CROSS JOIN outbox ON outbox.id = heads.id
 WHERE outbox.claimed_by IS NULL OR outbox.claimed_by NOT IN (SELECT value FROM json_each(?3))
