@@ -138,7 +138,7 @@ impl Home {
     pub(crate) async fn later(&self) {
         let mut connection = self.raw().await;
         for (table, columns) in [
-            ("attempts", &["requested_at", "deadline"][..]),
+            ("attempts", &["requested_at", "deadline", "deadline_boot_ms"][..]),
             ("accounts", &["observed_at", "last_login_at", "first_login_at"]),
             ("w_ids", &["requested_at", "stored_at"]),
             ("log", &["at"]),
