@@ -40,8 +40,16 @@ pub(super) fn read(bytes: &[u8], content_type: Option<&str>) -> Result<Value, Un
             Err(_) => {}
         }
     }
-    let mended = texts.iter().flatten().filter_map(|text| mend(bare(text)));
-    mended.filter_map(|text| strictly(&text).ok()).next().ok_or(why)
+    for ends in [Ends::Plain, Ends::Escaped] {
+        let mended = texts.iter().flatten().map(|text| mend(bare(text), ends)).collect::<Vec<_>>();
+        if let Some(value) = mended.iter().flatten().find_map(|text| strictly(text).ok()) {
+            return Ok(value);
+        }
+        if mended.contains(&Err(Broken::Cut)) {
+            break;
+        }
+    }
+    Err(why)
 }
 
 fn strictly(text: &str) -> Result<Value, Unread> {
@@ -127,21 +135,65 @@ struct Open {
     next: Next,
 }
 
-/// Writes broken JSON anew, in one pass and in memory that its length bounds. `None`: it is not JSON at all, or cut.
-fn mend(text: &str) -> Option<String> {
+/// Which quotes end a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// Those without a backslash before them.
+    Plain,
+    /// Those with one as well, where what follows goes on as behind a text: a name was cut behind a backslash.
+    Escaped,
+}
+
+/// Why a text was not mended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Broken {
+    /// It ends too early.
+    Cut,
+    /// It is no JSON, however it may go on.
+    Wrong,
+}
+
+/// Writes broken JSON anew, in one pass and in memory that its length bounds.
+///
+/// With [`Ends::Escaped`], a text that was ended by a guess may not be the last one, and nothing may stand behind the
+/// whole: else a name with brackets in it could end a list in the middle.
+fn mend(text: &str, ends: Ends) -> Result<String, Broken> {
     if !text.starts_with(['{', '[']) {
-        return None;
+        return Err(Broken::Wrong);
     }
     let mut mended = Mended { out: String::with_capacity(text.len() + 64), open: Vec::new() };
     let mut rest = text;
+    let mut guessed = false;
     loop {
         rest = rest.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
-        let (token, tail) = token(rest)?;
-        mended.take(token)?;
+        let Some((token, tail)) = token(rest, ends) else {
+            // Where a colon is due, half a token is no better than a whole one.
+            let wrong = !rest.is_empty() && mended.open.last().is_some_and(|open| open.next == Next::Colon);
+            return Err(if wrong { Broken::Wrong } else { Broken::Cut });
+        };
+        if let Token::Text(inside) = token {
+            guessed = ends_in_backslash(inside);
+        }
+        mended.take(token).ok_or(Broken::Wrong)?;
         if mended.open.is_empty() {
-            return Some(mended.out);
+            let doubtful = ends == Ends::Escaped && (guessed || !tail.is_empty());
+            return if doubtful { Err(Broken::Wrong) } else { Ok(mended.out) };
         }
         rest = tail;
+    }
+}
+
+/// Whether the last character is a backslash that nothing escapes.
+fn ends_in_backslash(inside: &str) -> bool {
+    inside.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+}
+
+/// Whether this can stand behind a text: the end of an object or a list, or a comma and a further item.
+fn goes_on(text: &str) -> bool {
+    let text = text.trim_start();
+    match text.strip_prefix(',') {
+        Some(item) => item.trim_start().starts_with(['"', '{']),
+        None => text.starts_with(['}', ']']),
     }
 }
 
@@ -155,16 +207,17 @@ enum Token<'a> {
 }
 
 /// The next token and what stands behind it.
-fn token(text: &str) -> Option<(Token<'_>, &str)> {
+fn token(text: &str, ends: Ends) -> Option<(Token<'_>, &str)> {
     let first = *text.as_bytes().first()?;
     match first {
         b'"' => {
             let inside = text.get(1..)?;
             let mut escaped = false;
-            let end = inside.bytes().position(|byte| {
-                let ends = byte == b'"' && !escaped;
+            let (end, _) = inside.bytes().enumerate().find(|&(at, byte)| {
+                let is_end =
+                    byte == b'"' && (!escaped || (ends == Ends::Escaped && inside.get(at + 1..).is_some_and(goes_on)));
                 escaped = byte == b'\\' && !escaped;
-                ends
+                is_end
             })?;
             Some((Token::Text(inside.get(..end)?), inside.get(end + 1..)?))
         }
@@ -384,6 +437,13 @@ mod tests {
             // Escapes that are none.
             (r#"{"a":"it\'s \x41 \u12 \q"}"#, json!({"a": r"it's \x41 \u12 \q"})),
             (r#"{"a":"\u12G4"}"#, json!({"a": r"\u12G4"})),
+            // Names cut behind a backslash.
+            (r#"{"a":{"b":"x\","c":1}}"#, json!({"a": {"b": r"x\", "c": 1}})),
+            (
+                r#"[{"a":"x\" } , {"a":"\"y\" \\","b":"\ud83d"}]"#,
+                json!([{"a": r"x\"}, {"a": r#""y" \"#, "b": "\u{fffd}"}]),
+            ),
+            (r#"{"a":"x\\\","b":"y\", "c":""}"#, json!({"a": r"x\\", "b": r"y\", "c": ""})),
             // Numbers.
             (
                 r#"{"a":1e999,"b":-1E+999,"c":NaN,"d":-Infinity,"e":undefined,"f":None}"#,
@@ -424,6 +484,9 @@ mod tests {
             (r#"{"data":[{"wcId":"a"}"#, Unread::Cut),
             (r#"{"a":"b"#, Unread::Cut),
             (r#"{"a":"b\"}"#, Unread::Cut),
+            (r#"[{"a":"x\"},{"a":"y"},"#, Unread::Other),
+            (r#"[{"a":"x\"},{"a":"y\"}]"#, Unread::Other),
+            (r#"[{"a":"x\"},{"a":"y\"}]z"},{"a":"z"}]"#, Unread::Other),
             (r#"{"a":tru"#, Unread::Cut),
             (r#"{"a":1]"#, Unread::Other),
             (r#"{"a":1,"b":[1}"#, Unread::Other),
@@ -484,9 +547,9 @@ mod tests {
     #[test]
     fn what_is_mended_stays_in_proportion() {
         let controls = format!("{{\"a\":\"{}\"}}", "\u{1}".repeat(100_000));
-        assert!(mend(&controls).unwrap().len() <= 6 * controls.len());
+        assert!(mend(&controls, Ends::Plain).unwrap().len() <= 6 * controls.len());
         let commas = format!("[{}]", ",{},".repeat(50_000));
-        assert!(mend(&commas).unwrap().len() <= 6 * commas.len());
+        assert!(mend(&commas, Ends::Plain).unwrap().len() <= 6 * commas.len());
     }
 
     fn any_json() -> impl Strategy<Value = Value> {
@@ -515,7 +578,7 @@ mod tests {
         fn mending_what_is_whole_changes_nothing(value in any_json()) {
             let value = json!([value]);
             for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
-                let mended = mend(&text).unwrap();
+                let mended = mend(&text, Ends::Plain).unwrap();
                 let read = |text: &str| serde_json::from_str::<Value>(text).unwrap();
                 prop_assert_eq!(read(&mended), read(&text));
             }
@@ -523,7 +586,7 @@ mod tests {
 
         #[test]
         fn whatever_was_mended_is_json(text in "[\\[{][\\x00-\\x20\"\\\\uda8{}\\[\\],:0-9.eE+tNx\u{1f600}-]{0,60}") {
-            if let Some(mended) = mend(&text) {
+            for mended in [Ends::Plain, Ends::Escaped].into_iter().filter_map(|ends| mend(&text, ends).ok()) {
                 prop_assert!(serde_json::from_str::<Value>(&mended).is_ok(), "{} became {}", text, mended);
             }
         }
@@ -533,6 +596,22 @@ mod tests {
             let text = json!([value]).to_string();
             let end = (1..=cut.min(text.len() - 1)).rev().find(|at| text.is_char_boundary(*at)).unwrap();
             prop_assert!(read(&text.as_bytes()[..end], None).is_err());
+        }
+
+        /// The same where one of the names was cut behind a backslash.
+        #[test]
+        fn what_is_cut_behind_a_backslash_is_never_whole(
+            names in prop::collection::vec("[a\"{}\\[\\],: ]{0,8}", 2..5),
+            broken in any::<prop::sample::Index>(),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            let broken = broken.index(names.len());
+            let entry = |(at, name)| match at == broken {
+                true => r#"{"name":"x\","id":1}"#.to_owned(),
+                false => json!({"name": name, "id": 1}).to_string(),
+            };
+            let text = format!("[{}]", names.iter().enumerate().map(entry).collect::<Vec<_>>().join(","));
+            prop_assert!(value(&text[..cut.index(text.len())]).is_err(), "{}", text);
         }
     }
 }

@@ -115,6 +115,14 @@ fn names_credentials(words: &str) -> bool {
     ["密码", "账号", "帐号", "账户", "帐户", "password"].iter().any(|word| words.contains(word))
 }
 
+/// Whether the words of a refused sign-in are those of another call, which wants a token, or of no call at all.
+fn names_another_call(words: &str) -> bool {
+    let lower = words.to_lowercase();
+    let names = |known: &[&str]| known.iter().any(|word| lower.contains(word));
+    let is_missing = names(&["not found", "does not exist"]) && !names(&["user", "account", "member"]);
+    (is_missing || lower.contains("接口不存在") || names_token(words)) && !names_credentials(words)
+}
+
 impl Envelope {
     /// Decodes a reply's bytes; `content_type` is only a hint for the characters.
     pub(super) fn decode(bytes: &[u8], content_type: Option<&str>) -> Result<Self, Fault> {
@@ -205,6 +213,10 @@ impl Envelope {
     pub(super) fn sign_in(&self) -> Result<SignIn, Fault> {
         let own = matches!(self.code, Code::Success | Code::Failure);
         let data = self.success().map_err(|fault| match fault.kind {
+            // The gateway answers, but not the part of it that signs in.
+            _ if own && fault.message.as_deref().is_some_and(names_another_call) => {
+                Fault { kind: Kind::Malformed, ..fault }
+            }
             // No token was sent, so none can be wrong.
             Kind::TokenSuspect => Fault { kind: Kind::Refused, ..fault },
             _ if own => fault,
@@ -235,8 +247,9 @@ impl Envelope {
     /// saying no, or its words. Else whoever answers has asked for something that is none of ours.
     pub(super) fn refuses_sign_in(bytes: &[u8], content_type: Option<&str>) -> bool {
         let Ok((envelope, message)) = Self::read(bytes, content_type) else { return false };
-        envelope.is_some_and(|envelope| envelope.code == Code::Failure)
-            || message.as_deref().is_some_and(names_credentials)
+        let words = message.as_deref().unwrap_or_default();
+        let is_own = envelope.is_some_and(|envelope| envelope.code == Code::Failure);
+        (is_own && !names_another_call(words)) || names_credentials(words)
     }
 
     /// `iPadLogin` (protocol.md §3.2). Without a wId nothing was issued. Without a URL the instance is there all the

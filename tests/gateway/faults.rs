@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use saoma::cli::exit::Exit;
 use saoma::cli::fail::Failure;
 use saoma::gateway::{Call, Error, Gateway, Kind, Limits, PollReply};
 use saoma::i18n::Lang;
@@ -155,6 +156,13 @@ async fn a_sign_in_at_a_wrong_address_is_about_the_address() {
         http("401 Unauthorized", "text/html", page),
         text("401 Unauthorized", r#"{"status":401,"error":"Unauthorized"}"#),
         text("403 Forbidden", r#"{"message":"Forbidden"}"#),
+        // The gateway itself, at another of its paths.
+        json(r#"{"code":"1001","message":"接口不存在","data":null}"#),
+        json(r#"{"code":"1001","message":"Authorization 无效","data":null}"#),
+        json(r#"{"code":"1001","message":"token不能为空","data":null}"#),
+        json(r#"{"code":"1001","message":"Path not found","data":null}"#),
+        text("401 Unauthorized", r#"{"code":"1001","message":"接口不存在"}"#),
+        text("401 Unauthorized", r#"{"code":"1001","message":"Authorization 无效"}"#),
     ] {
         let server = Server::always(answer.clone()).await;
         for dialect in [Dialect::V1, Dialect::V2, Dialect::V3] {
@@ -169,6 +177,7 @@ async fn a_sign_in_at_a_wrong_address_is_about_the_address() {
                 let (wanted, wrong) = if lang == Lang::En { ("path", "password") } else { ("路径", "密码") };
                 assert!(failure.hint.as_ref().is_some_and(|hint| hint.contains(wanted)), "{answer}: {failure:?}");
                 assert!(!failure.words().contains(wrong), "{answer}: {failure:?}");
+                assert_eq!(failure.exit, Exit::Unreachable, "{answer}");
             }
         }
     }
@@ -178,11 +187,16 @@ async fn a_sign_in_at_a_wrong_address_is_about_the_address() {
         json(r#"{"code":"10001","message":"失败"}"#),
         json(r#"{"code":401,"msg":"用户名或密码错误"}"#),
         text("401 Unauthorized", r#"{"code":"1001","message":"失败"}"#),
+        json(r#"{"code":"1001","message":"账号或密码错误，无法获取token"}"#),
+        json(r#"{"code":"1001","message":"User not found"}"#),
+        text("401 Unauthorized", r#"{"code":"1001","message":"账号不存在"}"#),
     ] {
         let server = Server::always(answer).await;
         let error = server.client().member_login("138", &"hunter2".into()).await.unwrap_err();
         assert!(!error.is_wrong_address() && error.reason() == Reason::GatewaySaid, "{error:?}");
-        assert!(Failure::gateway(Lang::En, &error).hint.is_some_and(|hint| hint.contains("password")), "{error:?}");
+        let failure = Failure::gateway(Lang::En, &error);
+        assert!(failure.hint.is_some_and(|hint| hint.contains("password")), "{error:?}");
+        assert_eq!(failure.exit, Exit::Token, "{error:?}");
     }
     for status in ["500 Oops", "502 Bad Gateway", "503 Busy", "429 Too Many Requests"] {
         let server = Server::always(http(status, "text/html", page)).await;

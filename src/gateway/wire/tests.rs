@@ -235,7 +235,7 @@ fn a_code_that_nobody_knows_answers_no_poll_but_maybe_what_was_typed() {
 
 #[test]
 fn a_broken_name_loses_no_login() {
-    for name in ["abc\\ud83d", "\\udc00", "a\u{1}\n\tb", "\\x", "a\\u12"] {
+    for name in ["abc\\ud83d", "\\udc00", "a\u{1}\n\tb", "\\x", "a\\u12", "a\\"] {
         let text =
             format!(r#"{{"code":"1000","data":{{"wcId":" wxid_a ","wId":"w2\n","nickName":"{name}","uin":1e999,}}}}"#);
         assert_eq!(told(&text), "logged in wxid_a w2", "{text}");
@@ -375,6 +375,8 @@ fn the_fleet_list() {
         (r#"{"wcId":"b"}"#, "a=1 b c=3"),
         (r#"{"wcId":"b","wId":NaN}"#, "a=1 b c=3"),
         (r#"{"wcId":"b","wId":"\udc00"}"#, "a=1 b c=3"),
+        (r#"{"wcId":"b","wId":"2","nickName":"x\"}"#, "a=1 b=2 c=3"),
+        (r#"{"wcId":"b","nickName":"x\","sex":1,"wId":"2"}"#, "a=1 b=2 c=3"),
         ("{\"wcId\":\" b\\n\",\"wId\":\"\t2 \"}", "a=1 b=2 c=3"),
     ] {
         let data = format!(r#","data":[{{"wcId":"a","wId":"1"}},{bad},{{"wcId":"c","wId":"3"}}]"#);
