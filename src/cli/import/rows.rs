@@ -203,7 +203,7 @@ pub(super) struct Rows {
 
 /// Reads and checks a whole file.
 pub(super) fn parse(text: &str, known: &[Account]) -> Result<Rows, BadFile> {
-    let read = if text.trim_start().starts_with(['[', '{']) { entries::read(text) } else { sheet::read(text) }?;
+    let read = if entries::is_json(text) { entries::read(text) } else { sheet::read(text) }?;
     let mut rows = Rows { in_lines: read.in_lines, ignored: read.ignored, ..Rows::default() };
     // Each account with its rows, in the order of the first ones.
     let mut accounts: Vec<(WcId, Vec<(usize, Fields)>)> = Vec::new();

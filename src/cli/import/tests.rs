@@ -133,6 +133,10 @@ fn what_is_wrong_is_named_and_all_of_it() {
     assert!(matches!(parse("[1", &[]), Err(BadFile::Syntax(_))));
     assert!(matches!(parse("{\"wcId\":\"a\"", &[]), Err(BadFile::Syntax(_))));
     assert_eq!(parse(r#"{"code":"1001","message":"失败","data":null}"#, &[]).unwrap_err(), BadFile::NoList);
+    for text in ["null", "true\n", " 42 ", "-1.5"] {
+        assert_eq!(parse(text, &[]).unwrap_err(), BadFile::NoList, "{text}");
+    }
+    assert_eq!([ids("\"wxid_a\""), ids("wc_id\n42"), ids("42\n43")].concat(), ["wxid_a", "42", "42", "43"]);
     assert_eq!(parse("a,b\nc,d", &[]).unwrap_err(), BadFile::NoHeading);
     assert_eq!(parse("holder\nme", &[]).unwrap_err(), BadFile::NoColumn);
     assert_eq!(parse("wcId,wc_id\na,b", &[]).unwrap_err(), BadFile::TwiceColumn("wc_id"));
