@@ -29,6 +29,8 @@ pub(super) const COLUMNS: [&str; 14] = [
 pub(super) const WC_ID: usize = 0;
 /// Several in one cell.
 pub(super) const TAGS: usize = 5;
+/// The one that may well have lines.
+pub(super) const NOTE: usize = 6;
 /// From here on, up to [`LAST_LOGIN`], they are of an account's device; an export has them only where an account has one.
 pub(super) const DEVICE: usize = 7;
 /// The column that an export has only on an explicit wish.
