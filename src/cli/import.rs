@@ -42,8 +42,8 @@ pub fn to_csv(accounts: &[Account], passwords: bool) -> String {
     let mut text = String::new();
     let mut row = |fields: [&str; COLUMNS.len()]| {
         let told = fields.iter().enumerate().filter(|(at, _)| is_told(*at));
-        let cells: Vec<_> = told.map(|(_, field)| sheet::cell(field)).collect();
-        text.push_str(&cells.join(","));
+        let told: Vec<&str> = told.map(|(_, field)| *field).collect();
+        text.push_str(&sheet::row(&told));
         text.push('\n');
     };
     row(COLUMNS);

@@ -89,7 +89,7 @@ impl Credentials {
             Some(profiles) => profiles.insert(id.as_str(), Item::Table(entry)),
             None => return Err(Error::Syntax { path: file.path, line: 0, detail: "[profile]".to_owned() }),
         };
-        replace(&file.path, file.document.to_string().as_bytes())
+        replace(&file.path, file.document.to_string().as_bytes()).map(drop)
     }
 }
 

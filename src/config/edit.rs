@@ -35,7 +35,7 @@ pub fn save_profile(path: &Path, name: &str, gateway: &str, dialect: Dialect, ac
     for (key, text) in [("gateway", gateway), ("dialect", dialect.name()), ("account", account)] {
         set(profile, key, text);
     }
-    replace(path, document.to_string().as_bytes())
+    replace(path, document.to_string().as_bytes()).map(drop)
 }
 
 /// Sets a key; the comment behind an old value stays.

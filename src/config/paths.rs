@@ -95,8 +95,8 @@ pub(crate) fn private_folder(path: &Path) -> Result<(), Error> {
 const LOCK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Replaces a file whole: a temporary file beside it (0600), synced, renamed over it, the folder synced. A symbolic link
-/// is replaced itself, so that nothing is written where somebody else's link leads.
-pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+/// is replaced itself, so that nothing is written where somebody else's link leads. Gives the file that is there now.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<File, Error> {
     match std::fs::metadata(path) {
         Ok(there) if there.is_dir() => return Err(io(path)(ErrorKind::IsADirectory.into())),
         // A device or a pipe, perhaps behind a link (`/dev/stdout`), is no place for a file.
@@ -107,11 +107,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = tempfile::Builder::new().prefix(".saoma-").tempfile_in(folder).map_err(io(folder))?;
     file.write_all(bytes).map_err(io(path))?;
     file.as_file().sync_all().map_err(io(path))?;
-    file.persist(path).map_err(|error| io(path)(error.error))?;
+    let file = file.persist(path).map_err(|error| io(path)(error.error))?;
     // Without this the new name may be lost with the power; a file system that cannot sync a folder is no reason to
     // fail.
     let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
-    Ok(())
+    Ok(file)
 }
 
 /// Where a file of settings really is: people keep the file itself elsewhere and link to it.

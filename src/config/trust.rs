@@ -17,6 +17,9 @@ const STICKY: u32 = 0o1000;
 /// Reads a file of settings. `None` where it is not there; an error where anybody but this user and root may change it,
 /// or put another in its place.
 pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
+    if is_named_pipe(path) {
+        return Err(unreadable(path)(std::io::Error::other("not an ordinary file")));
+    }
     let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -34,6 +37,14 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, Error> {
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(unreadable(path))?;
     Ok(Some(text))
+}
+
+/// A pipe with a place on the disk keeps whoever opens it waiting for a writer. The shell's own (`<(…)`) have none, or one
+/// among the open files.
+fn is_named_pipe(path: &Path) -> bool {
+    let real = behind_links(path);
+    let is_pipe = std::fs::symlink_metadata(&real).is_ok_and(|there| there.file_type().is_fifo());
+    is_pipe && !real.starts_with("/dev/fd")
 }
 
 fn check_folder(path: &Path) -> Result<(), Error> {
@@ -165,8 +176,22 @@ mod tests {
         assert_eq!(read(Path::new("/dev/null")), Ok(Some(String::new())));
         let gbk = home.path().join("gbk");
         std::fs::write(&gbk, b"# \xc4\xe3\xba\xc3\n").unwrap();
-        for path in [home.path(), &gbk, &gbk.join("below")] {
+        let (pipe, link) = (home.path().join("pipe"), home.path().join("link"));
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        symlink(&pipe, &link).unwrap();
+        for path in [home.path(), &gbk, &gbk.join("below"), &pipe, &link] {
             assert!(matches!(read(path), Err(Error::Unreadable { .. })), "{}", path.display());
         }
+    }
+
+    #[test]
+    fn a_pipe_of_the_shell_is_read() {
+        use std::io::Write as _;
+        use std::os::fd::AsRawFd as _;
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writer.write_all(b"text").unwrap();
+        drop(writer);
+        let path = format!("/dev/fd/{}", reader.as_raw_fd());
+        assert_eq!(complaint(Path::new(&path)), None);
     }
 }

@@ -6,6 +6,12 @@ use serde_json::{Map, Value};
 use super::rows::{BadFile, DEVICE, Fields, LAST_LOGIN, Read, TAGS, WC_ID, Wrong, column};
 use crate::model::edit::tags;
 
+/// Whether a file is JSON and no table: one lone value is too, unless it is text, which is an id.
+pub(super) fn is_json(text: &str) -> bool {
+    let lone = || matches!(serde_json::from_str(text), Ok(Value::Null | Value::Bool(_) | Value::Number(_)));
+    text.trim_start().starts_with(['[', '{']) || lone()
+}
+
 /// Reads accounts.
 pub(super) fn read(text: &str) -> Result<Read, BadFile> {
     match serde_json::from_str::<Value>(text) {

@@ -29,6 +29,8 @@ pub(super) const COLUMNS: [&str; 14] = [
 pub(super) const WC_ID: usize = 0;
 /// Several in one cell.
 pub(super) const TAGS: usize = 5;
+/// The one that may well have lines.
+pub(super) const NOTE: usize = 6;
 /// From here on, up to [`LAST_LOGIN`], they are of an account's device; an export has them only where an account has one.
 pub(super) const DEVICE: usize = 7;
 /// The column that an export has only on an explicit wish.
@@ -203,7 +205,7 @@ pub(super) struct Rows {
 
 /// Reads and checks a whole file.
 pub(super) fn parse(text: &str, known: &[Account]) -> Result<Rows, BadFile> {
-    let read = if text.trim_start().starts_with(['[', '{']) { entries::read(text) } else { sheet::read(text) }?;
+    let read = if entries::is_json(text) { entries::read(text) } else { sheet::read(text) }?;
     let mut rows = Rows { in_lines: read.in_lines, ignored: read.ignored, ..Rows::default() };
     // Each account with its rows, in the order of the first ones.
     let mut accounts: Vec<(WcId, Vec<(usize, Fields)>)> = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::rows::{BadFile, COLUMNS, Fields, Read, WC_ID, Wrong, column};
+use super::rows::{BadFile, COLUMNS, Fields, NOTE, Read, WC_ID, Wrong, column};
 use crate::model::WcId;
 
 /// What may stand between cells.
@@ -24,13 +24,50 @@ fn unguard(cell: &str) -> &str {
     }
 }
 
+/// Marks the lines within a cell that a reader could take for rows of their own; those that begin as a marked one does are
+/// marked in any case, so that [`unguard_lines`] takes back what was marked and nothing else.
+fn guard_lines(cell: &str, all: bool) -> Cow<'_, str> {
+    let is_marked = |line: &str| begins_row(line) && (all || line.starts_with('\''));
+    map_lines(cell, |line| if is_marked(line) { format!("'{line}").into() } else { line.into() })
+}
+
+fn unguard_lines(cell: &str) -> Cow<'_, str> {
+    map_lines(cell, |line| line.strip_prefix('\'').filter(|rest| begins_row(rest)).unwrap_or(line).into())
+}
+
+/// Changes the lines of a cell after its first.
+fn map_lines<'a>(cell: &'a str, change: impl Fn(&'a str) -> Cow<'a, str>) -> Cow<'a, str> {
+    let Some((first, rest)) = cell.split_once('\n') else { return cell.into() };
+    let lines: Vec<_> = std::iter::once(first.into()).chain(rest.split('\n').map(change)).collect();
+    lines.join("\n").into()
+}
+
+/// Whether a line of a cell, marked or not, begins with an id, as an exported row does.
+fn begins_row(line: &str) -> bool {
+    let line = line.trim_start_matches('\'');
+    WcId::checked(bare(line.split(',').next().unwrap_or_default())).is_some()
+}
+
+/// A cell without the quotes around it.
+fn bare(cell: &str) -> &str {
+    cell.trim().trim_matches('"')
+}
+
+/// A row as it is exported.
+pub(super) fn row(fields: &[&str]) -> String {
+    let write = |all| fields.iter().map(|field| cell(&guard_lines(field, all))).collect::<Vec<_>>().join(",");
+    let text = write(false);
+    let is_row = |line: &str| line.split(',').count() == fields.len() && begins_row(line);
+    if text.lines().skip(1).any(is_row) { write(true) } else { text }
+}
+
 /// A cell as it is exported: no formula, and quoted where a reader would otherwise see something else.
-pub(super) fn cell(text: &str) -> Cow<'_, str> {
+fn cell(text: &str) -> String {
     let text = guard(text);
     if text.contains([',', '"', '\r', '\n']) || text.trim() != text {
-        format!("\"{}\"", text.replace('"', "\"\"")).into()
+        format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text
+        text.into_owned()
     }
 }
 
@@ -93,12 +130,18 @@ impl<'a> Heading<'a> {
         self.columns.iter().flatten().count()
     }
 
-    /// Whether a line by itself would be a row of WeChat's own ids.
-    fn fits(&self, line: &str) -> bool {
-        let cells: Vec<&str> = line.split(self.delimiter).map(|cell| cell.trim().trim_matches('"')).collect();
+    /// Whether a line by itself would be a row, of WeChat's own ids where others may be words.
+    fn fits(&self, line: &str, own: bool) -> bool {
+        let cells: Vec<&str> = line.split(self.delimiter).map(bare).collect();
         let at = self.columns.iter().position(|column| *column == Some(WC_ID));
         let id = at.and_then(|at| cells.get(at)).and_then(|cell| WcId::checked(cell));
-        cells.len() == self.columns.len() && id.is_some_and(|id| WcId::is_own_form(id.as_str()))
+        cells.len() == self.columns.len() && id.is_some_and(|id| !own || WcId::is_own_form(id.as_str()))
+    }
+
+    /// Whether a record has lines only where people write them: in its note, or where there is one column alone.
+    fn is_prose(&self, cells: &[String]) -> bool {
+        let mut cells = self.columns.iter().zip(cells);
+        self.columns.len() < 2 || cells.all(|(column, cell)| *column == Some(NOTE) || !cell.contains('\n'))
     }
 }
 
@@ -110,7 +153,8 @@ fn rows(heading: &Heading<'_>, first: usize) -> Read {
     while !rest.is_empty() {
         let (cells, after) = record(rest, heading.delimiter);
         let span = rest.get(..rest.len() - after.len()).unwrap_or_default();
-        let swallows = span.lines().skip(1).any(|line| heading.fits(line));
+        let own = cells.as_ref().is_ok_and(|cells| heading.is_prose(cells));
+        let swallows = span.lines().skip(1).any(|line| heading.fits(line, own));
         let fields = match cells {
             Ok(_) if swallows => Err(Wrong::Swallows),
             Ok(cells) if cells.iter().all(String::is_empty) => Ok(None),
@@ -133,7 +177,7 @@ fn fields(heading: &Heading<'_>, cells: &[String]) -> Result<Fields, Wrong> {
     let mut fields = Fields::default();
     for (column, cell) in heading.columns.iter().zip(cells) {
         if let Some(column) = column {
-            fields.put(*column, unguard(cell))?;
+            fields.put(*column, &unguard_lines(unguard(cell)))?;
         }
     }
     Ok(fields)

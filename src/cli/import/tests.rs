@@ -99,6 +99,9 @@ fn an_open_quote_takes_no_rows_along() {
     }
     let text = "wc_id,nick_name\nwxid_a,\"张三\nwxid_b,李四\"\nwxid_c,王五\n";
     assert_eq!((bad(text), good(text).last().map(String::as_str)), (vec![2], Some("wxid_c")), "{text}");
+    // An id that a person chose is one as well, but for a note's words.
+    let text = "wc_id,nick_name\nwxid_a,\"A\ngh_123,B\"\nmyoldid,C\n";
+    assert_eq!((bad(text), good(text).last().map(String::as_str)), (vec![2], Some("myoldid")), "{text}");
     // A quote within a cell opens nothing, and a note may have lines.
     let rows = read("wc_id,note\nwxid_a,5\" disk\nwxid_b,\"one\ntwo, \"\"2\"\"\"\nwxid,c\n");
     assert_eq!(rows.good[0].1.note.as_deref(), Some("5\" disk"));
@@ -133,6 +136,10 @@ fn what_is_wrong_is_named_and_all_of_it() {
     assert!(matches!(parse("[1", &[]), Err(BadFile::Syntax(_))));
     assert!(matches!(parse("{\"wcId\":\"a\"", &[]), Err(BadFile::Syntax(_))));
     assert_eq!(parse(r#"{"code":"1001","message":"失败","data":null}"#, &[]).unwrap_err(), BadFile::NoList);
+    for text in ["null", "true\n", " 42 ", "-1.5"] {
+        assert_eq!(parse(text, &[]).unwrap_err(), BadFile::NoList, "{text}");
+    }
+    assert_eq!([ids("\"wxid_a\""), ids("wc_id\n42"), ids("42\n43")].concat(), ["wxid_a", "42", "42", "43"]);
     assert_eq!(parse("a,b\nc,d", &[]).unwrap_err(), BadFile::NoHeading);
     assert_eq!(parse("holder\nme", &[]).unwrap_err(), BadFile::NoColumn);
     assert_eq!(parse("wcId,wc_id\na,b", &[]).unwrap_err(), BadFile::TwiceColumn("wc_id"));
@@ -217,6 +224,23 @@ fn a_device_comes_in_many_shapes() {
     let text = "wc_id,proxy\nwxid_a,7\nwxid_b,me:pw@h:1";
     assert_eq!(wrong(text), Wrong::Device(BadDevice::Proxy));
     assert_eq!(bad(text), [3]);
+}
+
+#[test]
+fn a_line_like_a_row_comes_back_from_an_export() {
+    let rows = ["one\nwxid_x,,,,,,", "one\r\nold,1,2,3,4,5,6\n'old,7", "one\n'two\n''two, three", "=1\n'-1"];
+    for text in rows.into_iter().chain(["one\nold,2\nthree,,", "one\ntwo"]) {
+        for at in 0..3 {
+            let mut account = Account::new("wxid_a".into());
+            *[&mut account.nick_name, &mut account.holder, &mut account.note][at] = text.into();
+            let csv = to_csv(std::slice::from_ref(&account), false);
+            let rows = read(&csv);
+            assert_eq!(rows.bad, [], "{csv}");
+            same(&account, &rows.good[0].1);
+        }
+    }
+    let named = Account { note: "one\ntwo, three".into(), ..Account::new("wxid_a".into()) };
+    assert!(to_csv(&[named], false).ends_with("\"one\ntwo, three\"\n"), "words are left alone");
 }
 
 /// Text as a hostile holder, a careless operator or a spreadsheet makes it.
