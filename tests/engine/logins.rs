@@ -313,15 +313,7 @@ async fn a_pending_verification_that_a_resident_has_taken_over_is_gone_on_with_a
     let mut rig = rig(Dialect::V2, verifying(false), How::default()).await;
     let mut first = rig.another(How::default()).await;
     first.login("wxid_amy", Way::Qr);
-    let shown = first
-        .until("a code", |event| match event {
-            Event::Login(event) => match &event.step {
-                LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
-                _ => None,
-            },
-            _ => None,
-        })
-        .await;
+    let shown = first.shown().await;
     rig.phone(&shown, "wxid_amy");
     let attempt = asked_for_code(&mut first).await;
     first.stop().await;

@@ -343,15 +343,7 @@ async fn a_broken_name_loses_no_login() {
         let (sim, _dir, mut front) = start_with(dialect, &wc_ids, choose, How::default(), knobs, false).await;
         for wc_id in &wc_ids {
             front.login(wc_id, Way::Qr);
-            let w_id = front
-                .until("a code", |event| match event {
-                    Event::Login(event) => match &event.step {
-                        LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
-                        _ => None,
-                    },
-                    _ => None,
-                })
-                .await;
+            let w_id = front.shown().await;
             sim.scan_code(&w_id, Some(WcId::from(wc_id.as_str()))).expect("the code can be scanned");
             sim.confirm(Some(WcId::from(wc_id.as_str()))).expect("the phone can confirm");
             let w_id = front.logged_in().await;

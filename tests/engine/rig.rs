@@ -130,15 +130,7 @@ impl Rig {
 
     /// Waits until a code waits for a phone at the gateway and has been shown here; returns its wId.
     pub(crate) async fn shown(&mut self) -> WId {
-        self.front
-            .until("a code", |event| match event {
-                Event::Login(event) => match &event.step {
-                    LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
-                    _ => None,
-                },
-                _ => None,
-            })
-            .await
+        self.front.shown().await
     }
 
     /// Scans and confirms the code, as the phone of this account.
@@ -285,6 +277,18 @@ impl Front {
             assert!(tokio::time::Instant::now() < deadline, "{wc_id} is not {what}: {:?}", self.account(wc_id).await);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+    }
+
+    /// Waits until a code has been shown; returns its wId.
+    pub(crate) async fn shown(&mut self) -> WId {
+        self.until("a code", |event| match event {
+            Event::Login(event) => match &event.step {
+                LoginStep::Qr { w_id, .. } => Some(w_id.clone()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .await
     }
 
     pub(crate) async fn stop(self) {

@@ -17,8 +17,8 @@ use crate::model::{AttemptId, Order, WcId};
 
 /// A statement of `sql/`, by its file's name.
 macro_rules! sql {
-    ($name:literal) => {
-        include_str!(concat!("sql/", $name, ".sql"))
+    ($($name:literal),+) => {
+        concat!($(include_str!(concat!("sql/", $name, ".sql"))),+)
     };
 }
 

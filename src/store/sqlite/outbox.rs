@@ -57,8 +57,12 @@ impl Sqlite {
         most: i64,
     ) -> Result<Vec<Row>> {
         let tellers = self.tellers(connection).await?;
-        let query = sqlx::query_as(sql!("outbox_due")).bind(self.profile()).bind(receiver).bind(now.0).bind(tellers);
-        Ok(query.bind(most).bind(pauses()).fetch_all(connection).await?)
+        let query = sqlx::query_as(sql!("outbox_waiting", "outbox_due"))
+            .bind(self.profile())
+            .bind(receiver)
+            .bind(now.0)
+            .bind(tellers);
+        Ok(query.bind(pauses()).bind(most).fetch_all(connection).await?)
     }
 
     /// See [`super::super::Store::outbox_take`].
@@ -99,11 +103,11 @@ impl Sqlite {
         let tellers = self.tellers(&mut connection).await?;
         let mut next: Option<i64> = None;
         for receiver in &self.scope.receivers {
-            let query = sqlx::query_scalar(sql!("outbox_next"))
+            let query = sqlx::query_scalar(sql!("outbox_waiting", "outbox_next"))
                 .bind(self.profile())
                 .bind(receiver)
-                .bind(&tellers)
                 .bind(now.0)
+                .bind(&tellers)
                 .bind(pauses());
             let due: Option<i64> = query.fetch_one(&mut *connection).await?;
             next = next.into_iter().chain(due).min();

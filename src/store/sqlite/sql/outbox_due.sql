@@ -1,24 +1,5 @@
--- From one subject to the next, however many rows each of them has. ?3 is now, ?4 the owners (a JSON array) whose
--- rows are being told, ?6 the pauses (another) after the first, second … try: what would be due later than after its own was
--- written by a clock that was ahead.
-WITH RECURSIVE heads (subject, id) AS (
-    SELECT subject, id
-    FROM (SELECT subject, id FROM outbox WHERE profile = ?1 AND receiver = ?2 ORDER BY subject, id LIMIT 1)
-    UNION ALL
-    SELECT next.subject, next.id
-    FROM heads
-    JOIN outbox AS next ON next.id = (
-        SELECT id
-        FROM outbox
-        WHERE profile = ?1 AND receiver = ?2 AND subject > heads.subject
-        ORDER BY subject, id
-        LIMIT 1
-    )
-)
-SELECT outbox.id, outbox.json, outbox.tries
-FROM heads
-CROSS JOIN outbox ON outbox.id = heads.id
-WHERE (outbox.tries = 0 OR outbox.due <= ?3 OR outbox.due > ?3 + (SELECT value FROM json_each(?6) WHERE key = min(outbox.tries, json_array_length(?6)) - 1))
-  AND (outbox.claimed_by IS NULL OR outbox.claimed_by NOT IN (SELECT value FROM json_each(?4)))
-ORDER BY outbox.id
-LIMIT ?5
+SELECT id, json, tries
+FROM waiting
+WHERE due <= ?3
+ORDER BY id
+LIMIT ?6
