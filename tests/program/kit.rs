@@ -352,6 +352,13 @@ fn environment(home: &Path) -> Vec<(&'static str, std::ffi::OsString)> {
 
 // ───── the program in a terminal ─────
 
+/// Who reads what is typed into a shell's terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keys {
+    Shell,
+    Program,
+}
+
 /// The program in a terminal of its own.
 pub(crate) struct Tui {
     master: Option<Box<dyn MasterPty + Send>>,
@@ -582,6 +589,16 @@ impl Tui {
 
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits until keys are the shell's, or those of what it started. A Ctrl-C before that is for the other of the two.
+    #[track_caller]
+    pub(crate) fn wait_for_keys_of(&self, whose: Keys) {
+        let shell = self.pid().as_raw_nonzero().get();
+        let owner = || self.master.as_ref().unwrap().process_group_leader();
+        eventually("the terminal's new owner", || {
+            owner().is_some_and(|owner| (owner == shell) == (whose == Keys::Shell))
+        });
     }
 
     /// Its state as `ps` shows it: `T` when stopped.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use saoma::model::WId;
 
-use crate::kit::{Desk, Tui, eventually, three};
+use crate::kit::{Desk, Keys, Tui, eventually, three};
 
 /// Name, no pictures, kind, the size of a cell, the width of ▄.
 const ANSWERS: &[u8] = b"\x1bP>|XTerm(379)\x1b\\\x1b[?62;22c\x1b[6;18;9t\x1b[2;2R";
@@ -131,8 +131,9 @@ fn a_login_that_waits_for_an_answer_stops_and_goes_on() {
     shell.wait_text("scan");
     shell.send(b"\x1a");
     shell.wait_text("Stopped");
+    shell.wait_for_keys_of(Keys::Shell);
     shell.send(b"fg; echo co''de=$?\n");
-    shell.wait_text("fg; echo");
+    shell.wait_for_keys_of(Keys::Program);
     shell.send(b"\x03");
     shell.wait_text("code=130");
 }
