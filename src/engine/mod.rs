@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use self::api::{Command, Event};
 use self::hub::Hub;
@@ -248,6 +249,8 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub struct Engine {
     commands: UnboundedSender<Command>,
+    /// Says the end past all that waits in `commands`.
+    ending: CancellationToken,
 }
 
 /// Takes the engine's events, on the engine's thread; must not block.
@@ -267,12 +270,18 @@ impl Engine {
         let (commands, inbox) = unbounded_channel();
         let shared = Arc::new(Shared::new(options, gateway, store));
         let hub = Hub::new(shared, sink, inbox);
-        (Self { commands }, tokio::spawn(hub.run(accounts)))
+        let ending = CancellationToken::new();
+        let ended = tokio::spawn(hub.run(accounts, ending.clone()));
+        (Self { commands, ending }, ended)
     }
 
     /// Puts a wish to the engine; after its end it does nothing.
     pub fn send(&self, command: Command) {
+        let ends = matches!(command, Command::Stop);
         let _ = self.commands.send(command);
+        if ends {
+            self.ending.cancel();
+        }
     }
 }
 

@@ -659,14 +659,19 @@ impl Tui {
 
 /// How often a process's threads went to sleep and woke up again.
 pub(crate) fn wakes(pid: Pid) -> u64 {
-    let tasks = std::fs::read_dir(format!("/proc/{}/task", pid.as_raw_nonzero())).unwrap();
-    let mut sum = 0;
-    for task in tasks {
-        let status = std::fs::read_to_string(task.unwrap().path().join("status")).unwrap();
-        let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:")).unwrap();
-        sum += switches.trim().parse::<u64>().unwrap();
-    }
-    sum
+    let tasks = format!("/proc/{}/task", pid.as_raw_nonzero());
+    let count = |task: std::fs::DirEntry| {
+        let status = std::fs::read_to_string(task.path().join("status")).ok()?;
+        let switches = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+        switches.trim().parse::<u64>().ok()
+    };
+    let mut sum = None;
+    // Again, where a thread has ended between its name and its count.
+    eventually("all threads at once", || {
+        sum = std::fs::read_dir(&tasks).unwrap().map(|task| count(task.unwrap())).sum();
+        sum.is_some()
+    });
+    sum.unwrap()
 }
 
 impl Drop for Tui {

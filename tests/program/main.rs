@@ -17,6 +17,7 @@ mod graphics;
 mod headless;
 mod kit;
 mod late;
+mod locked;
 mod logins;
 mod output;
 mod places;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -42,6 +43,8 @@ const USUAL_INTERVAL: Duration = Duration::from_secs(30);
 const MANY: usize = 200;
 /// How long a success may take into the store at the end.
 const LAST_STORE: Duration = Duration::from_secs(5);
+/// The same where the store has not answered in time before that.
+const LATE_STORE: Duration = Duration::from_secs(1);
 /// How long the bots may take at the end.
 const LAST_DELIVERY: Duration = Duration::from_secs(5);
 /// The same where somebody waits for them.
@@ -202,8 +205,25 @@ impl Hub {
         }
     }
 
-    pub(super) async fn run(mut self, accounts: Option<Vec<Account>>) {
+    /// Runs until [`Command::Stop`]. A store that answers nobody holds that up for [`LAST_STORE`] at most: what it was asked
+    /// then is given up, and is found again at the next start.
+    pub(super) async fn run(mut self, accounts: Option<Vec<Account>>, ending: CancellationToken) {
         let watch = self.watch_store();
+        let mut alerts = None;
+        let late = async {
+            ending.cancelled().await;
+            tokio::time::sleep(LAST_STORE).await;
+        };
+        let in_time = tokio::select! {
+            () = self.work(accounts, &mut alerts) => true,
+            () = late => false,
+        };
+        watch.abort();
+        self.stop(alerts, in_time).await;
+    }
+
+    /// What it does until it is to stop. Can be dropped at any point.
+    async fn work(&mut self, accounts: Option<Vec<Account>>, alerts: &mut Option<JoinHandle<()>>) {
         self.seq = self.shared.store.seq();
         match accounts {
             Some(accounts) => self.accounts = by_wc_id(accounts),
@@ -215,7 +235,7 @@ impl Hub {
         }
         self.take_over_orphans().await;
         self.revive().await;
-        let alerts = self.start_alerts();
+        *alerts = self.start_alerts();
         self.begin_observing().await;
         loop {
             if let Some(wished) = self.next_wish.take() {
@@ -229,7 +249,7 @@ impl Hub {
             tokio::select! {
                 biased;
                 command = self.commands.recv() => match command {
-                    Some(Command::Stop) | None => break,
+                    Some(Command::Stop) | None => return,
                     Some(command) => self.command(command).await,
                 },
                 Some(news) = self.from_logins.1.recv() => self.login_told(news).await,
@@ -245,16 +265,18 @@ impl Hub {
             self.tell_due_strips().await;
             self.run_conveyor().await;
         }
-        self.stop(watch, alerts).await;
     }
 
-    async fn stop(mut self, watch: tokio::task::JoinHandle<()>, alerts: Option<tokio::task::JoinHandle<()>>) {
-        watch.abort();
-        self.observe_no_longer().await;
+    async fn stop(mut self, alerts: Option<JoinHandle<()>>, in_time: bool) {
+        let patience = if in_time { LAST_STORE } else { LATE_STORE };
         // The logins leave their rows to whoever resumes them; a success that is on its way into the store gets there.
         self.logins.clear();
         self.runners.close();
-        let _ = tokio::time::timeout(LAST_STORE, self.runners.wait()).await;
+        let settle = async {
+            self.observe_no_longer().await;
+            self.runners.wait().await;
+        };
+        let _ = tokio::time::timeout(patience, settle).await;
         while let Ok(news) = self.from_logins.1.try_recv() {
             match news {
                 FromLogin::Told(..) | FromLogin::Swapped(..) => self.login_told(news).await,
@@ -269,13 +291,17 @@ impl Hub {
         }
         self.closing.cancel();
         if let Some(alerts) = alerts {
-            let patience = if self.shared.options.is_patient { PATIENT_DELIVERY } else { LAST_DELIVERY };
+            let patience = match (in_time, self.shared.options.is_patient) {
+                (false, _) => LATE_STORE,
+                (true, true) => PATIENT_DELIVERY,
+                (true, false) => LAST_DELIVERY,
+            };
             let _ = tokio::time::timeout(patience, alerts).await;
         }
         self.tell(Event::Stopped);
     }
 
-    fn watch_store(&self) -> tokio::task::JoinHandle<()> {
+    fn watch_store(&self) -> JoinHandle<()> {
         let (shared, news) = (Arc::clone(&self.shared), self.news.0.clone());
         tokio::spawn(async move {
             let beside = shared.options.stored_token.as_ref().map(|stored| stored.file.clone());
@@ -296,7 +322,7 @@ impl Hub {
         })
     }
 
-    fn start_alerts(&self) -> Option<tokio::task::JoinHandle<()>> {
+    fn start_alerts(&self) -> Option<JoinHandle<()>> {
         let (shared, kick, news) = (Arc::clone(&self.shared), Arc::clone(&self.kick), self.news.0.clone());
         // Who stays, not a command that is over in a moment.
         if shared.options.interval.is_some() {

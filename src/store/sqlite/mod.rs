@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Connection, SqliteTransaction};
@@ -37,6 +38,9 @@ mod prune;
 mod reopen;
 mod rows;
 mod watchers;
+
+/// How long closing waits for a statement under way.
+const LAST_STATEMENT: Duration = Duration::from_secs(1);
 
 /// The store of one profile in one database file.
 #[derive(Debug)]
@@ -151,9 +155,19 @@ impl Sqlite {
     }
 
     /// Checkpoints and closes. What was erased (image URLs) is then gone from the WAL as well, unless another process
-    /// is reading just now: nobody waits for that at the end of a program.
+    /// is reading just now: nobody waits for that at the end of a program. Nor for a statement that waits in vain for
+    /// another program to let go of the file.
     pub(super) async fn close(&self) {
-        let Some(mut connection) = self.connection.lock().await.take() else { return };
+        let idle = async {
+            let mut connection = self.connection.lock().await.take()?;
+            // Answered after whatever is under way.
+            connection.ping().await.is_ok().then_some(connection)
+        };
+        let Ok(idle) = tokio::time::timeout(LAST_STATEMENT, idle).await else {
+            tracing::warn!("the store is still waited for; it is left open");
+            return;
+        };
+        let Some(mut connection) = idle else { return };
         let checkpoint = sqlx::raw_sql("PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE);");
         if let Err(error) = checkpoint.execute(&mut connection).await {
             tracing::debug!(%error, "no checkpoint at close");
