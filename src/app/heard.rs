@@ -84,6 +84,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Conveyor(view) => conveyor::heard(state, view, now, &mut effects),
         Event::Fleet(fleet) => self::fleet(state, fleet, now),
         Event::Token(token) => self::token(state, token, now),
+        Event::Store { works } => state.store_fails = !works,
         Event::Fault { message } => {
             state.awaited = None;
             state.edited = None;

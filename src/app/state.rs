@@ -127,6 +127,8 @@ pub struct State {
     /// Since when the fleet list is stale, if it is: kept while it is being asked again.
     pub(crate) stale_since: Option<Stamp>,
     pub(crate) token: Option<Token>,
+    /// Whether nothing is stored just now.
+    pub(crate) store_fails: bool,
     /// Since when the gateway has an outage, if it has.
     pub(crate) outage: Option<Stamp>,
     /// An account whose edit is on its way into the store.

@@ -155,6 +155,7 @@ fn signed_in(state: &mut State, profile: String, now: Now) {
             state.fleet = None;
             state.stale_since = None;
             state.outage = None;
+            state.store_fails = false;
             state.offline_words.clear();
         }
         (state.gateway, state.dialect, state.platform_account) = (gateway, dialect, account);

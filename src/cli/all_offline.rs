@@ -242,6 +242,7 @@ impl Line<'_> {
             | Event::OfflineReason { .. }
             | Event::History(_)
             | Event::Strips(_)
+            | Event::Store { .. }
             | Event::Fleet(Fleet::Asking | Fleet::NeedsPassword)
             | Event::Token(_) => {}
         }

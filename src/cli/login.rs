@@ -364,6 +364,7 @@ impl Driver<'_> {
             | Event::Conveyor(_)
             | Event::History(_)
             | Event::Strips(_)
+            | Event::Store { .. }
             | Event::Fleet(_)
             | Event::Token(_) => {}
         }

@@ -245,6 +245,11 @@ pub enum Event {
     Fleet(Fleet),
     /// What is known of the token.
     Token(Token),
+    /// Whether the store does its work. Told when that changes; before the first time it does.
+    Store {
+        /// The last try.
+        works: bool,
+    },
     /// The store or a hook failed; said once per cause.
     Fault {
         /// What failed and what to do, for people, in their language.

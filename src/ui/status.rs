@@ -81,6 +81,9 @@ pub(super) fn draw(state: &State, look: &Look, buffer: &mut Buffer, area: Rect) 
 
 fn list(state: &State, look: &Look) -> (String, Style) {
     let theme = look.theme;
+    if state.store_fails {
+        return (t(look.lang, "ui.status.store_fails").into_owned(), theme.bad());
+    }
     if let Some(since) = state.outage.filter(|_| state.fleet != Some(Fleet::Asking)) {
         let at = clock::long(since, look.now, state.offset_seconds);
         return (tf(look.lang, "ui.status.outage", &[("time", &at)]), theme.doubt());

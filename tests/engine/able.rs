@@ -298,3 +298,20 @@ async fn a_store_that_is_moved_away_loses_no_login() {
         script.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_store_that_does_no_work_is_told_until_it_does() {
+    let mut rig = Rig::new(Dialect::V2).await;
+    let (store, aside) = (rig.dir.path().join("saoma.db"), rig.dir.path().join("aside"));
+    let told =
+        |works| move |event: &Event| matches!(event, Event::Store { works: told } if *told == works).then_some(());
+    for _twice in 0..2 {
+        std::fs::rename(&store, &aside).unwrap();
+        std::fs::write(&store, "no database").unwrap();
+        rig.front.until("the words", |event| matches!(event, Event::Fault { .. }).then_some(())).await;
+        rig.front.until("the trouble", told(false)).await;
+        std::fs::rename(&aside, &store).unwrap();
+        rig.front.engine.send(Command::Refresh);
+        rig.front.until("its end", told(true)).await;
+    }
+}

@@ -354,6 +354,20 @@ fn strips_are_asked_for_when_the_list_stands_still() {
 }
 
 #[test]
+fn a_store_that_does_no_work_is_said_where_the_list_is() {
+    for (lang, words, list) in [(Lang::En, "store fails", "list ok"), (Lang::Zh, "无法存储", "列表正常")] {
+        let mut screen = usual((80, 24), lang);
+        screen.engine(Event::Fleet(Fleet::Ok { at: Stamp(NOON) }));
+        screen.engine(Event::Store { works: false });
+        let header = screen.text().lines().next().unwrap().to_owned();
+        assert!(header.contains(words) && !header.contains(list), "{header}");
+        screen.engine(Event::Store { works: true });
+        let header = screen.text().lines().next().unwrap().to_owned();
+        assert!(!header.contains(words) && header.contains(list), "{header}");
+    }
+}
+
+#[test]
 fn an_outage_has_one_banner_and_ends_with_a_line() {
     let mut screen = usual((80, 24), Lang::En);
     let since = Stamp(NOON - 300_000);

@@ -208,6 +208,7 @@ fn news() -> impl Strategy<Value = Event> {
             at: Stamp(at),
         }),
         (0u8..30).prop_map(move |count| Event::MassDrop { wc_ids: (0..count).map(wc).collect(), at: Stamp(0) }),
+        any::<bool>().prop_map(|works| Event::Store { works }),
         any::<i64>().prop_map(|at| Event::Outage { since: Stamp(at), at: Stamp(at) }),
         any::<i64>().prop_map(|at| Event::OutageOver { since: Stamp(at), at: Stamp(at) }),
         (0u8..30, proptest::option::of(".{0,20}"), any::<i64>()).prop_map(move |(id, words, at)| {

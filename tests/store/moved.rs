@@ -1,7 +1,7 @@
 //! The store's file is moved, deleted or replaced while it is open: nobody goes on writing where nobody looks.
 
 use saoma::model::{Edit, Presence, ProfileId, Rung, Stamp, WcId};
-use saoma::store::{Changed, Scope, Store};
+use saoma::store::{Changed, Error, Scope, Store};
 
 use super::support::{account, begin, beside, login, record, scope, started, store};
 
@@ -80,5 +80,31 @@ async fn a_folder_that_is_gone_is_waited_for() {
     assert!(!folder.exists(), "nothing is made where nothing is wanted");
     std::fs::rename(above.path().join("away"), &folder).unwrap();
     assert!(store.store_login(&id, &record("wxid_a", "w1"), Stamp(3)).await.unwrap().current);
+    assert!(!store.was_replaced().await.unwrap());
+}
+
+#[tokio::test]
+async fn what_is_no_store_takes_nothing_away_and_is_left_as_it_is() {
+    let (folder, store) = store().await;
+    let (path, aside) = (folder.path().join("saoma.db"), folder.path().join("aside"));
+    login(&store, "wxid_a", "w1", 100, 200).await;
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::write(
+        &path,
+        "not a database, but as long as the header of one: it has to be read for that to be seen".repeat(8),
+    )
+    .unwrap();
+    let before = std::fs::read(&path).unwrap();
+    for _twice in 0..2 {
+        let refused = store.accounts().await.unwrap_err();
+        assert!(matches!(refused, Error::Damaged(_)), "{refused:?}");
+        let refused = store.begin_attempt(Some(&"wxid_b".into()), Rung::QrLogin, Stamp(300)).await.unwrap_err();
+        assert!(matches!(refused, Error::Damaged(_)), "{refused:?}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+    // All that was stored is where it was, the last of it in the journal.
+    assert!(folder.path().join("saoma.db-wal").is_file() && !folder.path().join("saoma.db-wal.left").exists());
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(account(&store, "wxid_a").await.w_id, Some("w1".into()));
     assert!(!store.was_replaced().await.unwrap());
 }

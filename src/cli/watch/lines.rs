@@ -129,6 +129,7 @@ impl Teller {
             | Event::Conveyor(_)
             | Event::History(_)
             | Event::Strips(_)
+            | Event::Store { .. }
             | Event::GaveUp
             | Event::Stopped => Vec::new(),
         }

@@ -267,7 +267,10 @@ impl Hub {
             }
         }
         match self.shared.store.note_list(began, &verdicts, &unknown, &alerts).await {
-            Ok(changed) => self.presences_changed(changed, words, &mass, began).await,
+            Ok(changed) => {
+                self.store_did();
+                self.presences_changed(changed, words, &mass, began).await;
+            }
             Err(error) => {
                 self.store_error(&error).await;
                 if matches!(error, store::Error::ObservesNoLonger) {

@@ -98,6 +98,9 @@ impl Hub {
             Ok(changes) => changes,
             Err(error) => return self.store_failed(&error.to_string()),
         };
+        if !self.observing {
+            self.store_did();
+        }
         self.seq = changes.seq;
         let before: HashMap<WcId, Before> = changes
             .wc_ids

@@ -143,6 +143,8 @@ pub(super) struct Hub {
     orphans: HashMap<AttemptId, Order>,
     failures: u32,
     last_fault: Option<String>,
+    /// Whether the store did what it was asked last.
+    store_works: bool,
     /// How many entries of the last list could not be read.
     unread: usize,
     /// Whose strips somebody looks at, and whether one of them is another one now.
@@ -197,6 +199,7 @@ impl Hub {
             orphans: HashMap::new(),
             failures: 0,
             last_fault: None,
+            store_works: true,
             unread: 0,
             strips_of: Vec::new(),
             strips_due: false,
@@ -352,6 +355,18 @@ impl Hub {
 
     fn store_failed(&mut self, error: &str) {
         self.fault(tf(self.shared.options.lang, "engine.store_failed", &[("error", error)]));
+        if std::mem::take(&mut self.store_works) {
+            self.tell(Event::Store { works: false });
+        }
+    }
+
+    /// It did what it was asked. Whoever observes says so only of what was written: a full disk still reads.
+    fn store_did(&mut self) {
+        if !std::mem::replace(&mut self.store_works, true) {
+            // The same trouble is news when it comes again.
+            self.last_fault = None;
+            self.tell(Event::Store { works: true });
+        }
     }
 }
 

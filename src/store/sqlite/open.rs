@@ -48,6 +48,13 @@ pub(super) async fn connect(place: &Place) -> Result<(SqliteConnection, usize)> 
     Ok((connection, version))
 }
 
+/// That what lies there is a store of this program's, or empty. Nothing is changed, and no journal beside it is read.
+pub(super) async fn look(place: &Place) -> Result<()> {
+    let options = SqliteConnectOptions::new().filename(&place.path).immutable(true).read_only(true);
+    let mut connection = options.connect().await.map_err(|error| cannot("open", place, &error))?;
+    version(&mut connection, place).await.map(|_version| ())
+}
+
 fn cannot(what: &str, place: &Place, error: &sqlx::Error) -> Error {
     if let Some(refused) = place::trouble(&place.path, error) {
         return refused;

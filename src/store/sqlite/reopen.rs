@@ -64,6 +64,9 @@ impl Sqlite {
             )));
         }
         tracing::warn!(path = %shown, "the store was moved, deleted or replaced; opening what is there now");
+        if path.exists() {
+            open::look(&self.place).await?;
+        }
         // The journal of the old file, left behind, would be taken for the new one's.
         let journal = self.file.journal.load(Ordering::Relaxed);
         if journal != 0 && inode(&with_suffix(path, "-wal")) == journal {
