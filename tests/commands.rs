@@ -140,6 +140,16 @@ fn a_broken_config_is_named_with_its_line() {
         assert_eq!(code, 2, "{err}");
         assert!(err.contains(part), "{text}: {err}");
     }
+    for keys in ["frobnicate = 's'", "second_login = 'ctrl-c'", "second_login = 'nonsense'", "second_login = 'R'"] {
+        write_config(home.path(), &format!("[keys]\npage_down = 'R'\n{keys}"));
+        let (code, out, _) = run(&mut saoma(home.path()), &["doctor"]);
+        assert_eq!(code, 1, "{out}");
+        // Of two lines with the same key either may be meant.
+        assert!(
+            out.contains("config.toml:3") || out.contains("config.toml:2") && keys.ends_with("'R'"),
+            "{keys}: {out}"
+        );
+    }
     write_config(home.path(), "");
     // What needs no settings works all the same.
     assert_eq!(run(&mut saoma(home.path()), &["--help"]).0, 0);

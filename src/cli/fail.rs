@@ -89,12 +89,13 @@ impl Failure {
     /// The settings are wrong.
     pub fn config(lang: Lang, error: &config::Error) -> Self {
         let (exit, reason) = match error {
-            config::Error::Io { .. } | config::Error::OpenToOthers { .. } => (Exit::Other, "io"),
+            config::Error::Io { .. } => (Exit::Other, "io"),
             config::Error::Command { .. } => (Exit::Token, "config"),
             config::Error::NoHome
             | config::Error::Unreadable { .. }
             | config::Error::Open { .. }
             | config::Error::Foreign { .. }
+            | config::Error::OpenToOthers { .. }
             | config::Error::Syntax { .. }
             | config::Error::UnknownKey { .. }
             | config::Error::BadValue { .. }

@@ -55,8 +55,10 @@ pub fn find<'a>(accounts: &'a [Account], text: &str, reach: Reach) -> Found<'a> 
     }
     let is_id = reach == Reach::Any && WcId::is_own_form(text);
     let named = |account: &&Account| {
+        // As it is shown, too: that is what people copy.
         let name = account.nick_name.trim();
-        !is_id && (account.w_account.trim() == text || name == text || account.wc_id.as_str() == text)
+        let is_name = name == text || clean(name).trim() == text;
+        !is_id && (account.w_account.trim() == text || is_name || account.wc_id.as_str() == text)
     };
     match only(accounts.iter().filter(named)) {
         Found::Nobody if reach == Reach::Any => {}
@@ -266,6 +268,7 @@ mod tests {
             account("evil", "wxid_cfo", "wxid_boss"),
             account("sly", "", " 王五 "),
             account("old-id", "", ""),
+            account("odd", "", "赵\u{202e}六"),
         ];
         for (text, reach, kind, ids) in [
             ("wxid_a", Any, '=', &["wxid_a"][..]),
@@ -296,7 +299,10 @@ mod tests {
             ("wxid_c", Any, '=', &["wxid_c"]),
             ("WXID_C", Any, '~', &["wxid_c"]),
             ("WXID_C", Id, '-', &[]),
-            ("赵", Any, '-', &[]),
+            ("钱", Any, '-', &[]),
+            // As it is, and as a screen shows it.
+            ("赵\u{202e}六", Name, '~', &["odd"]),
+            ("赵 六", Name, '~', &["odd"]),
             ("old-id", Name, '~', &["old-id"]),
             ("", Id, '-', &[]),
             ("", Any, '-', &[]),

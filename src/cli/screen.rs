@@ -181,5 +181,8 @@ pub fn exit_of(exit: tui::Exit) -> Exit {
 /// A runtime and the keymap are what the demo needs too.
 pub fn keymap(context: &Context) -> Result<Keymap, Failure> {
     let lines = context.config.keys.iter().map(|(action, keys)| (action.as_str(), keys.as_str().unwrap_or_default()));
-    Keymap::with(lines).map_err(|error| Failure::usage(keymap_words(context.lang, &error)))
+    Keymap::with(lines).map_err(|error| {
+        let line = context.config.origin_of_keys(error.action());
+        Failure::usage(format!("{line}: {}", keymap_words(context.lang, &error)))
+    })
 }

@@ -40,6 +40,17 @@ pub enum KeymapError {
     Reserved(&'static str),
 }
 
+impl KeymapError {
+    /// The action whose line is wrong, as the config calls it.
+    pub fn action(&self) -> &str {
+        match self {
+            Self::NoSuchAction(action) | Self::NoSuchKey { action, .. } => action,
+            Self::Twice { second, .. } => second,
+            Self::Reserved(action) => action,
+        }
+    }
+}
+
 impl Default for Keymap {
     fn default() -> Self {
         let mut map = Self { actions: HashMap::new(), keys: HashMap::new() };

@@ -86,6 +86,8 @@ const LOG_LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"]
 
 /// The shortest interval of the fleet list (design.md §6).
 pub const MIN_INTERVAL: Duration = Duration::from_secs(5);
+/// The longest. What is rarer is a slip of the hand, and a drop would be seen days later.
+const MAX_INTERVAL: Duration = Duration::from_secs(24 * 3600);
 
 impl Config {
     /// Reads and checks everything but the profiles. A missing file is no error, unless it was named.
@@ -122,7 +124,7 @@ impl Config {
             None => Sourced::default_of(Duration::from_secs(30)),
             Some(text) => {
                 let origin = origin("watch.interval");
-                let span = duration::parse(text).filter(|span| *span >= MIN_INTERVAL);
+                let span = duration::parse(text).filter(|span| (MIN_INTERVAL..=MAX_INTERVAL).contains(span));
                 Sourced::new(span.ok_or_else(|| bad(&origin, "watch.interval", text, "config.rule.interval"))?, origin)
             }
         };
@@ -169,6 +171,11 @@ impl Config {
             env,
             flags,
         })
+    }
+
+    /// Where the file says which keys an action has.
+    pub fn origin_of_keys(&self, action: &str) -> Origin {
+        Origin::File { path: self.paths.config.value.clone(), line: self.file.line(&format!("keys.{action}")) }
     }
 
     /// The names of the file's profiles, sorted.
@@ -374,7 +381,9 @@ fn database(env: &Env, paths: &Paths) -> Result<Sourced<PathBuf>, Error> {
     let path = url.strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
     // What other programs mean by a URL without a file would become the name of one.
     let is_file = |path: &&str| {
-        let known = !path.is_empty() && !path.contains(['?', '#']) && !path.starts_with([':', '~']);
+        // A shell's variable or quotes that nobody took away.
+        let plain = !path.contains(['?', '#', '"', '\'', '$']) && path.trim() == *path;
+        let known = !path.is_empty() && plain && !path.starts_with([':', '~']);
         known && !path.ends_with('/') && !path.to_ascii_lowercase().starts_with("file:") && !Path::new(path).is_dir()
     };
     match path.filter(is_file) {
@@ -476,6 +485,7 @@ mod tests {
     fn values_are_checked() {
         for (text, setting) in [
             ("[watch]\ninterval = '4s'", "watch.interval"),
+            ("[watch]\ninterval = '25h'", "watch.interval"),
             ("[watch]\ninterval = 'often'", "watch.interval"),
             ("[watch]\noffline_after = 0", "watch.offline_after"),
             ("[ui]\nlang = 'fr'", "lang"),
@@ -566,6 +576,9 @@ mod tests {
             "sqlite:a.db?mode=memory",
             "sqlite:file:a.db",
             "sqlite:~/a.db",
+            "sqlite: ",
+            "sqlite:\"/p\"",
+            "sqlite:$HOME/a.db",
             "/a/b.db",
             "SQLITE:a.db",
             "sqlite3:a.db",
