@@ -9,17 +9,19 @@ use crate::model::WcId;
 /// What may stand between cells.
 const DELIMITERS: [char; 6] = [',', ';', '\t', '|', '，', '；'];
 
-/// What a spreadsheet takes a cell for a formula by, as its first sign.
-const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+/// What a spreadsheet takes a cell for a formula by, as its first sign; what is not seen before one is left out by some.
+fn makes_formula(sign: char) -> bool {
+    matches!(sign, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '\u{feff}') || sign.is_control()
+}
 
 /// Makes text of a spreadsheet's formula: what stands behind the first quote is not run. [`unguard`] takes it back.
 fn guard(cell: &str) -> Cow<'_, str> {
-    if cell.trim_start_matches('\'').starts_with(FORMULA) { format!("'{cell}").into() } else { cell.into() }
+    if cell.trim_start_matches('\'').starts_with(makes_formula) { format!("'{cell}").into() } else { cell.into() }
 }
 
 fn unguard(cell: &str) -> &str {
     match cell.strip_prefix('\'') {
-        Some(rest) if rest.trim_start_matches('\'').starts_with(FORMULA) => rest,
+        Some(rest) if rest.trim_start_matches('\'').starts_with(makes_formula) => rest,
         _ => cell,
     }
 }
@@ -149,6 +151,7 @@ fn rows(heading: &Heading<'_>, first: usize) -> Read {
     let mut read = Read { in_lines: true, ..Read::default() };
     let unknown = heading.names.iter().zip(&heading.columns).filter(|(_, column)| column.is_none());
     read.ignored = unknown.map(|(name, _)| name.clone()).filter(|name| !name.is_empty()).collect();
+    let mut nameless = vec![false; heading.names.len()];
     let (mut rest, mut line) = (heading.rest, first);
     while !rest.is_empty() {
         let (cells, after) = record(rest, heading.delimiter);
@@ -161,7 +164,12 @@ fn rows(heading: &Heading<'_>, first: usize) -> Read {
             Ok(cells) if cells.len() != heading.columns.len() => {
                 Err(Wrong::Cells { found: cells.len(), wanted: heading.columns.len() })
             }
-            Ok(cells) => fields(heading, &cells).map(Some),
+            Ok(cells) => {
+                for ((name, cell), filled) in heading.names.iter().zip(&cells).zip(&mut nameless) {
+                    *filled |= name.is_empty() && !cell.is_empty();
+                }
+                fields(heading, &cells).map(Some)
+            }
             Err(wrong) => Err(wrong),
         };
         // After a quote that may have been meant otherwise the next line is looked at by itself.
@@ -170,6 +178,9 @@ fn rows(heading: &Heading<'_>, first: usize) -> Read {
         line += rest.get(..rest.len() - after.len()).map_or(0, line_ends);
         rest = after;
     }
+    // Without a name, but not without anything in it.
+    let filled = nameless.iter().zip(1..).filter(|(filled, _)| **filled);
+    read.ignored.extend(filled.map(|(_, number)| format!("#{number}")));
     read
 }
 
