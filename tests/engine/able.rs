@@ -315,3 +315,29 @@ async fn a_store_that_does_no_work_is_told_until_it_does() {
         rig.front.until("its end", told(true)).await;
     }
 }
+
+#[tokio::test]
+async fn who_observes_goes_on_at_once_in_a_file_that_was_put_back() {
+    let interval = Duration::from_secs(3_600);
+    let mut rig = Rig::with(Setup { accounts: online(10), ..Setup::default() }, every(interval)).await;
+    a_list(&mut rig.front).await;
+    let epoch = async |front: &Front| front.store.watchers().await.unwrap().observer.unwrap().epoch;
+    let first = epoch(&rig.front).await;
+    let file = |name: &str, end: &str| rig.dir.path().join(format!("{name}{end}"));
+    let replaced = |event: &Event| matches!(event, Event::Fault { .. }).then_some(());
+    for end in ["", "-wal", "-shm"] {
+        std::fs::rename(file("saoma.db", end), file("old.db", end)).unwrap();
+    }
+    rig.front.until("the word of the new file", replaced).await;
+    a_list(&mut rig.front).await;
+    // The file last, so that it is never without its own journal.
+    for end in ["-wal", "-shm", ""] {
+        std::fs::rename(file("old.db", end), file("saoma.db", end)).unwrap();
+    }
+    rig.front.until("the word of the old file", replaced).await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while epoch(&rig.front).await == first {
+        assert!(tokio::time::Instant::now() < deadline, "it has the place of before, and does not take it up");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -76,8 +76,9 @@ impl Hub {
     pub(super) async fn try_to_observe(&mut self) {
         let Some(rank) = self.rank().filter(|_| !self.observing && self.shared.can_list()) else { return };
         // Looked at before, since every write of anybody leads here, and taking the place is a write.
+        let me = self.shared.store.owner();
         match self.shared.store.watchers().await {
-            Ok(Watchers { observer: Some(place), .. }) if !self.may_take(&place, rank) => return,
+            Ok(Watchers { observer: Some(place), .. }) if place.owner != *me && !self.may_take(&place, rank) => return,
             Ok(_) => {}
             Err(error) => return self.store_error(&error).await,
         }
