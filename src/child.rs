@@ -483,7 +483,7 @@ mod tests {
         let file = folder.path().join("pids");
         let stubborn = "trap \"\" TERM; echo $$ >> F; while :; do sleep 0.1; done";
         let line = format!("({stubborn}) & sh -c '{stubborn}' & {stubborn}").replace('F', &file.display().to_string());
-        let run = Run { limit: Duration::from_millis(500), ..wanted(&line) };
+        let run = Run { limit: Duration::from_secs(3), ..wanted(&line) };
         assert!(matches!(super::run(&run), Err(Fault::Late(_))));
         for pid in pids(&file, 3) {
             eventually("its end", || is_gone(&pid));

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use axum::Router;
 use serde_json::{Value, json};
@@ -18,6 +19,9 @@ use super::server::{self, Running, Shared};
 use super::setup::Setup;
 use super::world::World;
 use crate::model::{WId, WcId};
+
+/// How long a gateway that comes up waits for its port.
+const PORT_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whom a phone's act was about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -363,7 +367,16 @@ async fn up(shared: &Arc<Shared>) -> io::Result<()> {
         // The port is free when the task has ended; how it ended does not matter.
         before.task.await.ok();
     }
-    let listener = TcpListener::bind(shared.address).await?;
+    let until = tokio::time::Instant::now() + PORT_PATIENCE;
+    let listener = loop {
+        match TcpListener::bind(shared.address).await {
+            // The system may have lent it to a connection meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tokio::time::Instant::now() < until => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            bound => break bound?,
+        }
+    };
     *running(shared) = Some(serve(shared, listener));
     Ok(())
 }

@@ -135,7 +135,7 @@ fn second_login_succeeds_or_is_exit_4() {
 #[test]
 fn exit_3_4_5_when_nobody_scans_the_phone_says_no_or_another_phone_scans() {
     let desk = Desk::new(three());
-    desk.sim.knobs(|knobs| knobs.code_life_ms = Some(300));
+    desk.sim.knobs(|knobs| knobs.code_life_ms = Some(3_000));
     let went = desk.run(&["login", "wxid_bela", "--json"]);
     assert_eq!((went.code, went.events().join(" ").as_str()), (3, "qr waiting expired"), "{went:?}");
     desk.sim.knobs(|knobs| knobs.code_life_ms = None);
@@ -234,20 +234,25 @@ fn with_token_command(desk: &Desk, interval: &str) -> std::path::PathBuf {
     std::fs::remove_file(desk.state().join("credentials.toml")).unwrap();
     desk.configure(interval);
     let config = std::fs::read_to_string(desk.config()).unwrap();
-    let line = format!("token_command = 'echo . >> {0}.asked && cat {0}'\n[watch]", file.display());
+    // Waits for the file where it is about to be renewed.
+    let line = "token_command = 'echo . >> F.asked; until cat F 2>/dev/null; do sleep 0.05; done'\n[watch]";
+    let line = line.replace('F', &file.display().to_string());
     std::fs::write(desk.config(), config.replace("[watch]", &line)).unwrap();
     file
 }
 
 /// The gateway takes another token only, and the file has it.
 fn renew_token(desk: &Desk, file: &std::path::Path) {
+    std::fs::remove_file(file).unwrap();
     desk.sim.revoke_tokens();
     let base = desk.sim.url().to_owned();
     let options = Options { base, dialect: desk.dialect, token: None, http_proxy: None };
     let password = SecretString::from(desk.sim.password());
     let signed_in =
         block_on(async { Gateway::new(options).unwrap().member_login(desk.sim.account(), &password).await });
-    std::fs::write(file, signed_in.unwrap().token.expose_secret()).unwrap();
+    let whole = file.with_extension("new");
+    std::fs::write(&whole, signed_in.unwrap().token.expose_secret()).unwrap();
+    std::fs::rename(whole, file).unwrap();
 }
 
 #[test]

@@ -278,18 +278,18 @@ impl Desk {
 /// A command that runs.
 pub(crate) struct Running {
     child: Option<std::process::Child>,
-    out: Arc<Mutex<String>>,
+    out: Arc<Mutex<Vec<u8>>>,
     reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Running {
     fn new(mut child: std::process::Child) -> Self {
-        let out = Arc::new(Mutex::new(String::new()));
+        let out = Arc::new(Mutex::new(Vec::new()));
         let (mut stdout, into) = (child.stdout.take().unwrap(), Arc::clone(&out));
         let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = stdout.read(&mut buffer) {
-                into.lock().unwrap().push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+                into.lock().unwrap().extend_from_slice(&buffer[..count]);
             }
         });
         Self { child: Some(child), out, reader: Some(reader) }
@@ -299,18 +299,23 @@ impl Running {
     #[track_caller]
     pub(crate) fn wait_event(&self, event: &str) {
         let wanted = format!("\"event\":\"{event}\"");
-        eventually(event, || self.out.lock().unwrap().contains(&wanted));
+        eventually(event, || self.said().contains(&wanted));
     }
 
     pub(crate) fn end(mut self) -> Went {
         let output = self.child.take().unwrap().wait_with_output().unwrap();
         self.reader.take().unwrap().join().unwrap();
-        Went { out: self.out.lock().unwrap().clone(), ..Went::of(output) }
+        Went { out: self.said(), ..Went::of(output) }
+    }
+
+    /// What it has said so far; a letter may have come by half.
+    fn said(&self) -> String {
+        String::from_utf8_lossy(&self.out.lock().unwrap()).into_owned()
     }
 
     /// What it has told so far, whole lines, as JSON.
     pub(crate) fn told(&self) -> Vec<Value> {
-        let out = self.out.lock().unwrap();
+        let out = self.said();
         let whole = out.rsplit_once('\n').map_or("", |(whole, _)| whole);
         whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
@@ -525,25 +530,31 @@ impl Tui {
         self.wait(&format!("{name} {word}"), |screen| row(screen, name).is_some_and(|row| row.contains(word)));
     }
 
+    /// Waits until the program has acted on all that was typed: it repaints the screen when it comes to that.
+    #[track_caller]
+    fn wait_for_keys(&mut self) {
+        let before = self.bytes();
+        self.send(b"\x0c");
+        let clear = b"\x1b[2J";
+        eventually("a repaint", || self.raw()[before..].windows(clear.len()).any(|window| window == clear));
+    }
+
     /// Puts the cursor on an account's row. Rows may move meanwhile.
     #[track_caller]
     pub(crate) fn select(&mut self, name: &str) {
         let until = Instant::now() + LONG;
         while Instant::now() < until {
+            // A key that is still on its way would move the cursor on; and after the first key it stays on its account.
+            self.wait_for_keys();
             let at = |screen: &vt100::Screen| {
                 let rows = pane(screen);
                 let wanted = rows.iter().position(|row| names(row, name))?;
                 Some((wanted, rows.iter().position(|row| row.contains('▸'))?))
             };
-            let before = self.look(at);
-            match before {
+            match self.look(at) {
                 Some((wanted, cursor)) if wanted == cursor => return,
                 Some((wanted, cursor)) => self.send(if wanted > cursor { b"j" } else { b"k" }),
                 None => {}
-            }
-            let patience = Instant::now() + Duration::from_secs(1);
-            while self.look(at) == before && Instant::now() < patience {
-                std::thread::sleep(Duration::from_millis(2));
             }
         }
         panic!("{name} is not reached:\n{}", self.text());

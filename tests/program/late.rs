@@ -144,8 +144,8 @@ fn doctor_waits_for_a_slow_line_and_leaves_nothing_behind() {
     let mut shell = shell(&desk);
     shell.send(format!("saoma doctor{THEN}").as_bytes());
     wait_for_question(&shell);
-    // The line there and back takes two seconds.
-    std::thread::sleep(Duration::from_secs(2));
+    // Longer than an answer is waited for before the next thing is done.
+    std::thread::sleep(Duration::from_millis(1_200));
     shell.send(ANSWERS);
     assert_nothing_left(&mut shell);
 }

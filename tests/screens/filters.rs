@@ -239,16 +239,23 @@ fn ten_thousand_accounts_are_filtered_per_key() {
             ..account(&format!("wxid_{:05}", n.wrapping_mul(7919) % 10_000), &format!("客服 {n}"), Presence::Offline)
         })
         .collect();
-    let mut screen = Screen::new(Start { accounts: many.clone(), ..start((80, 24), Lang::En) });
-    screen.keys(&["/"]);
-    let began = Instant::now();
-    screen.type_text("#售 @王 客服 99");
-    let typed = began.elapsed() / 12;
-    let began = Instant::now();
-    screen.engine(Event::Accounts(many));
-    let replaced = began.elapsed();
+    let times = (0..5).map(|_| {
+        let mut screen = Screen::new(Start { accounts: many.clone(), ..start((80, 24), Lang::En) });
+        screen.keys(&["/"]);
+        let began = Instant::now();
+        screen.type_text("#售 @王 客服 99");
+        let typed = began.elapsed() / 12;
+        let accounts = many.clone();
+        let began = Instant::now();
+        screen.engine(Event::Accounts(accounts));
+        let replaced = began.elapsed();
+        assert!(screen.text().contains("/10000"), "{}", screen.text());
+        (typed, replaced)
+    });
+    // What a busy machine adds is in none of them, or in some.
+    let (typed, replaced): (Vec<_>, Vec<_>) = times.unzip();
+    let (typed, replaced) = (typed.into_iter().min().unwrap(), replaced.into_iter().min().unwrap());
     println!("a key in the filter: {typed:?}; all accounts anew: {replaced:?}");
-    assert!(screen.text().contains("/10000"), "{}", screen.text());
     assert!(typed < replaced, "{typed:?} a key, {replaced:?} for all anew");
 }
 
