@@ -155,13 +155,14 @@ enum Broken {
 
 /// Writes broken JSON anew, in one pass and in memory that its length bounds.
 ///
-/// With [`Ends::Escaped`], a text that was ended by a guess may not be the last one, and nothing may stand behind the
-/// whole: else a name with brackets in it could end a list in the middle.
+/// With [`Ends::Escaped`], a text that was ended by a guess may not be the last one, nothing may stand behind the whole, and
+/// between the texts nothing is mended: else a name with brackets in it could end a list in the middle.
 fn mend(text: &str, ends: Ends) -> Result<String, Broken> {
     if !text.starts_with(['{', '[']) {
         return Err(Broken::Wrong);
     }
-    let mut mended = Mended { out: String::with_capacity(text.len() + 64), open: Vec::new() };
+    let strict = ends == Ends::Escaped;
+    let mut mended = Mended { out: String::with_capacity(text.len() + 64), open: Vec::new(), strict, comma: false };
     let mut rest = text;
     let mut guessed = false;
     loop {
@@ -174,9 +175,9 @@ fn mend(text: &str, ends: Ends) -> Result<String, Broken> {
         if let Token::Text(inside) = token {
             guessed = ends_in_backslash(inside);
         }
-        mended.take(token).ok_or(Broken::Wrong)?;
+        mended.spell(&token).and_then(|()| mended.take(token)).ok_or(Broken::Wrong)?;
         if mended.open.is_empty() {
-            let doubtful = ends == Ends::Escaped && (guessed || !tail.is_empty());
+            let doubtful = strict && (guessed || !tail.is_empty());
             return if doubtful { Err(Broken::Wrong) } else { Ok(mended.out) };
         }
         rest = tail;
@@ -233,9 +234,34 @@ fn token(text: &str, ends: Ends) -> Option<(Token<'_>, &str)> {
 struct Mended {
     out: String,
     open: Vec<Open>,
+    /// Whether whatever stands between texts has to be as it should.
+    strict: bool,
+    /// Whether a comma came last.
+    comma: bool,
 }
 
 impl Mended {
+    /// Fails where the token is out of its place, if that counts: a comma that is missing, a key without a value, a word that
+    /// is none.
+    fn spell(&mut self, token: &Token<'_>) -> Option<()> {
+        let comma = std::mem::replace(&mut self.comma, matches!(token, Token::Mark(b',')));
+        let Some(open) = self.open.last().filter(|_| self.strict) else { return Some(()) };
+        let is_key = open.closes == b'}' && matches!(open.next, Next::First | Next::More);
+        let fits = match (token, open.next) {
+            (Token::Mark(b':'), next) => next == Next::Colon,
+            (_, Next::Colon) | (Token::Mark(b',' | b'}' | b']'), Next::Value) => false,
+            (Token::Mark(b'}' | b']'), _) => true,
+            (Token::Mark(b','), next) => next == Next::More && !comma,
+            (Token::Mark(_), next) => !is_key && (comma || next != Next::More),
+            (Token::Text(_), next) => comma || next != Next::More,
+            (Token::Word(word), next) => {
+                let is_number = word.starts_with(|c: char| c.is_ascii_digit() || c == '-');
+                !is_key && (comma || next != Next::More) && (is_number || ["true", "false", "null"].contains(word))
+            }
+        };
+        fits.then_some(())
+    }
+
     fn take(&mut self, token: Token<'_>) -> Option<()> {
         match token {
             Token::Mark(mark @ (b'{' | b'[')) => {
@@ -487,6 +513,7 @@ mod tests {
             (r#"[{"a":"x\"},{"a":"y"},"#, Unread::Other),
             (r#"[{"a":"x\"},{"a":"y\"}]"#, Unread::Other),
             (r#"[{"a":"x\"},{"a":"y\"}]z"},{"a":"z"}]"#, Unread::Other),
+            (r#"[{"a":"x\"},{"a":"\"}["},{"a":"]]"#, Unread::Other),
             (r#"{"a":tru"#, Unread::Cut),
             (r#"{"a":1]"#, Unread::Other),
             (r#"{"a":1,"b":[1}"#, Unread::Other),
@@ -601,7 +628,7 @@ mod tests {
         /// The same where one of the names was cut behind a backslash.
         #[test]
         fn what_is_cut_behind_a_backslash_is_never_whole(
-            names in prop::collection::vec("[a\"{}\\[\\],: ]{0,8}", 2..5),
+            names in prop::collection::vec("[a1\"\\\\{}\\[\\],: ]{0,8}", 2..5),
             broken in any::<prop::sample::Index>(),
             cut in any::<prop::sample::Index>(),
         ) {
