@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::field::Field;
 use super::said::Said;
 use crate::engine::api::{Code, LoginEvent, LoginStep, StepDown, Way};
-use crate::model::{AttemptId, Now, Reason, Rung, Stamp, WId, WcId};
+use crate::model::{AttemptId, Now, Reason, Rung, SET_BACK_MS, Stamp, WId, WcId};
 
 /// This process's own number for a login: there before the engine gave it an [`AttemptId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -393,14 +393,11 @@ pub struct Logins {
     clock: Option<Stamp>,
 }
 
-/// A wall clock that goes back by less is only being slowed down.
-const SET_BACK_MS: i64 = 1_000;
-
 impl Logins {
     /// Where the wall clock was set back, what is left of a code is what it was. One that went ahead may have gone on
     /// while the machine slept: nothing is left of a code then.
     pub fn keep_time(&mut self, now: Now) {
-        let began = now.wall.plus_ms(-i64::try_from(now.mono.as_millis()).unwrap_or(i64::MAX));
+        let began = now.start();
         let set = self.clock.replace(began).map_or(0, |before| began.ms_since(before));
         if set > -SET_BACK_MS {
             return;

@@ -16,7 +16,7 @@ use crate::engine::history;
 use crate::engine::past::Past;
 use crate::i18n::t;
 use crate::model::text::{clean, fit, width};
-use crate::model::{Account, Presence, Stamp, WcId};
+use crate::model::{Account, Presence, Stamp, WcId, to_ms};
 
 /// Lines without `--limit`.
 const LINES: u32 = 50;
@@ -38,7 +38,7 @@ pub async fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure>
         let asked = Asked::one(args.account.as_ref(), args.name.as_ref());
         let account = if asked.is_empty() { None } else { Some(resolve::resolve_one(context, &accounts, asked)?) };
         let (at, limit) = (now(), args.limit.unwrap_or(LINES));
-        let back = args.since.map_or(SINCE_MS, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+        let back = args.since.map_or(SINCE_MS, to_ms);
         let since = Stamp(at.0.saturating_sub(back));
         let wc_id = account.as_ref().map(|account| account.wc_id.clone());
         let past = Past::read(&store, wc_id.as_ref(), since, limit, at)

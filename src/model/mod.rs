@@ -26,5 +26,5 @@ pub use edit::Edit;
 pub use id::{AttemptId, ProfileId, WId, WcId};
 pub use reason::Reason;
 pub use record::Record;
-pub use time::{Began, Now, Order, Stamp};
+pub use time::{Began, Now, Order, SET_BACK_MS, Stamp, to_ms};
 pub use trouble::Trouble;

@@ -4,6 +4,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// A span in whole milliseconds, as the store and JSON carry it.
+pub fn to_ms(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A wall clock that goes back by less is only being slowed down.
+pub const SET_BACK_MS: i64 = 1_000;
+
 /// A moment of wall-clock time, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -46,6 +54,13 @@ pub struct Now {
     pub wall: Stamp,
     /// Time since some fixed start; it never goes back.
     pub mono: Duration,
+}
+
+impl Now {
+    /// What the wall clock would have said at that start. It is another moment once the wall clock has been set.
+    pub fn start(self) -> Stamp {
+        self.wall.plus_ms(-to_ms(self.mono))
+    }
 }
 
 /// A place in the order of a profile's changes: the store numbers them as they are committed. What came before what is

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::boot::{BootMs, boot_id};
-use crate::model::Owner;
+use crate::model::{Owner, to_ms};
 
 /// How long a lease lasts.
 const LASTS_MS: i64 = 30_000;
@@ -142,7 +142,7 @@ impl Leases {
 
     /// A try for a list begins, whose request may take so long.
     pub(super) fn try_begins(&self, limit: Duration) {
-        let limit = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+        let limit = to_ms(limit);
         self.write(|lease| lease.trying = Some((BootMs::now(), limit)));
     }
 

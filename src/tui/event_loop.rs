@@ -22,7 +22,7 @@ use super::{Backstage, Error, Inbox, capabilities, clipboard, crash, probe};
 use crate::app::{self, Capabilities, Effect, Msg, Pictures, State};
 use crate::config::Notify;
 use crate::i18n::{Lang, t};
-use crate::model::{Now, Stamp};
+use crate::model::{Now, Stamp, to_ms};
 use crate::ui::{self, Picture};
 
 /// Frames that no key asked for are at least this far apart, so that a storm of messages costs little (perf.md G8).
@@ -618,7 +618,7 @@ impl<M: Mind> Loop<M> {
 
     fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let wall = Stamp(i64::try_from(wall.as_millis()).unwrap_or(i64::MAX)).plus_ms(self.wall_offset_ms);
+        let wall = Stamp(to_ms(wall)).plus_ms(self.wall_offset_ms);
         Now { wall, mono: self.mono() }
     }
 }

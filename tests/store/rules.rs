@@ -749,7 +749,13 @@ async fn the_first_accounts_are_the_worst_in_the_order_of_the_screen() {
     // What it is for: neither statement sorts, and the count reads the index alone.
     let mut raw = raw(&folder.path().join("saoma.db")).await;
     for (statement, wanted) in [
-        (include_str!("../../src/store/sqlite/sql/accounts_first.sql"), "USING INDEX accounts_worst_first"),
+        (
+            concat!(
+                include_str!("../../src/store/sqlite/sql/accounts_packed.sql"),
+                include_str!("../../src/store/sqlite/sql/accounts_first.sql")
+            ),
+            "USING INDEX accounts_worst_first",
+        ),
         (include_str!("../../src/store/sqlite/sql/accounts_count.sql"), "USING COVERING INDEX accounts_worst_first"),
     ] {
         let plan: Vec<(i64, i64, i64, String)> =

@@ -7,7 +7,7 @@ use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::login::Input;
 use crate::engine::presence::{is_mass, is_older_than, is_stale, is_stale_in_outage};
 use crate::i18n::t;
-use crate::model::{Account, Order, Presence, Reason, Source, Stamp, WcId};
+use crate::model::{Account, Order, Presence, Reason, SET_BACK_MS, Source, Stamp, WcId};
 
 impl Hub {
     pub(super) fn account_changed(&mut self, mut account: Account) {
@@ -36,7 +36,7 @@ impl Hub {
     /// noted ahead of it must not last the longer for it.
     pub(super) async fn look_at_the_clock(&mut self) {
         let now = self.shared.now();
-        let began = now.wall.plus_ms(-i64::try_from(now.mono.as_millis()).unwrap_or(i64::MAX));
+        let began = now.start();
         let before = self.clock.replace(began);
         if before.is_some_and(|before| before.ms_since(began) < SET_BACK_MS) {
             return;
@@ -227,9 +227,6 @@ impl Hub {
         self.fleet_told = true;
     }
 }
-
-/// A wall clock that goes back by less is only being slowed down.
-const SET_BACK_MS: i64 = 1_000;
 
 /// What was believed before another process wrote.
 #[derive(Clone, Copy, Default)]

@@ -11,12 +11,8 @@ use crate::engine::Role;
 use crate::engine::api::{Event, LoginEvent, LoginStep, Token, Way};
 use crate::engine::attempt::FromLogin;
 use crate::engine::login::{Input, Machine, Remains, Wish};
-use crate::model::{Account, Attempt, AttemptId, AttemptState, Owner, WcId};
+use crate::model::{Account, Attempt, AttemptId, AttemptState, Owner, WcId, to_ms};
 use crate::store::{RENEW_EVERY, Stored};
-
-fn to_ms(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// Behind the end of a lease: who renews it may be doing so just now.
 const LEASE_GRACE: Duration = Duration::from_millis(200);

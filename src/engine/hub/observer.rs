@@ -10,7 +10,7 @@ use super::{Hub, USUAL_INTERVAL};
 use crate::engine::Role;
 use crate::engine::api::{Event, Fleet, Token};
 use crate::engine::presence::observation_lost_alert;
-use crate::model::{Order, Reason, Stamp};
+use crate::model::{Order, Reason, Stamp, to_ms};
 use crate::store::{Error, Moment, Place, Watchers};
 
 /// From so many intervals without a list on, where it is neither an outage nor the token, it is told that nobody sees
@@ -296,7 +296,7 @@ impl Hub {
             return;
         }
         let at = self.shared.now().wall;
-        let unlisted = i64::try_from(place.unlisted.as_millis()).unwrap_or(i64::MAX);
+        let unlisted = to_ms(place.unlisted);
         let since = self.shared.store.last_list().await.ok().flatten().map_or(at.plus_ms(-unlisted), |(at, _)| at);
         let reason = place.failing.unwrap_or(Reason::Interrupted);
         match self.shared.store.observation_lost(since, &observation_lost_alert(since, reason, at)).await {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::engine::api::{LoginStep, Way};
 use crate::gateway::{Error, Kind, PollReply, QrIssued};
-use crate::model::{Cost, Now, Reason, Rung, WId};
+use crate::model::{Cost, Now, Reason, Rung, WId, to_ms};
 
 /// The shortest time between two polls of one wId (design.md §3 rule 6).
 const POLL_PAUSE: Duration = Duration::from_secs(1);
@@ -240,7 +240,7 @@ impl Machine {
         let pause = POLL_PAUSE.saturating_mul(1 << polling.broken.min(4)).min(LONGEST_PAUSE);
         polling.broken += 1;
         polling.pause(pause, now);
-        let pause_ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let pause_ms = to_ms(pause);
         let retry_at = now.wall.plus_ms(pause_ms);
         self.tell(LoginStep::PollBroken { retry_at, detail: error.detail.clone() }, out);
     }

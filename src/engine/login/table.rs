@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::{Input, Machine, Output, Phase, Picture, Remains, State, Swapped, Wish};
 use crate::engine::api::{LoginStep, Way};
 use crate::gateway::{Call, Error, Kind, PollReply, QrIssued};
-use crate::model::{Began, Cost, Dialect, Now, Reason, Record, Rung, Stamp, WId, WcId};
+use crate::model::{Began, Cost, Dialect, Now, Reason, Record, Rung, Stamp, WId, WcId, to_ms};
 use crate::qr::Code;
 
 /// When everything begins, in milliseconds: any time will do.
@@ -318,7 +318,7 @@ fn input(event: &Event, machine: &Machine) -> Option<Input> {
 fn at_wake(machine: &Machine, now: Now) -> Now {
     let mono = machine.next_wake().unwrap_or(now.mono);
     let later = mono.saturating_sub(now.mono);
-    Now { wall: now.wall.plus_ms(i64::try_from(later.as_millis()).unwrap_or(i64::MAX)), mono }
+    Now { wall: now.wall.plus_ms(to_ms(later)), mono }
 }
 
 // ── Representatives ──────────────────────────────────────────────────────────────────────────────────────────────

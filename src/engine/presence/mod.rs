@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::gateway::{Error, Kind};
-use crate::model::{Account, Began, Presence, Reason, Source, Stamp, WId, WcId};
+use crate::model::{Account, Began, Presence, Reason, Source, Stamp, WId, WcId, to_ms};
 use crate::store::{Alert, Verdict};
 
 mod doubt;
@@ -119,7 +119,7 @@ pub fn is_stale(account: &Account, now: Stamp, interval: Duration) -> bool {
 
 /// Whether the evidence is older than that. The age of what lies ahead is not known.
 pub fn is_older_than(account: &Account, now: Stamp, limit: Duration) -> bool {
-    let limit_ms = i64::try_from(limit.as_millis()).unwrap_or(i64::MAX);
+    let limit_ms = to_ms(limit);
     match (account.presence, account.observed_at) {
         (Presence::Unknown, _) => false,
         (_, None) => true,

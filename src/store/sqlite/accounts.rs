@@ -25,7 +25,7 @@ impl Sqlite {
         let mut tx = connection.begin().await?;
         let last_list = self.last_list_of(&mut tx).await?;
         let mut first = FirstAccounts::default();
-        let query = sqlx::query_scalar(sql!("accounts_first")).bind(self.profile()).bind(limit);
+        let query = sqlx::query_scalar(sql!("accounts_packed", "accounts_first")).bind(self.profile()).bind(limit);
         let packed: Option<String> = query.fetch_one(&mut *tx).await?;
         if let Some(packed) = packed {
             rows::unpack(&packed, last_list, &mut first.accounts)?;
@@ -54,7 +54,7 @@ impl Sqlite {
         let mut accounts = Vec::new();
         let mut after = String::new();
         loop {
-            let query = sqlx::query_as(sql!("accounts")).bind(self.profile()).bind(&after);
+            let query = sqlx::query_as(sql!("accounts_packed", "accounts")).bind(self.profile()).bind(&after);
             let page: (Option<String>, Option<String>) = query.fetch_one(&mut *tx).await?;
             let (Some(packed), Some(last)) = page else { return Ok(accounts) };
             rows::unpack(&packed, last_list, &mut accounts)?;

@@ -11,12 +11,12 @@ use super::super::boot::{BootMs, boot_id};
 use super::super::types::{Begun, Error, LogEntry, Result, SECOND_LOGIN_FAILED};
 use super::{Sqlite, Subject, device, new_attempt_id, rows, write};
 use crate::model::{
-    Attempt, AttemptId, AttemptState, Budget, Cost, Device, Order, Presence, Reason, Rung, Stamp, WId, WcId,
+    Attempt, AttemptId, AttemptState, Budget, Cost, Device, Order, Presence, Reason, Rung, Stamp, WId, WcId, to_ms,
 };
 
 /// So long from now on, on the boot clock.
 fn in_boot_ms(left: Duration) -> i64 {
-    BootMs::now().0.saturating_add(i64::try_from(left.as_millis()).unwrap_or(i64::MAX))
+    BootMs::now().0.saturating_add(to_ms(left))
 }
 
 /// Longer than it takes from here to the stop.

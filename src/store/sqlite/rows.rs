@@ -70,7 +70,7 @@ fn stamp(row: &SqliteRow, at: usize) -> sqlx::Result<Option<Stamp>> {
     Ok(row.try_get::<Option<i64>, _>(at)?.map(Stamp))
 }
 
-/// An account as `accounts.sql` packs it and `account.sql` lists it: the columns in their order.
+/// An account as `accounts_packed.sql` packs it and `account.sql` lists it: the columns in their order.
 #[derive(Deserialize)]
 struct Columns<'a> {
     wc_id: Box<str>,
@@ -146,7 +146,7 @@ pub(super) fn unjson<T: DeserializeOwned>(packed: &str) -> Result<T> {
     Ok(serde_json::from_str(packed).map_err(|error| sqlx::Error::Decode(Box::new(error)))?)
 }
 
-/// Accounts from one row of `accounts.sql`.
+/// Accounts from one row of `accounts_packed.sql`.
 pub(super) fn unpack(packed: &str, last_list: Option<(Stamp, Order)>, into: &mut Vec<Account>) -> Result<()> {
     let columns: Vec<Columns<'_>> =
         serde_json::from_str(packed).map_err(|error| sqlx::Error::Decode(Box::new(error)))?;

@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::boot::{BootMs, boot_id};
 use super::super::types::{Alert, Error, LogEntry, Moment, Place, Result, Watchers};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Began, Order, Owner, Reason, Stamp, json};
+use crate::model::{Account, Began, Order, Owner, Reason, Stamp, json, to_ms};
 
 /// So many intervals without a sign of life, and the place is free for others.
 const OVERDUE: i64 = 3;
@@ -90,7 +90,7 @@ impl Sqlite {
             .bind(self.profile())
             .bind(&*me.0)
             .bind(rank)
-            .bind(i64::try_from(interval.as_millis()).unwrap_or(i64::MAX))
+            .bind(to_ms(interval))
             .bind(boot_id())
             .bind(BootMs::now().0)
             .fetch_one(&mut *tx)

@@ -1,20 +1,5 @@
--- One row for up to 500 accounts after ?2: a JSON array of arrays, and the last wcId in it.
-SELECT '[' || group_concat(packed, ',') || ']', max(wc_id)
-FROM (
-    SELECT wc_id,
-           json_array(wc_id, w_id, w_id_confirmed, nick_name, w_account, sex, avatar_url, presence, source,
-                      observed_at, last_login_at, first_login_at, holder, tags, note, reason, gateway_message, device,
-                      budget,
-                      CASE WHEN presence = 'offline'
-                           THEN (SELECT at
-                                 FROM presences
-                                 WHERE profile = ?1 AND presences.wc_id = accounts.wc_id
-                                 ORDER BY n DESC
-                                 LIMIT 1)
-                      END,
-                      observed_order, settled_order, first_night) AS packed
-    FROM accounts
-    WHERE profile = ?1 AND wc_id > ?2
+    -- Up to 500 of them after ?2.
+    AND wc_id > ?2
     ORDER BY wc_id
     LIMIT 500
 )
