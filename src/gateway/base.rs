@@ -2,6 +2,7 @@
 
 use url::Url;
 
+use super::transport::failed;
 use super::{Call, Error, Kind};
 use crate::model::base;
 pub use crate::model::base::{profile_id, sends_in_the_clear};
@@ -18,7 +19,7 @@ pub(super) fn parse(text: &str) -> Result<Url, Error> {
 }
 
 fn bad(base::BadBase(detail): base::BadBase) -> Error {
-    Error { call: Call::Setup, kind: Kind::BadSettings, gateway_message: None, detail, sent: false, status: None }
+    failed(Call::Setup, Kind::BadSettings, detail)
 }
 
 #[cfg(test)]

@@ -368,14 +368,9 @@ fn weigh<T>(call: Call, answer: Answer, read: impl FnOnce(&Envelope) -> Result<T
         return Err(Error { call, kind, gateway_message, detail, sent: true, status });
     }
     let bytes = body?;
-    Envelope::decode(&bytes, content_type).and_then(|envelope| read(&envelope)).map_err(|fault| Error {
-        call,
-        kind: fault.kind,
-        gateway_message: fault.message,
-        detail: fault.detail,
-        sent: true,
-        status: None,
-    })
+    Envelope::decode(&bytes, content_type)
+        .and_then(|envelope| read(&envelope))
+        .map_err(|fault| Error { gateway_message: fault.message, ..failed(call, fault.kind, fault.detail) })
 }
 
 /// Where a redirect leads, without what may be secret in it.

@@ -110,7 +110,7 @@ pub struct Error {
     pub detail: Box<str>,
     /// Whether the request may have reached the gateway: not if no connection came about.
     pub sent: bool,
-    /// The HTTP status, where that is what failed.
+    /// The HTTP status of an answer that was no success; with a [`Kind::TokenSuspect`] it is what the suspicion rests on.
     pub status: Option<u16>,
 }
 

@@ -135,6 +135,13 @@ struct Open {
     next: Next,
 }
 
+impl Open {
+    /// Whether the next item is a key.
+    fn wants_key(&self) -> bool {
+        self.closes == b'}' && matches!(self.next, Next::First | Next::More)
+    }
+}
+
 /// Which quotes end a text.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
@@ -246,17 +253,18 @@ impl Mended {
     fn spell(&mut self, token: &Token<'_>) -> Option<()> {
         let comma = std::mem::replace(&mut self.comma, matches!(token, Token::Mark(b',')));
         let Some(open) = self.open.last().filter(|_| self.strict) else { return Some(()) };
-        let is_key = open.closes == b'}' && matches!(open.next, Next::First | Next::More);
+        let is_key = open.wants_key();
+        let may_begin = comma || open.next != Next::More;
         let fits = match (token, open.next) {
             (Token::Mark(b':'), next) => next == Next::Colon,
             (_, Next::Colon) | (Token::Mark(b',' | b'}' | b']'), Next::Value) => false,
             (Token::Mark(b'}' | b']'), _) => true,
             (Token::Mark(b','), next) => next == Next::More && !comma,
-            (Token::Mark(_), next) => !is_key && (comma || next != Next::More),
-            (Token::Text(_), next) => comma || next != Next::More,
-            (Token::Word(word), next) => {
+            (Token::Mark(_), _) => !is_key && may_begin,
+            (Token::Text(_), _) => may_begin,
+            (Token::Word(word), _) => {
                 let is_number = word.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-                !is_key && (comma || next != Next::More) && (is_number || ["true", "false", "null"].contains(word))
+                !is_key && may_begin && (is_number || ["true", "false", "null"].contains(word))
             }
         };
         fits.then_some(())
@@ -321,7 +329,7 @@ impl Mended {
         let shown = self.is_shown();
         let Some(open) = self.open.last_mut() else { return Some(false) };
         let comma = open.next == Next::More;
-        let is_key = open.closes == b'}' && matches!(open.next, Next::First | Next::More);
+        let is_key = open.wants_key();
         if open.next == Next::Colon || (is_key && !may_be_key) {
             return None;
         }

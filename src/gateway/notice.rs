@@ -43,9 +43,14 @@ pub fn value(body: &[u8], content_type: Option<&str>) -> Option<Value> {
 /// Reads the body of a notice. `content_type` is only a hint for the characters. Never fails: what is no notice of a
 /// known shape is [`Notice::Other`].
 pub fn decode(body: &[u8], content_type: Option<&str>, dialect: Dialect) -> Notice {
-    let Some(Value::Object(outer)) = value(body, content_type) else { return Notice::Other };
+    value(body, content_type).map_or(Notice::Other, |body| of(&body, dialect))
+}
+
+/// The same of a body that was read already.
+pub fn of(body: &Value, dialect: Dialect) -> Notice {
+    let Value::Object(outer) = body else { return Notice::Other };
     // V1 nests all but the wcId under `message`; elsewhere that key would hold words.
-    let inner = outer.get("message").and_then(Value::as_object).unwrap_or(&outer);
+    let inner = outer.get("message").and_then(Value::as_object).unwrap_or(outer);
     let get = |key: &str| inner.get(key).or_else(|| outer.get(key)).filter(|value| !value.is_null());
     let nested = outer.get("message").is_some_and(Value::is_object);
     let Some(kind) = Kind::read(get("messageType"), get("data"), nested, dialect) else {

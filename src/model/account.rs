@@ -259,11 +259,7 @@ impl Account {
 
     /// Whether it would be its first night that has ended it, should it turn out at `now` to be off line.
     pub fn may_be_after_first_night(&self, now: Stamp) -> bool {
-        let was_online = match self.presence {
-            Presence::Online | Presence::Unknown => true,
-            Presence::Offline => false,
-        };
-        was_online
+        self.presence != Presence::Offline
             && match self.first_night {
                 Some(FirstNight::Ahead) => self.is_first_day(now),
                 Some(FirstNight::Dropped) => true,

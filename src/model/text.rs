@@ -39,17 +39,30 @@ fn skip_unsafe(text: &str) -> &str {
         if !is_unsafe(first) {
             break;
         }
+        if let Some(behind) = behind_sequence(rest) {
+            rest = behind;
+            continue;
+        }
         let after = rest.get(first.len_utf8()..).unwrap_or_default();
         rest = match (first, after.chars().next()) {
-            ('\u{1b}', Some('[')) => skip_csi(after.get(1..).unwrap_or_default()),
-            ('\u{9b}', _) => skip_csi(after),
-            ('\u{1b}', Some(']' | 'P' | '_' | '^' | 'X')) => skip_string(after.get(1..).unwrap_or_default()),
             ('\u{9d}' | '\u{90}' | '\u{9f}' | '\u{9e}' | '\u{98}', _) => skip_string(after),
             ('\u{1b}', Some(c)) if c.is_ascii_graphic() => after.get(c.len_utf8()..).unwrap_or_default(),
             _ => after,
         };
     }
     rest
+}
+
+/// What stands behind the control sequence or the string that a text begins with.
+fn behind_sequence(text: &str) -> Option<&str> {
+    let mut chars = text.chars();
+    let skip = match (chars.next()?, chars.next()) {
+        ('\u{1b}', Some('[')) | ('\u{9b}', _) => skip_csi,
+        ('\u{1b}', Some(']' | 'P' | '_' | '^' | 'X')) => skip_string,
+        _ => return None,
+    };
+    // The one-character form takes two bytes as well.
+    text.get(2..).map(skip)
 }
 
 /// Skips parameters, intermediates and the final byte of a control sequence.
@@ -84,16 +97,11 @@ pub fn typed(text: &str) -> Cow<'_, str> {
     while let Some(at) = rest.find(['\u{1b}', '\u{9b}']) {
         let (before, tail) = rest.split_at(at);
         out.push_str(before);
-        let mut inside = tail.chars();
-        rest = match (inside.next(), inside.next()) {
-            // The one-character form takes two bytes as well.
-            (Some('\u{1b}'), Some('[')) | (Some('\u{9b}'), _) => skip_csi(tail.get(2..).unwrap_or_default()),
-            (Some('\u{1b}'), Some(']' | 'P' | '_' | '^' | 'X')) => skip_string(tail.get(2..).unwrap_or_default()),
+        rest = match (behind_sequence(tail), tail.strip_prefix("\u{1b}O")) {
+            (Some(behind), _) => behind,
             // `ESC O A`: an arrow.
-            (Some('\u{1b}'), Some('O')) => {
-                inside.as_str().strip_prefix(|c: char| c.is_ascii_graphic()).unwrap_or(inside.as_str())
-            }
-            _ => tail.get(1..).unwrap_or_default(),
+            (None, Some(key)) => key.strip_prefix(|c: char| c.is_ascii_graphic()).unwrap_or(key),
+            (None, None) => tail.get(1..).unwrap_or_default(),
         };
     }
     out.push_str(rest);

@@ -165,10 +165,9 @@ async fn look_at(mut calls: Receiver<Call>, dialect: Dialect, to: Sender<Heard>,
         };
         let Some(call) = call else { return };
         let content_type = call.content_type.as_ref().and_then(|value| value.to_str().ok());
-        let Notice::Offline { wc_id, w_id, reason } = notice::decode(&call.body, content_type, dialect) else {
-            continue;
-        };
-        let message = twice::message_id(&call.body);
+        let Some(body) = notice::value(&call.body, content_type) else { continue };
+        let Notice::Offline { wc_id, w_id, reason } = notice::of(&body, dialect) else { continue };
+        let message = twice::message_id(&body);
         if twice.is_new(start.elapsed(), &wc_id, w_id.as_ref(), message.as_deref()) {
             // Full: the lists find out.
             let _ = to.try_send(Heard { wc_id, w_id, reason });

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::gateway::notice;
 use crate::model::{WId, WcId};
 
 /// How long the same notice is not heard again.
@@ -45,9 +44,8 @@ impl Twice {
 }
 
 /// `newMsgId` of a body, wherever the dialect has it, number or text. It may exceed 2^53: never a float.
-pub(super) fn message_id(body: &[u8]) -> Option<String> {
-    let body = notice::value(body, None)?;
-    let inner = body.get("message").filter(|message| message.is_object()).unwrap_or(&body);
+pub(super) fn message_id(body: &Value) -> Option<String> {
+    let inner = body.get("message").filter(|message| message.is_object()).unwrap_or(body);
     let id = [inner.get("data"), Some(inner)].into_iter().flatten().find_map(|place| place.get("newMsgId"))?;
     match id {
         Value::Number(number) => Some(number.to_string()),
@@ -59,6 +57,7 @@ pub(super) fn message_id(body: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::notice;
 
     #[test]
     fn the_same_notice_is_heard_once_a_minute() {
@@ -101,7 +100,7 @@ mod tests {
             ("[]", None),
             ("no JSON", None),
         ] {
-            assert_eq!(message_id(body.as_bytes()).as_deref(), id, "{body}");
+            assert_eq!(message_id(&notice::value(body.as_bytes(), None).unwrap_or_default()).as_deref(), id, "{body}");
         }
     }
 }
