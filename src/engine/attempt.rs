@@ -13,7 +13,7 @@ use super::login::{Input, Machine, Output, Picture, Remains, Swapped};
 use super::shared::Shared;
 use crate::gateway::{Error, Kind, Online};
 use crate::model::{
-    Account, AttemptId, Began, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId,
+    Account, AttemptId, Began, Device, Dialect, Edit, Presence, Reason, Record, Rung, Source, Stamp, WId, WcId, from_ms,
 };
 use crate::qr::{self, Code};
 use crate::store::{self, LogEntry, SECOND_LOGIN_FAILED, Stored, Verdict};
@@ -128,7 +128,7 @@ impl Runner {
         pending: &mut Pending,
         queue: &mut VecDeque<Input>,
     ) -> Result<(), store::Error> {
-        let asks = match &output {
+        let ours_only = match &output {
             Output::StoreLogin(_) | Output::Adopt { .. } | Output::Tell(_) => false,
             Output::AskList { .. }
             | Output::Probe { .. }
@@ -154,7 +154,7 @@ impl Runner {
             | Output::FirstDrop => true,
         };
         match (output, &self.lost_to) {
-            (_, Some(_)) if asks => Ok(()),
+            (_, Some(_)) if ours_only => Ok(()),
             // What was told as another's is not told as an end of this one too; the account says the rest.
             (Output::Tell(_), Some(_)) if self.told_lost => Ok(()),
             // However it ended here, there it goes on.
@@ -304,8 +304,7 @@ impl Runner {
     }
 
     fn left_until(&self, deadline: Stamp) -> Duration {
-        let left_ms = deadline.ms_since(self.shared.now().wall);
-        Duration::from_millis(u64::try_from(left_ms).unwrap_or_default())
+        from_ms(deadline.ms_since(self.shared.now().wall))
     }
 
     /// The wId of this attempt's row, for finding a login in the list whose account is not known.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Device, Order, Reason, Stamp, WId, WcId};
+use super::{Began, Budget, Device, Order, Reason, Stamp, WId, WcId};
 
 /// What is believed of an account (design.md §2).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -265,6 +265,12 @@ impl Account {
                 Some(FirstNight::Dropped) => true,
                 Some(FirstNight::Over) | None => false,
             }
+    }
+
+    /// Whether evidence is too old to change anything: when it was asked for, the store did not know of the account's last
+    /// login yet, or of the wId that lists have shown since.
+    pub fn outdates(&self, began: Began) -> bool {
+        began.order < self.settled
     }
 
     /// What came before the first login by this clock came after it all the same, by a clock that was set meanwhile.

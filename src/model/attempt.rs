@@ -6,6 +6,9 @@ use secrecy::SecretString;
 
 use super::{AttemptId, Order, Stamp, WId, WcId};
 
+/// More than any code or dialog lives: a deadline further away comes from a clock that was wrong.
+pub const LONGEST_LIFE_MS: i64 = 600_000;
+
 /// One rung of the ladder (design.md §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Rung {

@@ -17,7 +17,7 @@ pub mod time;
 pub mod trouble;
 
 pub use account::{Account, FirstNight, Presence, Source};
-pub use attempt::{Attempt, AttemptState, Owner, Rung};
+pub use attempt::{Attempt, AttemptState, LONGEST_LIFE_MS, Owner, Rung};
 pub use budget::{Budget, Cost, Limits, Over};
 pub use device::{Device, OwnProxy};
 pub use device_edit::{BadDevice, DeviceEdit};
@@ -26,5 +26,5 @@ pub use edit::Edit;
 pub use id::{AttemptId, ProfileId, WId, WcId};
 pub use reason::Reason;
 pub use record::Record;
-pub use time::{Began, Now, Order, SET_BACK_MS, Stamp, to_ms};
+pub use time::{Began, Now, Order, SET_BACK_MS, Stamp, from_ms, to_ms};
 pub use trouble::Trouble;

@@ -9,6 +9,11 @@ pub fn to_ms(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// The other way; none where it is negative.
+pub fn from_ms(ms: i64) -> Duration {
+    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
 /// A wall clock that goes back by less is only being slowed down.
 pub const SET_BACK_MS: i64 = 1_000;
 

@@ -16,7 +16,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::boot::{BootMs, boot_id};
-use crate::model::{Owner, to_ms};
+use crate::model::{Owner, from_ms, to_ms};
 
 /// How long a lease lasts.
 const LASTS_MS: i64 = 30_000;
@@ -181,8 +181,7 @@ impl Leases {
     /// For how long still another process has to be taken to be able.
     pub(super) fn left(&self, owner: &Owner) -> Option<Duration> {
         let lease = self.of(owner)?;
-        let ms = u64::try_from(lease.until.since(BootMs::now())).unwrap_or(0);
-        Some(Duration::from_millis(ms))
+        Some(from_ms(lease.until.since(BootMs::now())))
     }
 
     /// Removes what a dead owner left.

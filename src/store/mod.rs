@@ -217,7 +217,7 @@ impl Store {
 
     /// What kind of process an owner is (`screen`, `command`, `watch`), as far as it says so.
     pub fn role_of(&self, owner: &Owner) -> Option<String> {
-        self.inner.owners().lease_of(owner).map(|lease| lease.role).filter(|role| !role.is_empty())
+        self.inner.owners().leases().of(owner).map(|lease| lease.role).filter(|role| !role.is_empty())
     }
 
     /// This process can act: what it holds is its own for a while. To be called every [`RENEW_EVERY`] while it holds an

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use ulid::Ulid;
 
 use super::Result;
-use super::lease::{Lease, Leases, is_shared};
+use super::lease::{Leases, is_shared};
 use super::place::{refused, with_suffix};
 use crate::model::Owner;
 
@@ -22,7 +22,7 @@ use crate::model::Owner;
 pub(super) struct Ownership {
     folder: PathBuf,
     me: Owner,
-    // Holds the lock; never read.
+    // Holds the lock.
     file: Mutex<File>,
     leases: Leases,
 }
@@ -33,11 +33,7 @@ impl Ownership {
     pub(super) fn take(database: &Path, role: &str) -> Result<Self> {
         let folder = with_suffix(database, ".owners");
         let wrong = |error| refused(&folder, "cannot take the owner lock in", &error);
-        if let Err(error) = DirBuilder::new().mode(0o700).create(&folder)
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            return Err(wrong(error));
-        }
+        make(&folder).map_err(wrong)?;
         let (name, file) = lock_new(&folder).map_err(wrong)?;
         let me = Owner(name.into());
         let leases = Leases::new(&folder, &me, role);
@@ -55,11 +51,7 @@ impl Ownership {
         if std::fs::metadata(&path).is_ok_and(|found| (found.dev(), found.ino()) == (mine.dev(), mine.ino())) {
             return Ok(());
         }
-        if let Err(error) = DirBuilder::new().mode(0o700).create(&self.folder)
-            && error.kind() != ErrorKind::AlreadyExists
-        {
-            return Err(wrong(error));
-        }
+        make(&self.folder).map_err(wrong)?;
         let file =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(wrong)?;
         file.lock().map_err(wrong)?;
@@ -102,11 +94,6 @@ impl Ownership {
         &self.leases
     }
 
-    /// What another living process says of itself.
-    pub(super) fn lease_of(&self, owner: &Owner) -> Option<Lease> {
-        self.leases.of(owner)
-    }
-
     /// How many other owners live.
     pub(super) fn living_others(&self) -> usize {
         let Ok(entries) = std::fs::read_dir(&self.folder) else { return 0 };
@@ -139,6 +126,14 @@ impl Drop for Ownership {
     fn drop(&mut self) {
         // Still locked here, so nobody can mistake the moment. If it fails, the next one to open clears it away.
         let _ = std::fs::remove_file(self.folder.join(&*self.me.0));
+    }
+}
+
+/// The folder of the owners, if it is not there.
+fn make(folder: &Path) -> std::io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        made => made,
     }
 }
 

@@ -227,12 +227,16 @@ impl Place {
         self.able_for.is_zero()
     }
 
+    /// Whether it brings no lists: its tries fail, or it is overdue.
+    pub const fn is_silent(&self) -> bool {
+        self.failing.is_some() || self.is_overdue()
+    }
+
     /// Whether nobody sees the fleet: no list has come for three intervals, and its holder fails or is overdue. Gives how
     /// old evidence may be then: as long as that.
     pub fn blind(&self) -> Option<Duration> {
         let limit = self.interval.saturating_mul(3);
-        let silent = self.failing.is_some() || self.is_overdue();
-        (silent && self.unlisted > limit).then_some(limit)
+        (self.is_silent() && self.unlisted > limit).then_some(limit)
     }
 
     /// Whether a process may take it although its holder's rank is not lower. `listed`: when its own last list came, if

@@ -294,7 +294,7 @@ impl Hub {
         self.freshen(at, began.order);
     }
 
-    fn accounts_changed(&mut self, changed: Vec<Account>) {
+    pub(super) fn accounts_changed(&mut self, changed: Vec<Account>) {
         for account in changed {
             self.account_changed(account);
         }

@@ -100,7 +100,7 @@ impl Hub {
         }
     }
 
-    /// Goes on with the attempts of processes that are dead.
+    /// Goes on with the attempts of processes that cannot act, and tells the logins here of those that others have taken.
     pub(super) async fn take_over_orphans(&mut self) {
         let attempts = match self.shared.store.attempts().await {
             Ok(attempts) => attempts,

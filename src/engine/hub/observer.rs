@@ -291,8 +291,7 @@ impl Hub {
             || matches!(place.failing, Some(Reason::TokenRejected | Reason::NeedsPassword))
             // One that tries still tells of an outage itself.
             || (place.failing == Some(Reason::GatewayDown) && !place.is_overdue());
-        let silent = place.failing.is_some() || place.is_overdue();
-        if told_otherwise || !silent || place.unlisted < place.interval.saturating_mul(LOST) {
+        if told_otherwise || !place.is_silent() || place.unlisted < place.interval.saturating_mul(LOST) {
             return;
         }
         let at = self.shared.now().wall;

@@ -69,11 +69,7 @@ impl Hub {
             (account.wc_id.clone(), account.name().into(), account.reason.unwrap_or(Reason::Interrupted));
         let (verdict, alert) = login_needed(account, reason, began);
         match self.shared.store.note(&[verdict], &[alert]).await {
-            Ok(changed) => {
-                for account in changed {
-                    self.account_changed(account);
-                }
-            }
+            Ok(changed) => self.accounts_changed(changed),
             Err(error) => self.store_failed(&error.to_string()),
         }
         self.kick.notify_one();

@@ -6,15 +6,13 @@ use super::ladder::{Entry, LIST_PAUSE};
 use super::{Doubted, LAST_POLL, Machine, NEARLY_OVER, Output, Outputs, Phase, PictureState, Polling, Remains, State};
 use crate::engine::api::LoginStep;
 use crate::gateway::{Error, Kind};
-use crate::model::{Began, Now, Reason, Record, Rung, Stamp, WId};
+use crate::model::{Began, LONGEST_LIFE_MS, Now, Reason, Record, Rung, Stamp, WId};
 use crate::store::SECOND_LOGIN_FAILED;
 
 /// Between lists while an interrupted second login may still be confirmed.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a list that cannot be asked is waited for, after the dialog is over.
 const LISTLESS: Duration = Duration::from_secs(120);
-/// More than any code lives: a deadline further away comes from a clock that was wrong.
-const LONGEST_LIFE_MS: i64 = 600_000;
 
 /// What is left until a moment that a process has noted which is gone.
 fn left_ms(until: Stamp, now: Now) -> i64 {

@@ -224,7 +224,7 @@ impl Judge {
         self.rests_on.retain(|_, since| within(*since, OVERTAKEN));
         for account in accounts.values() {
             let entry = listed.remove(&account.wc_id);
-            if began.order < account.settled {
+            if account.outdates(began) {
                 continue;
             }
             match entry {

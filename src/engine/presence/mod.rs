@@ -213,5 +213,5 @@ fn recovered_alert(account: &Account, at: Stamp) -> Alert {
 /// Whether evidence changes nothing for an account: a login was stored since it was asked for, or an attempt of ours is
 /// open on it.
 fn is_moot(account: &Account, began: Began, busy: &HashSet<WcId>) -> bool {
-    began.order < account.settled || busy.contains(&account.wc_id)
+    account.outdates(began) || busy.contains(&account.wc_id)
 }

@@ -124,13 +124,13 @@ impl Sqlite {
 
     /// Open attempts on an account, whoever runs them.
     pub(super) async fn open_attempts(&self, tx: &mut SqliteConnection, wc_id: &WcId) -> Result<Vec<Attempt>> {
-        let query = sqlx::query(sql!("attempts_open")).bind(self.profile()).bind(wc_id.as_str());
+        let query = sqlx::query(sql!("attempt_columns", "attempts_open")).bind(self.profile()).bind(wc_id.as_str());
         Ok(query.fetch_all(tx).await?.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
     }
 
     /// An attempt, also one that has ended.
     pub(super) async fn load_attempt(&self, tx: &mut SqliteConnection, id: &AttemptId) -> Result<Option<Attempt>> {
-        let query = sqlx::query(sql!("attempt")).bind(self.profile()).bind(id.as_str());
+        let query = sqlx::query(sql!("attempt_columns", "attempt")).bind(self.profile()).bind(id.as_str());
         Ok(query.fetch_optional(tx).await?.as_ref().map(rows::attempt).transpose()?)
     }
 
@@ -373,7 +373,8 @@ impl Sqlite {
     /// See [`super::super::Store::attempts`].
     pub(in super::super) async fn attempts(&self) -> Result<Vec<Attempt>> {
         let mut connection = self.lock().await?;
-        let rows = sqlx::query(sql!("attempts")).bind(self.profile()).fetch_all(&mut *connection).await?;
+        let rows =
+            sqlx::query(sql!("attempt_columns", "attempts")).bind(self.profile()).fetch_all(&mut *connection).await?;
         Ok(rows.iter().map(rows::attempt).collect::<sqlx::Result<_>>()?)
     }
 

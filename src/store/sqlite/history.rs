@@ -4,12 +4,10 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::super::types::{LogEntry, PresenceChange, Result, SECOND_LOGIN_FAILED, WATCHED_GAP_MS};
 use super::{Sqlite, Subject, rows, write};
-use crate::model::{Began, Budget, Cost, Presence, Reason, Stamp, WcId};
+use crate::model::{Began, Budget, Cost, LONGEST_LIFE_MS, Presence, Reason, Stamp, WcId};
 
 /// Between two questions for an account's offline reason (protocol.md §3.12).
 const ASK_AGAIN_MS: i64 = 12 * 3_600_000;
-/// More than any code or dialog lives.
-const LONGEST_LIFE_MS: i64 = 600_000;
 
 impl Sqlite {
     /// Notes what is believed of an account from `at` on, if it is something else than before; belongs into the
@@ -33,8 +31,7 @@ impl Sqlite {
 
     /// Notes that the fleet was looked at.
     pub(super) async fn watched_on(&self, tx: &mut SqliteConnection, at: Stamp) -> Result<()> {
-        let outage_since = self.watchers_of(tx).await?.outage_since;
-        if outage_since.is_some() {
+        if self.outage_since(tx).await?.is_some() {
             return self.watched_anew(tx, at).await;
         }
         let on = sqlx::query(sql!("watched_on")).bind(self.profile()).bind(at.0).bind(at.plus_ms(-WATCHED_GAP_MS).0);
@@ -231,7 +228,7 @@ impl Sqlite {
             rows.into_iter().map(|(since, until)| (Stamp(since), Stamp(until).not_after(now))).collect();
         // Noted by a clock that was ahead.
         spans.retain(|(from, _)| *from <= now);
-        let outage_since = self.watchers_of(&mut connection).await?.outage_since;
+        let outage_since = self.outage_since(&mut connection).await?;
         let last = spans.last_mut().filter(|(_, until)| outage_since.is_none() && *until >= vouches_from);
         if let Some((_, until)) = last {
             *until = now;

@@ -57,7 +57,7 @@ impl Sqlite {
         if let Some(attempt) = attempt.filter(|attempt| attempt.w_id.as_ref() == Some(w_id)) {
             return Ok(Some(of(attempt)));
         }
-        let query = sqlx::query(sql!("attempt_by_w_id")).bind(self.profile()).bind(w_id.as_str());
+        let query = sqlx::query(sql!("attempt_columns", "attempt_by_w_id")).bind(self.profile()).bind(w_id.as_str());
         if let Some(row) = query.fetch_optional(tx).await? {
             return Ok(Some(of(&rows::attempt(&row)?)));
         }
@@ -216,7 +216,7 @@ impl Sqlite {
         let before = rows::load(&mut tx, self.profile(), wc_id).await?;
         let new_account = before.is_none();
         let mut row = before.unwrap_or_else(|| AccountRow::new(Account::new(wc_id.clone())));
-        if rows::outdates(&row.account, first) || row.account.w_id.as_ref() == Some(w_id) {
+        if row.account.outdates(first) || row.account.w_id.as_ref() == Some(w_id) {
             return Ok(None);
         }
         let open = self.open_attempts(&mut tx, wc_id).await?;
@@ -296,7 +296,7 @@ impl Sqlite {
         for (wc_id, w_id) in listed {
             let Some(mut row) = rows::load(&mut tx, self.profile(), wc_id).await? else { continue };
             let known = row.account.w_id.as_ref();
-            if !row.account.w_id_confirmed || known == Some(w_id) || rows::outdates(&row.account, began) {
+            if !row.account.w_id_confirmed || known == Some(w_id) || row.account.outdates(began) {
                 continue;
             }
             row.account.w_id_confirmed = false;

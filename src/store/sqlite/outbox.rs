@@ -52,11 +52,11 @@ impl Sqlite {
     async fn untold(
         &self,
         connection: &mut SqliteConnection,
+        tellers: &str,
         receiver: &str,
         now: Stamp,
         most: i64,
     ) -> Result<Vec<Row>> {
-        let tellers = self.tellers(connection).await?;
         let query = sqlx::query_as(sql!("outbox_waiting", "outbox_due"))
             .bind(self.profile())
             .bind(receiver)
@@ -70,8 +70,9 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         // Looked at without the write lock first: mostly there is nothing to do, and others are writing.
         let mut waiting = Vec::new();
+        let tellers = self.tellers(&mut connection).await?;
         for receiver in &self.scope.receivers {
-            if !self.untold(&mut connection, receiver, now, 1).await?.is_empty() {
+            if !self.untold(&mut connection, &tellers, receiver, now, 1).await?.is_empty() {
                 waiting.push(receiver);
             }
         }
@@ -81,8 +82,10 @@ impl Sqlite {
         self.owners.leases().tells();
         let mut tx = write(&mut connection).await?;
         let mut taken = Vec::new();
+        // Somebody may have claimed some meanwhile.
+        let tellers = self.tellers(&mut tx).await?;
         for receiver in waiting {
-            for (id, json, tries) in self.untold(&mut tx, receiver, now, MOST).await? {
+            for (id, json, tries) in self.untold(&mut tx, &tellers, receiver, now, MOST).await? {
                 let query = sqlx::query(sql!("outbox_claim")).bind(id).bind(&*self.owners.me().0);
                 query.execute(&mut *tx).await?;
                 taken.push(OutboxItem { id, receiver: receiver.clone(), json, tries });
@@ -118,20 +121,22 @@ impl Sqlite {
     /// See [`super::super::Store::outbox_forget`].
     pub(in super::super) async fn outbox_forget(&self, now: Stamp) -> Result<Vec<(String, u64)>> {
         let mut connection = self.lock().await?;
-        let newest: i64 = sqlx::query_scalar(sql!("newest")).bind(self.profile()).fetch_one(&mut *connection).await?;
+        let latest = sqlx::query_as(sql!("latest")).bind(self.profile());
+        let (newest, _): (Option<i64>, Option<i64>) = latest.fetch_one(&mut *connection).await?;
+        let newest = newest.unwrap_or(0);
         if now.ms_since(Stamp(newest)) > STRAY_MS {
             return Ok(Vec::new());
         }
         let tellers = self.tellers(&mut connection).await?;
         let before = now.min(Stamp(newest)).plus_ms(-FORGOTTEN_MS).0;
-        let left: Vec<(String, i64)> = sqlx::query_as(sql!("outbox_left"))
+        let left: Vec<String> = sqlx::query_scalar(sql!("outbox_left"))
             .bind(self.profile())
             .bind(before)
             .bind(tellers)
             .fetch_all(&mut *connection)
             .await?;
         let mut gone = Vec::new();
-        for (receiver, _) in left.into_iter().filter(|(receiver, _)| !self.scope.receivers.contains(receiver)) {
+        for receiver in left.into_iter().filter(|receiver| !self.scope.receivers.contains(receiver)) {
             let mut count = 0;
             loop {
                 let mut tx = write(&mut connection).await?;

@@ -51,6 +51,11 @@ impl Judged {
     }
 }
 
+/// Whether evidence of this source was only looked at, and not brought about by this process.
+const fn looks_on(source: Source) -> bool {
+    matches!(source, Source::List | Source::Check | Source::Notice)
+}
+
 impl Sqlite {
     /// See [`super::super::Store::note_list`].
     pub(in super::super) async fn note_list(
@@ -86,7 +91,7 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         // What this process asked or did for a person counts whoever observes.
-        if verdicts.iter().any(|verdict| matches!(verdict.source, Source::List | Source::Check | Source::Notice)) {
+        if verdicts.iter().any(|verdict| looks_on(verdict.source)) {
             self.still_observing(&mut tx).await?;
         }
         let newest_list = self.newest_list(&mut tx).await?;
@@ -118,11 +123,10 @@ impl Sqlite {
             };
             let Some(mut account) = account else { continue };
             let was = account.presence;
-            let looks_on = matches!(verdict.source, Source::List | Source::Check | Source::Notice);
             let newest =
                 if verdict.source == Source::List { account.observed.max(newest_list) } else { account.observed };
-            if (looks_on && verdict.began.order < newest)
-                || rows::outdates(&account, verdict.began)
+            if (looks_on(verdict.source) && verdict.began.order < newest)
+                || account.outdates(verdict.began)
                 || !apply(&mut account, verdict)
             {
                 continue;

@@ -13,8 +13,8 @@ use super::super::boot::{BootMs, boot_id};
 use super::super::types::{LogEntry, Result};
 use super::device;
 use crate::model::{
-    Account, Attempt, AttemptId, AttemptState, Began, Budget, FirstNight, Order, Owner, Presence, Reason, Rung, Source,
-    Stamp, WId, WcId,
+    Account, Attempt, AttemptId, AttemptState, Budget, FirstNight, Order, Owner, Presence, Reason, Rung, Source, Stamp,
+    WId, WcId, from_ms,
 };
 
 /// The newest success of an account.
@@ -50,12 +50,6 @@ impl AccountRow {
     pub(super) const fn new(account: Account) -> Self {
         Self { account, success: None }
     }
-}
-
-/// Whether evidence is too old to change anything: when it was asked for, the store did not know of the account's last
-/// login yet, or of the wId that lists have shown since.
-pub(super) fn outdates(account: &Account, began: Began) -> bool {
-    began.order < account.settled
 }
 
 fn text(row: &SqliteRow, at: usize) -> sqlx::Result<Box<str>> {
@@ -260,7 +254,7 @@ pub(super) fn attempt(row: &SqliteRow) -> sqlx::Result<Attempt> {
 /// How long still until a moment on the boot clock of that start of the machine; `None` where it was another start.
 fn left(boot: Option<&str>, at: Option<i64>) -> Option<Duration> {
     let at = at.filter(|_| boot == Some(boot_id()))?;
-    Some(Duration::from_millis(u64::try_from(at.saturating_sub(BootMs::now().0)).unwrap_or_default()))
+    Some(from_ms(at.saturating_sub(BootMs::now().0)))
 }
 
 /// A line of the log from `log_recent.sql`.

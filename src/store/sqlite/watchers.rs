@@ -8,7 +8,7 @@ use sqlx::sqlite::SqliteConnection;
 use super::super::boot::{BootMs, boot_id};
 use super::super::types::{Alert, Error, LogEntry, Moment, Place, Result, Watchers};
 use super::{Sqlite, Subject, write};
-use crate::model::{Account, Began, Order, Owner, Reason, Stamp, json, to_ms};
+use crate::model::{Account, Began, Order, Owner, Reason, Stamp, from_ms, json, to_ms};
 
 /// So many intervals without a sign of life, and the place is free for others.
 const OVERDUE: i64 = 3;
@@ -172,7 +172,7 @@ impl Sqlite {
             let listed = sqlx::query(sql!("observer_listed")).bind(self.profile()).bind(boot_id());
             listed.bind(BootMs::now().0).execute(&mut *tx).await?;
         }
-        let Some(since) = self.watchers_of(tx).await?.lost_since else { return Ok(()) };
+        let Some(since) = self.row(tx).await?.lost_since else { return Ok(()) };
         sqlx::query(sql!("lost_set")).bind(self.profile()).bind(None::<i64>).execute(&mut *tx).await?;
         let fields = vec![("since", since.rfc3339().into())];
         let alert = Alert { event: "observation_back", wc_id: None, at, reason: None, fields };
@@ -193,6 +193,11 @@ impl Sqlite {
         Ok(Watchers { observer: self.place_of(row), outage_since, outage_order, lost_since })
     }
 
+    /// Since when the gateway has an outage, as it was noted.
+    pub(super) async fn outage_since(&self, connection: &mut SqliteConnection) -> Result<Option<Stamp>> {
+        Ok(self.row(connection).await?.outage_since)
+    }
+
     async fn row(&self, connection: &mut SqliteConnection) -> Result<Row> {
         let columns: Columns = sqlx::query_as(sql!("watchers")).bind(self.profile()).fetch_one(connection).await?;
         Ok(columns.into())
@@ -210,7 +215,7 @@ impl Sqlite {
         // all that speaks for it.
         let dated = row.boot.as_deref() == Some(boot_id());
         let tried = row.tried.filter(|_| dated);
-        let trying = self.owners.lease_of(&owner).and_then(|lease| lease.trying);
+        let trying = self.owners.leases().of(&owner).and_then(|lease| lease.trying);
         let signs = [tried, trying.map(|(began, _)| began.0)].into_iter().flatten().max();
         let quiet_until = signs.map_or(i64::MAX, |sign| sign.saturating_add(interval.saturating_mul(OVERDUE)));
         // A request that is still under way has its own limit; who hangs in it for as long as others are waited for is
@@ -223,11 +228,11 @@ impl Sqlite {
         Some(Place {
             rank: row.rank?,
             epoch: row.epoch,
-            interval: millis(interval),
+            interval: from_ms(interval),
             failing: row.failing,
             failing_since: row.failing_since.map(|since| Moment(BootMs(since))),
-            able_for: millis(quiet_until.max(busy_until).saturating_sub(now.0)),
-            unlisted: listed.map_or(Duration::ZERO, |listed| millis(now.since(BootMs(listed)))),
+            able_for: from_ms(quiet_until.max(busy_until).saturating_sub(now.0)),
+            unlisted: listed.map_or(Duration::ZERO, |listed| from_ms(now.since(BootMs(listed)))),
             tried: Moment(BootMs(began.or(tried).unwrap_or(0))),
             owner,
         })
@@ -238,7 +243,7 @@ impl Sqlite {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
         self.still_observing(&mut tx).await?;
-        let known = self.watchers_of(&mut tx).await?.outage_since;
+        let known = self.row(&mut tx).await?.outage_since;
         if known.is_some() == since.is_some() {
             return Ok(());
         }
@@ -261,7 +266,7 @@ impl Sqlite {
     pub(in super::super) async fn observation_lost(&self, since: Stamp, alert: &Alert) -> Result<bool> {
         let mut connection = self.lock().await?;
         let mut tx = write(&mut connection).await?;
-        if self.watchers_of(&mut tx).await?.lost_since.is_some() {
+        if self.row(&mut tx).await?.lost_since.is_some() {
             return Ok(false);
         }
         sqlx::query(sql!("lost_set")).bind(self.profile()).bind(since.0).execute(&mut *tx).await?;
@@ -322,8 +327,4 @@ impl Sqlite {
         };
         self.add_log(tx, &line).await
     }
-}
-
-fn millis(ms: i64) -> Duration {
-    Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -1,6 +1,6 @@
 -- Receivers whom nobody has told anything, and for whom nothing has come in, since ?2. ?3: the owners (a JSON array) that
 -- are telling somebody something.
-SELECT receiver, count(*)
+SELECT receiver
 FROM outbox
 WHERE profile = ?1
 GROUP BY receiver
