@@ -101,7 +101,7 @@ pub(super) fn heard(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::History(history) => state.take_history(history),
         Event::Strips(strips) => state.strips.take(strips),
         // That a login is needed its row says, and the login's end was told.
-        Event::LoginNeeded { .. } | Event::GaveUp | Event::Stopped => {}
+        Event::LoginNeeded { .. } | Event::Stopped => {}
     }
     effects
 }

@@ -238,7 +238,6 @@ impl Line<'_> {
             | Event::OutageOver { .. }
             | Event::ObservationLost { .. }
             | Event::ObservationBack { .. }
-            | Event::GaveUp
             | Event::OfflineReason { .. }
             | Event::History(_)
             | Event::Strips(_)

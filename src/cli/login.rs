@@ -359,7 +359,6 @@ impl Driver<'_> {
             | Event::OutageOver { .. }
             | Event::ObservationLost { .. }
             | Event::ObservationBack { .. }
-            | Event::GaveUp
             | Event::OfflineReason { .. }
             | Event::Conveyor(_)
             | Event::History(_)

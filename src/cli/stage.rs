@@ -1,6 +1,6 @@
 //! What works behind the TUI: a thread with the tokio runtime, on which the engine runs and sign-ins are made.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -59,7 +59,6 @@ pub struct Home {
 
 enum Job {
     Command(Command),
-    GiveUp(mpsc::Sender<()>),
     SignIn(SignInForm),
     Demo(DemoPhone),
 }
@@ -107,7 +106,7 @@ impl Stage {
         let context = &home.context;
         let pictures = Pictures::new(inbox.clone(), context.config.paths.state.clone(), context.lang);
         let work = move || {
-            let back = Back { inbox, home, phones, running: None, gave_up: Arc::default() };
+            let back = Back { inbox, home, phones, running: None };
             runtime.block_on(back.run(parts, inlet));
             runtime.shutdown_background();
             drop(ended);
@@ -140,8 +139,8 @@ impl Backstage for Stage {
 
     fn give_up(&mut self) {
         let (tell, told) = mpsc::channel();
-        let _ = self.jobs.send(Job::GiveUp(tell));
-        // An engine that does not answer is found out by the others, only later.
+        let _ = self.jobs.send(Job::Command(Command::GiveUp { told: tell }));
+        // An engine that does not answer is found out by the others, only later. Without one nobody holds the other end.
         let _ = told.recv_timeout(GIVE_UP);
     }
 
@@ -162,12 +161,6 @@ struct Back {
     home: Home,
     phones: Option<Phones>,
     running: Option<Running>,
-    /// Who waits for the engine to have given up what it holds.
-    gave_up: Arc<Mutex<Option<mpsc::Sender<()>>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Back {
@@ -188,7 +181,6 @@ impl Back {
                         engine.send(command);
                     }
                 }
-                Job::GiveUp(tell) => self.give_up(tell),
                 Job::SignIn(form) => self.sign_in(form).await,
                 Job::Demo(phone) => {
                     if let Some(phones) = &self.phones {
@@ -198,14 +190,6 @@ impl Back {
             }
         }
         self.stop_engine().await;
-    }
-
-    /// Asks the engine to give up what it holds; `tell` hears when it has.
-    fn give_up(&self, tell: mpsc::Sender<()>) {
-        if let Some(Running { engine, .. }) = &self.running {
-            *lock(&self.gave_up) = Some(tell);
-            engine.send(Command::GiveUp);
-        }
     }
 
     async fn start_engine(&mut self, parts: Parts) {
@@ -218,14 +202,7 @@ impl Back {
             }
         };
         let inbox = self.inbox.clone();
-        let gave_up = Arc::clone(&self.gave_up);
-        let sink: Sink = Arc::new(move |event| {
-            if matches!(event, Event::GaveUp) {
-                let told = lock(&gave_up).take();
-                let _ = told.map(|told| told.send(()));
-            }
-            inbox.send(Msg::Engine(event));
-        });
+        let sink: Sink = Arc::new(move |event| inbox.send(Msg::Engine(event)));
         let store = parts.store.clone();
         let (engine, ended) = Engine::start(parts.options, gateway, parts.store, parts.accounts, sink);
         self.running = Some(Running { engine, ended, store });

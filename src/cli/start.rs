@@ -145,14 +145,12 @@ async fn drive(
     options.is_patient = is_alone(&store).await;
     let mut interrupts = signals::interrupts();
     let (tell, mut events) = unbounded_channel();
-    let (gave_up, suspender) = suspend::pair();
     let sink: Sink = Arc::new(move |event| {
-        gave_up.look_at(&event);
         // Events that nobody waits for any more: the command is over.
         let _ = tell.send(event);
     });
     let (engine, ended) = Engine::start(options, gateway, store.clone(), Some(accounts), sink);
-    suspender.watch(vec![engine.clone()]).map_err(|error| Failure::io("signals", &error))?;
+    suspend::watch(vec![engine.clone()]).map_err(|error| Failure::io("signals", &error))?;
     let printer = Printer { profile: profile.name.clone(), lang: context.lang, show_payload };
     let board = Board::new(paper(context));
     let ports = Ports {

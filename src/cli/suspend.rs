@@ -11,63 +11,38 @@ use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
 use crate::engine::Engine;
-use crate::engine::api::{Command, Event};
+use crate::engine::api::Command;
 use crate::tui::signals::has_shell;
 
 /// How long a stop waits for the engines to give up what they hold. One that does not answer is found out by the others
 /// all the same, only later.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// The engines' side: hears that one has given up.
-#[derive(Clone, Debug)]
-pub(super) struct GaveUp(mpsc::Sender<()>);
-
-impl GaveUp {
-    /// To be shown every event of an engine.
-    pub(super) fn look_at(&self, event: &Event) {
-        if matches!(event, Event::GaveUp) {
-            // Nobody waits for it any more when the command is over.
-            let _ = self.0.send(());
-        }
-    }
-}
-
-/// The signals' side.
-#[derive(Debug)]
-pub(super) struct Suspender(mpsc::Receiver<()>);
-
-/// The two sides.
-pub(super) fn pair() -> (GaveUp, Suspender) {
-    let (tell, told) = mpsc::channel();
-    (GaveUp(tell), Suspender(told))
-}
-
-impl Suspender {
-    /// From now on a stop is told to these engines first.
-    ///
-    /// # Errors
-    ///
-    /// The system refuses a handler or a thread.
-    pub(super) fn watch(self, engines: Vec<Engine>) -> io::Result<()> {
-        let mut signals = Signals::new([SIGTSTP])?;
-        let hear = move || {
-            for _ in signals.forever() {
-                // Nobody could wake us: a stop would freeze the line for good.
-                if !has_shell() {
-                    continue;
-                }
-                engines.iter().for_each(|engine| engine.send(Command::GiveUp));
-                let until = Instant::now() + PATIENCE;
-                for _ in &engines {
-                    let _ = self.0.recv_timeout(until.saturating_duration_since(Instant::now()));
-                }
-                if let Err(error) = emulate_default_handler(SIGTSTP) {
-                    tracing::warn!(%error, "cannot stop");
-                }
-                // Awake again.
-                engines.iter().for_each(|engine| engine.send(Command::ComeBack));
+/// From now on a stop is told to these engines first.
+///
+/// # Errors
+///
+/// The system refuses a handler or a thread.
+pub(super) fn watch(engines: Vec<Engine>) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTSTP])?;
+    let hear = move || {
+        for _ in signals.forever() {
+            // Nobody could wake us: a stop would freeze the line for good.
+            if !has_shell() {
+                continue;
             }
-        };
-        thread::Builder::new().name("stop".to_owned()).spawn(hear).map(|_| ())
-    }
+            let (tell, told) = mpsc::channel();
+            engines.iter().for_each(|engine| engine.send(Command::GiveUp { told: tell.clone() }));
+            let until = Instant::now() + PATIENCE;
+            for _ in &engines {
+                let _ = told.recv_timeout(until.saturating_duration_since(Instant::now()));
+            }
+            if let Err(error) = emulate_default_handler(SIGTSTP) {
+                tracing::warn!(%error, "cannot stop");
+            }
+            // Awake again.
+            engines.iter().for_each(|engine| engine.send(Command::ComeBack));
+        }
+    };
+    thread::Builder::new().name("stop".to_owned()).spawn(hear).map(|_| ())
 }

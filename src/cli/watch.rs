@@ -17,7 +17,7 @@ use super::args::WatchArgs;
 use super::context::{Context, local, now};
 use super::exit::Exit;
 use super::fail::Failure;
-use super::suspend::{self, GaveUp};
+use super::suspend;
 use super::{out, signals, stage};
 use crate::config::Profile;
 use crate::engine::api::{Command, Event};
@@ -48,10 +48,9 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     let (to, mut events) = unbounded_channel();
     let mut watched: Vec<Watched> = Vec::new();
     let ports = Ports::default();
-    let (gave_up, suspender) = suspend::pair();
     for profile in profiles {
         let name = profile.name.clone();
-        match start(context, profile, &ports, watched.len(), several, &to, &gave_up).await {
+        match start(context, profile, &ports, watched.len(), several, &to).await {
             Ok(one) => watched.push(one),
             // One that cannot be watched does not keep the others from it.
             Err(failure) if several => tell_failure(&failure, objects, &name),
@@ -64,7 +63,7 @@ pub async fn run(context: &Context, args: &WatchArgs) -> Result<Exit, Failure> {
     // From now on it ends in its own time. Before, the commands of the settings may take theirs, and nobody would hear.
     let mut signals = signals::interrupts();
     let engines = watched.iter().map(|one| one.engine.clone()).collect();
-    suspender.watch(engines).map_err(|error| Failure::io("signals", &error))?;
+    suspend::watch(engines).map_err(|error| Failure::io("signals", &error))?;
     let mut service = Service::new();
     let gone = reader_gone();
     tokio::pin!(gone);
@@ -125,7 +124,6 @@ async fn start(
     at: usize,
     several: bool,
     to: &UnboundedSender<(usize, Event)>,
-    gave_up: &GaveUp,
 ) -> Result<Watched, Failure> {
     context.tell_repaired(&profile);
     let failed = |error| Failure::config(context.lang, &error);
@@ -152,9 +150,8 @@ async fn start(
     let store = context.store(&profile).await?;
     let (url, dialect) = (&profile.gateway.value, profile.dialect.value);
     let teller = Teller::new(&profile.name, url, dialect, context.lang, context.config.watch.interval.value);
-    let (to, gave_up) = (to.clone(), gave_up.clone());
+    let to = to.clone();
     let sink: Sink = Arc::new(move |event| {
-        gave_up.look_at(&event);
         // Nobody listens any more once the command is over.
         let _ = to.send((at, event));
     });

@@ -1,7 +1,8 @@
-//! What goes into the engine ([`Command`]) and what comes out ([`Event`]): plain data, the same for the TUI and the
-//! headless commands.
+//! What goes into the engine ([`Command`]) and what comes out ([`Event`]): plain data (but for who waits for
+//! an answer), the same for the TUI and the headless commands.
 
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 
 use secrecy::SecretString;
 
@@ -99,8 +100,11 @@ pub enum Command {
         token: SecretString,
     },
     /// This process is about to be stopped (`Ctrl-Z`), for nobody knows how long: its place and its attempts are for
-    /// others to go on with. Answered by [`Event::GaveUp`].
-    GiveUp,
+    /// others to go on with.
+    GiveUp {
+        /// Hears when it has.
+        told: Sender<()>,
+    },
     /// It goes on after a stop.
     ComeBack,
     /// Ends the engine: requests in flight are dropped, rows stay for whoever resumes them.
@@ -217,8 +221,6 @@ pub enum Event {
         /// When it came.
         at: Stamp,
     },
-    /// What this process held is for others to go on with: it can be stopped.
-    GaveUp,
     /// Why an account is off line, in the gateway's words.
     OfflineReason {
         /// The account.

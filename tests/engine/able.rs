@@ -35,6 +35,13 @@ async fn taken_over(from: &Front, by: &Front) {
     }
 }
 
+/// As before a stop, and waits until it has.
+async fn give_up(front: &Front) {
+    let (told, hears) = std::sync::mpsc::channel();
+    front.engine.send(Command::GiveUp { told });
+    wait_until("the word", || hears.try_recv().is_ok()).await;
+}
+
 async fn is_token(front: &mut Front, wanted: Token) {
     front.until("the token", |event| matches!(event, Event::Token(token) if *token == wanted).then_some(())).await;
 }
@@ -178,8 +185,7 @@ async fn a_login_that_is_given_up_goes_on_elsewhere() {
         rig.front.login("wxid_amy", Way::Qr);
         let code = rig.shown().await;
         // Ctrl-Z: it is about to be stopped.
-        rig.front.engine.send(Command::GiveUp);
-        rig.front.until("the word", |event| matches!(event, Event::GaveUp).then_some(())).await;
+        give_up(&rig.front).await;
         taken_over(&rig.front, &watch).await;
         rig.front.engine.send(Command::ComeBack);
         let (_, end) = rig.front.end().await;
@@ -229,8 +235,7 @@ async fn a_login_that_nobody_has_taken_meanwhile_goes_on_here() {
     let mut rig = Rig::new(Dialect::V2).await;
     rig.front.login("wxid_amy", Way::Qr);
     let code = rig.shown().await;
-    rig.front.engine.send(Command::GiveUp);
-    rig.front.until("the word", |event| matches!(event, Event::GaveUp).then_some(())).await;
+    give_up(&rig.front).await;
     rig.front.engine.send(Command::ComeBack);
     rig.phone(&code, "wxid_amy");
     assert_eq!(Some(rig.front.logged_in().await), rig.live_w_id("wxid_amy"));
@@ -246,8 +251,7 @@ async fn a_second_login_whose_owner_slept_is_stored_whoever_hears_of_it() {
         rig.front.login("wxid_amy", Way::Second);
         rig.front.step("the dialog", |step| matches!(step, LoginStep::SecondLoginSent { .. })).await;
         wait_until("the request", || rig.calls("secondLogin").len() == 1).await;
-        rig.front.engine.send(Command::GiveUp);
-        rig.front.until("the word", |event| matches!(event, Event::GaveUp).then_some(())).await;
+        give_up(&rig.front).await;
         taken_over(&rig.front, &watch).await;
         rig.front.engine.send(Command::ComeBack);
         rig.sim.confirm(Some("wxid_amy".into())).unwrap();

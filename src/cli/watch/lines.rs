@@ -130,7 +130,6 @@ impl Teller {
             | Event::History(_)
             | Event::Strips(_)
             | Event::Store { .. }
-            | Event::GaveUp
             | Event::Stopped => Vec::new(),
         }
     }

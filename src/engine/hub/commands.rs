@@ -36,7 +36,11 @@ impl Hub {
             Command::Offline { wc_ids } => self.take_offline(wc_ids),
             Command::AddAccount { wc_id } => self.add_account(wc_id).await,
             Command::Token { token } => self.token_given(token).await,
-            Command::GiveUp => self.give_up().await,
+            Command::GiveUp { told } => {
+                self.give_up().await;
+                // Who waited has stopped by now, or never waited.
+                let _ = told.send(());
+            }
             Command::ComeBack => self.come_back().await,
             // Taken by the loop.
             Command::Stop => {}

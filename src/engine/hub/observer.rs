@@ -339,7 +339,6 @@ impl Hub {
         if let Err(error) = self.shared.store.give_up().await {
             self.store_failed(&error.to_string());
         }
-        self.tell(Event::GaveUp);
     }
 
     /// It goes on: with what nobody has taken over meanwhile.
