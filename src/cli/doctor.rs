@@ -11,6 +11,7 @@ use super::context::{Context, now};
 use super::exit::Exit;
 use super::fail::Failure;
 use super::out;
+use crate::config::credentials::is_ours;
 use crate::config::{Config, Profile, QrLayout};
 use crate::gateway::{Gateway, Kind};
 use crate::i18n::{Lang, t, tf};
@@ -145,7 +146,7 @@ fn rights(config: &Config, lang: Lang) -> Vec<Check> {
 fn others(path: &Path) -> Option<(String, bool)> {
     let found = std::fs::metadata(path).ok()?;
     let mode = found.mode() & 0o777;
-    let shared = found.uid() != rustix::process::geteuid().as_raw() && (found.is_dir() || mode & 0o007 == 0);
+    let shared = !is_ours(&found) && (found.is_dir() || mode & 0o007 == 0);
     (mode & 0o077 != 0).then(|| (format!("{} ({mode:o})", path.display()), shared))
 }
 

@@ -514,10 +514,7 @@ impl Driver<'_> {
             _ => false,
         };
         if let Some(unseen) = self.unseen.as_ref().filter(|_| due) {
-            (self.ports.words)(&format!("saoma: {}", unseen.message));
-            if let Some(hint) = &unseen.hint {
-                (self.ports.words)(&format!("  {hint}"));
-            }
+            self.complain("", unseen);
             return;
         }
         match self.printer.words(event) {
@@ -590,6 +587,11 @@ impl Driver<'_> {
             return;
         }
         let who = wc_id.map(|wc_id| format!("{wc_id}: ")).unwrap_or_default();
+        self.complain(&who, failure);
+    }
+
+    /// What is wrong, and what to do. `who`: whom it is about, with a colon.
+    fn complain(&self, who: &str, failure: &Failure) {
         (self.ports.words)(&crate::model::text::clean(&format!("saoma: {who}{}", failure.message)));
         if let Some(hint) = &failure.hint {
             (self.ports.words)(&format!("  {hint}"));

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::config::paths::replace;
+use crate::config::paths::{folder_of, replace};
 
 /// How many bytes are tried.
 const PROBE: usize = 4096;
@@ -35,7 +35,7 @@ impl PngFile {
         if !is_file {
             return Err("it is not a regular file".to_owned());
         }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder_of(path);
         match std::fs::symlink_metadata(path) {
             Ok(there) => {
                 let around = std::fs::metadata(folder).map_err(|error| error.to_string())?;

@@ -6,6 +6,7 @@ use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use super::Error;
+use super::credentials::is_ours;
 use super::error::unreadable;
 use super::paths::{behind_links, folder_of};
 
@@ -66,8 +67,7 @@ fn check(path: &Path, there: &Metadata) -> Result<(), Error> {
 
 fn check_owner(path: &Path, there: &Metadata) -> Result<(), Error> {
     let owner = there.uid();
-    let fine = owner == 0 || owner == rustix::process::geteuid().as_raw();
-    if fine { Ok(()) } else { Err(Error::Foreign { path: path.to_owned(), owner }) }
+    if owner == 0 || is_ours(there) { Ok(()) } else { Err(Error::Foreign { path: path.to_owned(), owner }) }
 }
 
 /// What is mounted read-only (into a container, say) nobody writes, whatever its rights are.

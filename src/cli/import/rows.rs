@@ -236,12 +236,10 @@ pub(super) fn parse(text: &str, known: &[Account]) -> Result<Rows, BadFile> {
         let numbers: Vec<usize> = said.iter().map(|(number, _)| *number).collect();
         let mut whole = Fields::default();
         let agree = said.into_iter().fold(true, |agree, (_, fields)| whole.merge(fields) && agree);
-        if !agree {
-            // Which of them is right nobody knows.
-            let mut others = numbers.get(1).into_iter().chain(std::iter::repeat(numbers.first()).flatten());
-            for number in &numbers {
-                rows.bad.extend(others.next().map(|other| (*number, Wrong::Conflict(*other))));
-            }
+        // Which of them is right nobody knows. One alone agrees with itself.
+        if let (false, [first, second, ..]) = (agree, numbers.as_slice()) {
+            let other = |number| if number == first { *second } else { *first };
+            rows.bad.extend(numbers.iter().map(|number| (*number, Wrong::Conflict(other(number)))));
             continue;
         }
         let (mut edit, device) = whole.split();
