@@ -314,9 +314,7 @@ impl Machine {
             let (rung, why) = (Rung::QrLogin, StepDown::NowhereToShow);
             self.tell(LoginStep::SteppedDown { rung, why, gateway_message: None }, out);
         }
-        self.state = State::Over;
-        let event = SECOND_LOGIN_FAILED;
-        out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
+        self.end(SECOND_LOGIN_FAILED, Some(reason), gateway_message.clone(), out);
         let failed = LoginStep::Failed { reason, gateway_message, detail: error.detail.clone() };
         self.tell(if ignored { LoginStep::Expired { renewing: false } } else { failed }, out);
     }

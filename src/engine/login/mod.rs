@@ -311,15 +311,6 @@ impl Machine {
                 | State::Adopting => self.fail(Reason::Interrupted, None, detail, &mut out),
             },
         }
-        if self.is_old_code() {
-            // The login goes on with the new one: that nothing came of the old one is nothing to remember.
-            let doubts = |reason| reason == Some(Reason::LoginInterrupted) && self.wish.wc_id.is_some();
-            for output in &mut out {
-                if matches!(output, Output::End { reason, .. } if !doubts(*reason)) {
-                    *output = Output::Forget;
-                }
-            }
-        }
         out
     }
 
@@ -466,8 +457,7 @@ impl Machine {
             }
             // No phone was asked, or the request that asks it was refused with its token.
             State::New | State::Listing { .. } | State::Probing { .. } | State::AwaitingToken { .. } => {
-                self.state = State::Over;
-                out.push(Output::End { event, reason: Some(reason), gateway_message: None });
+                self.end(event, Some(reason), None, out);
                 out.push(Output::Tell(step));
             }
             State::Polling(polling) => {
@@ -475,8 +465,7 @@ impl Machine {
                 polling.picture = PictureState::Unwanted;
                 let waits_for_person = polling.phase == Phase::AwaitingCode;
                 if waits_for_person {
-                    self.state = State::Over;
-                    out.push(Output::End { event, reason: Some(reason), gateway_message: None });
+                    self.end(event, Some(reason), None, out);
                 } else {
                     out.push(Output::Abandon);
                 }
@@ -513,13 +502,29 @@ impl Machine {
         if !self.abandoned {
             return self.expired(out);
         }
+        self.end("abandoned", None, None, out);
+    }
+
+    /// The row is over.
+    fn end(
+        &mut self,
+        event: &'static str,
+        reason: Option<Reason>,
+        gateway_message: Option<Box<str>>,
+        out: &mut Outputs,
+    ) {
         self.state = State::Over;
-        out.push(Output::End { event: "abandoned", reason: None, gateway_message: None });
+        let doubts = reason == Some(Reason::LoginInterrupted) && self.wish.wc_id.is_some();
+        out.push(if self.is_old_code() && !doubts {
+            // The login goes on with the new one: that nothing came of the old one is nothing to remember.
+            Output::Forget
+        } else {
+            Output::End { event, reason, gateway_message }
+        });
     }
 
     fn expired(&mut self, out: &mut Outputs) {
-        self.state = State::Over;
-        out.push(Output::End { event: "expired", reason: Some(Reason::NobodyScanned), gateway_message: None });
+        self.end("expired", Some(Reason::NobodyScanned), None, out);
         self.tell(LoginStep::Expired { renewing: false }, out);
     }
 
@@ -528,8 +533,7 @@ impl Machine {
     }
 
     fn fail(&mut self, reason: Reason, gateway_message: Option<Box<str>>, detail: Box<str>, out: &mut Outputs) {
-        self.state = State::Over;
-        out.push(Output::End { event: "failed", reason: Some(reason), gateway_message: gateway_message.clone() });
+        self.end("failed", Some(reason), gateway_message.clone(), out);
         self.tell(LoginStep::Failed { reason, gateway_message, detail }, out);
     }
 }

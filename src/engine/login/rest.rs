@@ -138,9 +138,7 @@ impl Machine {
             return self.idle(out);
         }
         self.tell(LoginStep::SecondLoginFailed { reason, gateway_message: gateway_message.clone() }, out);
-        self.state = State::Over;
-        let event = SECOND_LOGIN_FAILED;
-        out.push(Output::End { event, reason: Some(reason), gateway_message: gateway_message.clone() });
+        self.end(SECOND_LOGIN_FAILED, Some(reason), gateway_message.clone(), out);
         self.tell(LoginStep::Failed { reason, gateway_message, detail: error.detail }, out);
     }
 
