@@ -313,6 +313,10 @@ impl Hub {
                 let words = tf(shared.options.lang, "engine.watch_failed", &[("error", error)]);
                 let _ = news.send(News::Fault(words));
             }
+            if beside.is_some() {
+                // It may have been written between our reading of it and this watch.
+                let _ = news.send(News::TokenStored);
+            }
             loop {
                 let changed = match watch.changed().await {
                     Changed::Store => News::StoreChanged,
