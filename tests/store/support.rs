@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use saoma::model::{Account, AttemptId, Began, Order, ProfileId, Record, Rung, Stamp, WcId};
-use saoma::store::{Begun, Scope, Store, Stored};
+use saoma::model::{Account, AttemptId, Began, Order, Presence, ProfileId, Reason, Record, Rung, Source, Stamp, WcId};
+use saoma::store::{Alert, Begun, Scope, Store, Stored, Verdict};
+use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -83,14 +84,31 @@ pub(crate) async fn account(store: &Store, wc_id: &str) -> Account {
     store.account(&wc_id.into()).await.unwrap().unwrap()
 }
 
+pub(crate) fn verdict(wc_id: &str, presence: Presence, source: Source, at: i64) -> Verdict {
+    let reason = (presence == Presence::Offline).then_some(Reason::Dropped);
+    Verdict { wc_id: wc_id.into(), presence, source, began: late(at), reason }
+}
+
+pub(crate) fn alert(event: &'static str, wc_id: Option<&str>, at: i64) -> Alert {
+    Alert { event, wc_id: wc_id.map(Into::into), at: Stamp(at), reason: None, fields: Vec::new() }
+}
+
+/// The outbox's objects for a receiver, without taking them.
+pub(crate) async fn outbox(folder: &tempfile::TempDir) -> Vec<Value> {
+    let mut connection = raw(&folder.path().join("saoma.db")).await;
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|(json,)| serde_json::from_str(json).unwrap()).collect()
+}
+
 /// What the outbox would tell, without taking it: event, wId, previous wId.
 pub(crate) async fn told(path: &Path) -> Vec<(String, String, Option<String>)> {
     let rows: Vec<(String,)> =
         sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut raw(path).await).await.unwrap();
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     rows.iter()
         .map(|(json,)| {
-            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            let json: Value = serde_json::from_str(json).unwrap();
             (text(&json["event"]).unwrap(), text(&json["w_id"]).unwrap(), text(&json["previous_w_id"]))
         })
         .collect()
