@@ -1,6 +1,6 @@
 //! What every test here needs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use saoma::model::{Account, AttemptId, Began, Order, Presence, ProfileId, Reason, Record, Rung, Source, Stamp, WcId};
@@ -48,6 +48,17 @@ pub(crate) async fn beside(folder: &tempfile::TempDir) -> Store {
 /// A connection that goes round the store, to look or to disturb.
 pub(crate) async fn raw(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
+}
+
+/// A database that an older saoma made with these statements, and the connection that made it.
+pub(crate) async fn old_file(statements: &[&'static str]) -> (tempfile::TempDir, PathBuf, SqliteConnection) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("saoma.db");
+    let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    for sql in ["PRAGMA journal_mode = WAL"].iter().chain(statements) {
+        sqlx::raw_sql(*sql).execute(&mut old).await.unwrap();
+    }
+    (folder, path, old)
 }
 
 /// Begins an attempt with a code.
