@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use saoma::engine::api::{Command, Event, Fleet, LoginStep, Token, Way};
 use saoma::engine::{Role, SignedIn, StoredToken};
-use saoma::model::{Began, Dialect, Presence, Reason, Stamp};
+use saoma::model::{Began, Dialect, Presence, Reason};
 use saoma::simulator::Setup;
 use saoma::store::{Scope, Store};
 
-use super::presence::{SHORT, a_list, dropped, every, id, kept, name, online, rig, told, wait_until};
-use super::rig::{Front, How, Rig, accounts};
+use super::rig::{
+    Front, How, Rig, SHORT, a_list, accounts, dropped, every, id, kept, name, now, online, rig, told, wait_for,
+    wait_until,
+};
 
 const ALL: [Dialect; 3] = [Dialect::V1, Dialect::V2, Dialect::V3];
 
@@ -19,20 +21,14 @@ async fn observer(front: &Front) -> Option<saoma::model::Owner> {
 }
 
 async fn observes(front: &Front) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while observer(front).await.as_ref() != Some(front.store.owner()) {
-        assert!(tokio::time::Instant::now() < deadline, "it does not observe");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for("the observer's place", async || observer(front).await.as_ref() == Some(front.store.owner())).await;
 }
 
 /// Waits until the one has taken over what the other has given up.
 async fn taken_over(from: &Front, by: &Front) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while by.store.attempts().await.unwrap().iter().any(|attempt| attempt.owner == *from.store.owner()) {
-        assert!(tokio::time::Instant::now() < deadline, "nobody takes it over");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let none_left =
+        async || by.store.attempts().await.unwrap().iter().all(|attempt| attempt.owner != *from.store.owner());
+    wait_for("the takeover", none_left).await;
 }
 
 /// As before a stop, and waits until it has.
@@ -126,16 +122,11 @@ async fn a_screen_that_cannot_list_says_that_what_it_shows_is_old() {
         .await;
     screen.until("the loss", |event| matches!(event, Event::ObservationLost { .. }).then_some(())).await;
     wait_until("the alert", || told(&file) == ["observation_lost"]).await;
-    let began = Began { at: Stamp(saoma_now()), order: sleeper.order().await.unwrap(), ..Began::default() };
+    let began = Began { at: now(), order: sleeper.order().await.unwrap(), ..Began::default() };
     sleeper.note_list(began, &[], &[], &[]).await.unwrap();
     screen.until("its end", |event| matches!(event, Event::ObservationBack { .. }).then_some(())).await;
     a_list(&mut screen).await;
     screen.stop().await;
-}
-
-fn saoma_now() -> i64 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    i64::try_from(now.as_millis()).unwrap()
 }
 
 #[tokio::test]
@@ -222,11 +213,8 @@ async fn a_login_whose_taker_dies_comes_back() {
         assert_eq!(account.w_id, rig.live_w_id("wxid_amy"), "{dialect}");
         assert_eq!(rig.calls("iPadLogin").len(), 1, "{dialect}");
         let store = rig.front.store.clone();
-        let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-        while !store.attempts().await.unwrap().is_empty() {
-            assert!(tokio::time::Instant::now() < deadline, "{dialect}: something is left behind");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let nothing_left = async || store.attempts().await.unwrap().is_empty();
+        wait_for(&format!("{dialect}: the end of the attempt"), nothing_left).await;
     }
 }
 
@@ -339,9 +327,6 @@ async fn who_observes_goes_on_at_once_in_a_file_that_was_put_back() {
         std::fs::rename(file("old.db", end), file("saoma.db", end)).unwrap();
     }
     rig.front.until("the word of the old file", replaced).await;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while epoch(&rig.front).await == first {
-        assert!(tokio::time::Instant::now() < deadline, "it has the place of before, and does not take it up");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    // It has the place of before, and takes it up.
+    wait_for("another epoch", async || epoch(&rig.front).await != first).await;
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use saoma::engine::api::{Command, Event, Fleet, LoginStep, Way};
+use saoma::engine::api::{Command, Event, LoginStep, Way};
 use saoma::engine::presence::is_stale;
-use saoma::model::{Dialect, Presence, Source, Stamp, WId, WcId};
+use saoma::model::{Dialect, Presence, Source, WId, WcId};
 use saoma::simulator::Setup;
 
-use super::rig::{Front, How, Rig, accounts};
+use super::rig::{Front, How, Rig, a_list, accounts, now, wait_until};
+use super::wait_for_dialog;
 
 const HOUR: i64 = 3_600_000;
 const DIALECTS: [Dialect; 3] = [Dialect::V1, Dialect::V2, Dialect::V3];
@@ -30,7 +31,7 @@ async fn log_in(rig: &mut Rig) -> WId {
 /// Asks for one list, and waits until it is judged.
 async fn list(front: &mut Front) -> Presence {
     front.engine.send(Command::Refresh);
-    front.until("a list", |event| matches!(event, Event::Fleet(Fleet::Ok { .. })).then_some(())).await;
+    a_list(front).await;
     front.account("wxid_amy").await.presence
 }
 
@@ -73,7 +74,6 @@ async fn what_a_clock_that_was_ahead_has_seen_is_stale_until_it_is_seen_again() 
         log_in(&mut rig).await;
         list(&mut rig.front).await;
         let mut rig = instead(rig, 0).await;
-        let now = || Stamp(jiff::Timestamp::now().as_millisecond());
         assert!(is_stale(&rig.front.account("wxid_amy").await, now(), interval), "{dialect}");
         list(&mut rig.front).await;
         let seen = rig.front.account("wxid_amy").await;
@@ -95,9 +95,8 @@ async fn another_w_id_is_adopted_after_a_clock_that_was_ahead() {
         let mut stranger = Front::start(&rig.sim, elsewhere.path(), dialect, How::default()).await;
         stranger.login("wxid_amy", Way::Second);
         stranger.step("the dialog", |step| matches!(step, LoginStep::SecondLoginSent { .. })).await;
-        while rig.sim.confirm(Some(WcId::from("wxid_amy"))).is_err() {
-            tokio::task::yield_now().await;
-        }
+        wait_for_dialog(&rig, "wxid_amy").await;
+        rig.sim.confirm(Some(WcId::from("wxid_amy"))).unwrap();
         let w_id = stranger.logged_in().await;
         list(&mut rig.front).await;
         list(&mut rig.front).await;
@@ -111,11 +110,9 @@ async fn a_rest_ends_when_it_should_after_a_clock_that_was_ahead() {
     let mut rig = rig(Dialect::V2, 365 * 24 * HOUR).await;
     rig.front.login("wxid_amy", Way::Second);
     rig.front.step("the dialog", |step| matches!(step, LoginStep::SecondLoginSent { .. })).await;
-    while rig.sim.cancel(Some(WcId::from("wxid_amy"))).is_err() {
-        tokio::task::yield_now().await;
-    }
+    wait_for_dialog(&rig, "wxid_amy").await;
+    rig.sim.cancel(Some(WcId::from("wxid_amy"))).unwrap();
     rig.front.end().await;
-    let now = || Stamp(jiff::Timestamp::now().as_millisecond());
     assert!(rig.front.account("wxid_amy").await.budget.unwrap().rests_until.unwrap().ms_since(now()) > HOUR);
     let rig = instead(rig, 0).await;
     let brought_back = |account: &saoma::model::Account| {
@@ -162,12 +159,9 @@ async fn an_engine_that_runs_bears_a_clock_that_is_set_at_every_step() {
             rig.front.until("a drop", |event| matches!(event, Event::Dropped { .. }).then_some(())).await;
             set(0);
             // Told at once, whatever the clock said when it was written down.
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
             let count = |event: &str| std::fs::read_to_string(&told).unwrap_or_default().matches(event).count();
-            while (count("\"logged_in\""), count("\"dropped\",")) < (round + 1, round + 1) {
-                assert!(tokio::time::Instant::now() < deadline, "{dialect} {jump}: not told");
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
+            let is_told = || (count("\"logged_in\""), count("\"dropped\",")) >= (round + 1, round + 1);
+            wait_until(&format!("{dialect} {jump}: the alerts"), is_told).await;
         }
     }
 }

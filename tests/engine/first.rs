@@ -7,7 +7,7 @@ use saoma::engine::api::{Command, Event, LoginStep, Way};
 use saoma::model::{Dialect, Edit, Presence, WcId};
 use saoma::simulator::Setup;
 
-use crate::rig::{How, Rig, accounts};
+use crate::rig::{How, Rig, accounts, wait_until};
 use crate::wait_for_dialog;
 
 const AMY: &str = "wxid_amy";
@@ -87,11 +87,8 @@ async fn a_drop_is_expected_after_a_first_login_and_enter_knows() {
                     _ => None,
                 })
                 .await;
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
-            while rig.calls("secondLogin").len() - before < rang {
-                assert!(tokio::time::Instant::now() < deadline, "{dialect}, {how}: the phone was not asked");
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
+            let asked = || rig.calls("secondLogin").len() - before >= rang;
+            wait_until(&format!("{dialect}, {how}: the second login"), asked).await;
             assert_eq!(rig.calls("secondLogin").len() - before, rang, "{dialect}, {how}");
             rig.front.stop().await;
         }

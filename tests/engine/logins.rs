@@ -11,7 +11,7 @@ use saoma::simulator::{Fault, Knobs, ReplyWId, Setup, SimAccount};
 use saoma::store::Edit;
 use secrecy::SecretString;
 
-use crate::rig::{Front, How, Rig, accounts};
+use crate::rig::{Front, How, Rig, accounts, wait_for};
 use crate::wait_for_dialog;
 
 async fn rig(dialect: Dialect, knobs: Knobs, how: How) -> Rig {
@@ -211,11 +211,8 @@ async fn a_code_that_was_renewed_leaves_no_line_of_its_own() {
         // The process ends, another one comes by and hears that nothing came of the old code.
         let rest = rig.die().await;
         let front = rest.another(How::default()).await;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !front.store.attempts().await.unwrap().is_empty() {
-            assert!(Instant::now() < deadline, "{dialect}: the old code is not over");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        let is_over = async || front.store.attempts().await.unwrap().is_empty();
+        wait_for(&format!("{dialect}: the end of the old code"), is_over).await;
         let history = front.store.recent(20).await.unwrap();
         let events: Vec<_> = history.iter().map(|line| &*line.event).collect();
         assert_eq!(events, ["logged_in"], "{dialect}");

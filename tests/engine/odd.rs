@@ -11,7 +11,7 @@ use saoma::simulator::{Fault, Knobs, Setup, SimAccount, Simulator};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::rig::{Front, How, Rig, accounts};
+use crate::rig::{Front, How, Rig, accounts, dropped, wait_until};
 
 /// Six bytes.
 const NAME: &str = "小诺";
@@ -289,11 +289,8 @@ async fn an_odd_answer_to_a_second_login_is_no_refusal() {
             front.login(wc_id, Way::Second);
         }
         for wc_id in wc_ids.iter().map(|wc_id| WcId::from(wc_id.as_str())) {
-            let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-            while sim.confirm(Some(wc_id.clone())).is_err() {
-                assert!(tokio::time::Instant::now() < deadline, "{wc_id} was never asked");
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            let confirms = || sim.confirm(Some(wc_id.clone())).is_ok();
+            wait_until(&format!("the dialog of {wc_id}"), confirms).await;
         }
         for _ in &wc_ids {
             let (wc_id, step) = front
@@ -410,13 +407,7 @@ async fn a_bad_entry_of_the_list_is_skipped_and_said_once() {
         }
         // The one behind it drops, and that is found all the same.
         sim.drop_account(&WcId::from(wc_ids[1].as_str())).unwrap();
-        let dropped = front
-            .until("the drop", |event| match event {
-                Event::Dropped { wc_id, .. } => Some(wc_id.clone()),
-                _ => None,
-            })
-            .await;
-        assert_eq!(dropped.as_str(), wc_ids[1], "{dialect}");
+        assert_eq!(front.until("the drop", dropped).await.as_str(), wc_ids[1], "{dialect}");
         front.stop().await;
     }
 }

@@ -1,7 +1,6 @@
 //! What is believed of accounts, by engines over real HTTP: drops, outages, notices, one observer.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,76 +8,16 @@ use std::time::Duration;
 use saoma::engine::api::{Command, Event, Fleet, Way};
 use saoma::engine::notices::Ports;
 use saoma::engine::{Listen, Role, Secret};
-use saoma::model::{Dialect, Presence, Reason, Source, Stamp, WId, WcId};
+use saoma::model::{Dialect, Presence, Reason, Source, WId, WcId};
 use saoma::simulator::{Act, Knobs, Setup, SimAccount, Simulator};
 
 use tokio::io::AsyncWriteExt as _;
 
-use super::rig::{Front, How, Rig};
+use super::rig::{
+    Front, How, Rig, SHORT, a_list, dropped, every, id, kept, name, online, rig, told, wait_for, wait_until,
+};
 
-pub(crate) const SHORT: Duration = Duration::from_millis(120);
 const LONG: Duration = Duration::from_secs(3_600);
-
-/// So many accounts that are online.
-pub(crate) fn online(count: usize) -> Vec<SimAccount> {
-    (0..count).map(|number| SimAccount::new(name(number), format!("No {number}")).online()).collect()
-}
-
-pub(crate) fn name(number: usize) -> String {
-    format!("wxid_on{number:04}")
-}
-
-pub(crate) fn id(number: usize) -> WcId {
-    WcId::new(name(number))
-}
-
-pub(crate) async fn rig(count: usize, how: How) -> Rig {
-    Rig::with(Setup { accounts: online(count), ..Setup::default() }, how).await
-}
-
-pub(crate) fn every(interval: Duration) -> How {
-    How { interval: Some(interval), ..How::default() }
-}
-
-/// A hook that keeps what it is told, a line each.
-pub(crate) fn kept() -> (tempfile::TempDir, PathBuf, String) {
-    let dir = tempfile::tempdir().unwrap();
-    let file = dir.path().join("told");
-    let hook = format!("cat >> '{}'", file.display());
-    (dir, file, hook)
-}
-
-/// The events in the file, in order.
-pub(crate) fn told(file: &Path) -> Vec<String> {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    // The last line may be on its way.
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    whole
-        .lines()
-        .map(|line| {
-            let json: serde_json::Value = serde_json::from_str(line).unwrap();
-            json.get("event").and_then(serde_json::Value::as_str).unwrap().to_owned()
-        })
-        .collect()
-}
-
-pub(crate) async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while !holds() {
-        assert!(tokio::time::Instant::now() < deadline, "{what} never came");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// Waits until a list was believed.
-pub(crate) async fn a_list(front: &mut Front) -> Stamp {
-    front
-        .until("a list", |event| match event {
-            Event::Fleet(Fleet::Ok { at }) => Some(*at),
-            _ => None,
-        })
-        .await
-}
 
 fn lists(sim: &Simulator) -> usize {
     sim.requests()
@@ -89,13 +28,6 @@ fn lists(sim: &Simulator) -> usize {
 
 fn checks(sim: &Simulator) -> usize {
     sim.requests().iter().filter(|request| request.endpoint == "isOnline").count()
-}
-
-pub(crate) fn dropped(event: &Event) -> Option<WcId> {
-    match event {
-        Event::Dropped { wc_id, .. } => Some(wc_id.clone()),
-        _ => None,
-    }
 }
 
 // ── Drops ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -644,11 +576,7 @@ async fn watch_takes_the_role_and_a_screen_takes_it_back() {
     a_list(&mut watch).await;
     assert_eq!(observer().await.as_ref(), Some(watch.store.owner()));
     watch.stop().await;
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
-    while observer().await.as_ref() != Some(rig.front.store.owner()) {
-        assert!(tokio::time::Instant::now() < deadline, "nobody observes");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    wait_for("an observer", async || observer().await.as_ref() == Some(rig.front.store.owner())).await;
     let before = lists(&rig.sim);
     wait_until("lists", || lists(&rig.sim) > before + 2).await;
 }

@@ -1,16 +1,16 @@
 //! An engine, its store and the simulated gateway, over real HTTP.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use saoma::engine::api::{Command, Event, LoginStep, Way};
+use saoma::engine::api::{Command, Event, Fleet, LoginStep, Way};
 use saoma::engine::notices::Ports;
 use saoma::engine::{Engine, Listen, Options, Renewal, Renewer, Role, StoredToken};
 use saoma::gateway::{self, Gateway};
 use saoma::i18n::Lang;
-use saoma::model::{Account, AttemptId, Dialect, WId, WcId};
+use saoma::model::{Account, AttemptId, Dialect, Stamp, WId, WcId};
 use saoma::simulator::{Setup, SimAccount, Simulator};
 use saoma::store::{Scope, Store};
 use secrecy::SecretString;
@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 
 /// The longest any test waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const SHORT: Duration = Duration::from_millis(120);
 
 pub(crate) struct Rig {
     pub(crate) sim: Simulator,
@@ -108,6 +110,84 @@ pub(crate) fn accounts() -> Vec<SimAccount> {
         SimAccount::new("wxid_cai", "小蔡").online(),
         SimAccount::new("wxid_new", "新号").new_here(),
     ]
+}
+
+/// So many accounts that are online.
+pub(crate) fn online(count: usize) -> Vec<SimAccount> {
+    (0..count).map(|number| SimAccount::new(name(number), format!("No {number}")).online()).collect()
+}
+
+pub(crate) fn name(number: usize) -> String {
+    format!("wxid_on{number:04}")
+}
+
+pub(crate) fn id(number: usize) -> WcId {
+    WcId::new(name(number))
+}
+
+pub(crate) async fn rig(count: usize, how: How) -> Rig {
+    Rig::with(Setup { accounts: online(count), ..Setup::default() }, how).await
+}
+
+pub(crate) fn every(interval: Duration) -> How {
+    How { interval: Some(interval), ..How::default() }
+}
+
+/// A hook that keeps what it is told, a line each.
+pub(crate) fn kept() -> (tempfile::TempDir, PathBuf, String) {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("told");
+    let hook = format!("cat >> '{}'", file.display());
+    (dir, file, hook)
+}
+
+/// The events in the file, in order.
+pub(crate) fn told(file: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    // The last line may be on its way.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole
+        .lines()
+        .map(|line| {
+            let json: serde_json::Value = serde_json::from_str(line).unwrap();
+            json.get("event").and_then(serde_json::Value::as_str).unwrap().to_owned()
+        })
+        .collect()
+}
+
+/// What the clock says.
+pub(crate) fn now() -> Stamp {
+    Stamp(jiff::Timestamp::now().as_millisecond())
+}
+
+pub(crate) async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    wait_for(what, async || holds()).await;
+}
+
+/// As [`wait_until`], where the condition itself has to be awaited.
+pub(crate) async fn wait_for(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while !holds().await {
+        assert!(tokio::time::Instant::now() < deadline, "{what} never came");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Waits until a list was believed.
+pub(crate) async fn a_list(front: &mut Front) -> Stamp {
+    front
+        .until("a list", |event| match event {
+            Event::Fleet(Fleet::Ok { at }) => Some(*at),
+            _ => None,
+        })
+        .await
+}
+
+pub(crate) fn dropped(event: &Event) -> Option<WcId> {
+    match event {
+        Event::Dropped { wc_id, .. } => Some(wc_id.clone()),
+        _ => None,
+    }
 }
 
 impl Rig {

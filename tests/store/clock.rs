@@ -8,7 +8,7 @@ use crate::property::cases;
 use proptest::prelude::*;
 use saoma::engine::presence::{Judge, Rules, is_stale};
 use saoma::model::{Account, Began, Cost, Presence, Rung, Stamp, WId, WcId};
-use saoma::store::{Begun, Store};
+use saoma::store::Store;
 
 use super::support::{CODE_LIFE, beside, raw, record, started};
 
@@ -223,8 +223,8 @@ impl World {
             }
             What::Refuse => {
                 let at = self.clock();
-                let attempt = started_or_open(&self.processes[by].store, at).await;
-                let later = self.clock();
+                let begun = self.processes[by].store.begin_attempt(Some(&wc_id()), Rung::SecondLogin, at).await;
+                let (attempt, later) = (started(begun.unwrap()), self.clock());
                 let store = &self.processes[by].store;
                 store.attempt_requesting(&attempt, Rung::SecondLogin, later).await.unwrap();
                 store.refused(&wc_id(), None, later).await.unwrap();
@@ -284,14 +284,6 @@ impl World {
         assert!(turns.iter().all(|turn| turn.at <= now));
         assert_eq!(turns.last().map(|turn| turn.presence), Some(account.presence));
         assert!(turns.is_sorted_by(|one, next| one.at <= next.at && one.presence != next.presence), "{turns:?}");
-    }
-}
-
-/// Begins a second login; what a dead process may have left open is not in this test.
-async fn started_or_open(store: &Store, at: Stamp) -> saoma::model::AttemptId {
-    match store.begin_attempt(Some(&wc_id()), Rung::SecondLogin, at).await.unwrap() {
-        Begun::Started(id) => id,
-        Begun::Busy(open) => panic!("busy with {open:?}"),
     }
 }
 

@@ -8,11 +8,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use saoma::model::{Attempt, AttemptId, Began, Presence, Reason, Rung, Source, Stamp, WId, WcId};
+use saoma::model::{Attempt, AttemptId, Presence, Reason, Rung, Source, Stamp, WId, WcId};
 use saoma::store::{Alert, Begun, Store, Verdict};
 use sqlx::sqlite::SqliteConnection;
 
-use super::support::{CODE_LIFE, raw, record, scope};
+use super::support::{CODE_LIFE, asked, raw, record, scope};
 
 const FILE: &str = "SAOMA_TEST_STORE_FILE";
 const ROLE: &str = "SAOMA_TEST_STORE_ROLE";
@@ -140,7 +140,7 @@ async fn flap(store: &Store) {
             tokio::task::yield_now().await;
         }
         let (at, reason) = (now(), (presence == Presence::Offline).then_some(Reason::Dropped));
-        let began = Began { at, order: store.order().await.unwrap(), ..Began::default() };
+        let began = asked(store, at.0).await;
         let verdict = Verdict { wc_id: wc_id.clone(), presence, source: Source::List, began, reason };
         let alert = Alert { event, wc_id: Some(wc_id.clone()), at, reason, fields: Vec::new() };
         assert_eq!(store.note_list(began, &[verdict], &[], &[alert]).await.unwrap().len(), 1);

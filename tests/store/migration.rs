@@ -4,10 +4,8 @@ use std::path::PathBuf;
 
 use saoma::model::{Presence, Reason, Source, Stamp, WId};
 use saoma::store::{Store, Verdict};
-use sqlx::ConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
-use super::support::{account, asked, login, raw, scope};
+use super::support::{account, asked, login, old_file, raw, scope};
 
 const FIRST: &str = include_str!("../../src/store/sqlite/migrations/0001_start.sql");
 
@@ -33,12 +31,7 @@ PRAGMA user_version = 1;
 
 /// A database of the first version with [`ROWS`], and what else is done to it.
 async fn old(more: &'static str) -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("saoma.db");
-    let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
-    for sql in ["PRAGMA journal_mode = WAL", FIRST, ROWS, more] {
-        sqlx::raw_sql(sql).execute(&mut old).await.unwrap();
-    }
+    let (folder, path, _) = old_file(&[FIRST, ROWS, more]).await;
     (folder, path)
 }
 

@@ -8,22 +8,15 @@ use saoma::model::{
 use saoma::store::{Alert, LogEntry, Scope, Store, Verdict, WATCHED_GAP_MS};
 use serde_json::{Value, json};
 
-use super::support::{account, asked, begin, beside, late, login, raw, record, scope, started, store};
+use super::support::{
+    account, alert, asked, begin, beside, late, login, outbox, raw, record, scope, started, store, verdict,
+};
 
 const HOUR: i64 = 3_600_000;
 const DAY: i64 = 24 * HOUR;
 
 fn id(wc_id: &str) -> WcId {
     wc_id.into()
-}
-
-fn verdict(wc_id: &str, presence: Presence, source: Source, at: i64) -> Verdict {
-    let reason = (presence == Presence::Offline).then_some(Reason::Dropped);
-    Verdict { wc_id: wc_id.into(), presence, source, began: late(at), reason }
-}
-
-pub(crate) fn alert(event: &'static str, wc_id: Option<&str>, at: i64) -> Alert {
-    Alert { event, wc_id: wc_id.map(Into::into), at: Stamp(at), reason: None, fields: Vec::new() }
 }
 
 /// What an account was believed to be since when.
@@ -41,14 +34,6 @@ async fn logged(store: &Store) -> Vec<(String, Option<String>)> {
 
 fn line(event: &str, cause: &str) -> (String, Option<String>) {
     (event.to_owned(), Some(cause.to_owned()))
-}
-
-/// The outbox's objects for a receiver, without taking them.
-async fn outbox(folder: &tempfile::TempDir) -> Vec<Value> {
-    let mut connection = raw(&folder.path().join("saoma.db")).await;
-    let rows: Vec<(String,)> =
-        sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut connection).await.unwrap();
-    rows.iter().map(|(json,)| serde_json::from_str(json).unwrap()).collect()
 }
 
 fn device() -> Device {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use saoma::model::{AttemptState, Began, Presence, Reason, Rung, Source, Stamp, WcId};
 use saoma::store::{Begun, Error, Moment, Place, Store, Verdict};
 
-use super::past::alert;
-use super::support::{CODE_LIFE, account, begin, beside, late, login, raw, record, started, store, told};
+use super::support::{
+    CODE_LIFE, account, alert, asked, begin, beside, late, login, outbox, raw, record, started, store, told, verdict,
+};
 
 /// So short that a test can wait until its holder is overdue.
 const BRIEF: Duration = Duration::from_millis(20);
@@ -33,13 +34,6 @@ async fn a_silent_observer_loses_its_place_and_what_it_writes_changes_nothing() 
     let (folder, watch) = store().await;
     let screen = beside(&folder).await;
     login(&watch, "wxid_a", "w1", 100, 200).await;
-    let offline = |at: i64| Verdict {
-        wc_id: "wxid_a".into(),
-        presence: Presence::Offline,
-        source: Source::List,
-        began: late(at),
-        reason: Some(Reason::Dropped),
-    };
     // Whatever the sleeper would write first is where it finds out.
     for what in 0..7 {
         assert!(watch.observe(2, BRIEF, None).await.unwrap());
@@ -48,14 +42,13 @@ async fn a_silent_observer_loses_its_place_and_what_it_writes_changes_nothing() 
         assert!(screen.observe(1, LONG, None).await.unwrap());
         let taken = place(&screen).await;
         assert_eq!((&taken.owner, taken.is_overdue()), (screen.owner(), false));
-        let verdict = [offline(10_000_000_000_000)];
+        let gone = [verdict("wxid_a", Presence::Offline, Source::List, 10_000_000_000_000)];
         let listed = [(WcId::from("wxid_a"), "w9".into())];
         assert!(
             match what {
                 0 => observes_no_longer(watch.try_begins(Duration::ZERO).await),
-                1 =>
-                    observes_no_longer(watch.note_list(late(9_000), &verdict, &[], &[alert("dropped", None, 9)]).await),
-                2 => observes_no_longer(watch.note(&verdict, &[alert("dropped", None, 9)]).await),
+                1 => observes_no_longer(watch.note_list(late(9_000), &gone, &[], &[alert("dropped", None, 9)]).await),
+                2 => observes_no_longer(watch.note(&gone, &[alert("dropped", None, 9)]).await),
                 3 => observes_no_longer(watch.set_outage(Some(late(1)), &alert("outage", None, 9)).await),
                 4 => observes_no_longer(
                     watch.adopt(None, &"wxid_a".into(), &"w9".into(), [late(8_000), late(9_000)]).await
@@ -145,11 +138,8 @@ async fn that_nobody_sees_the_fleet_is_told_once_and_so_is_its_end() {
     }
     let log: Vec<String> = screen.recent(9).await.unwrap().into_iter().map(|line| line.event.into()).collect();
     assert_eq!(log, ["token_rejected", "token_rejected", "observation_back", "observation_lost"]);
-    let events: Vec<(String,)> = sqlx::query_as("SELECT json_extract(json, '$.event') FROM outbox ORDER BY id")
-        .fetch_all(&mut raw(&folder.path().join("saoma.db")).await)
-        .await
-        .unwrap();
-    let events: Vec<&str> = events.iter().map(|(event,)| event.as_str()).collect();
+    let told = outbox(&folder).await;
+    let events: Vec<&str> = told.iter().map(|told| told["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["observation_lost", "observation_back", "token_rejected", "token_rejected"]);
 }
 
@@ -280,24 +270,14 @@ async fn a_receiver_waits_no_longer_than_its_own_pause_whatever_the_clock_said()
 async fn what_a_list_says_is_no_news_of_what_a_later_one_has_said() {
     let (_folder, store) = store().await;
     login(&store, "wxid_a", "w1", 100, 200).await;
-    let began = async |at: i64| {
-        let order = store.order().await.unwrap();
-        Began { at: Stamp(at), order, ..Began::default() }
-    };
-    let early = began(300).await;
+    let early = asked(&store, 300).await;
     store.put_account(&"wxid_b".into(), &saoma::model::Edit::default(), Stamp(310)).await.unwrap();
-    let later = began(320).await;
+    let later = asked(&store, 320).await;
     // The later one is there first, and has nothing to say of the account.
     store.note_list(later, &[], &[], &[]).await.unwrap();
-    let gone = Verdict {
-        wc_id: "wxid_a".into(),
-        presence: Presence::Offline,
-        source: Source::List,
-        began: early,
-        reason: Some(Reason::Dropped),
-    };
+    let gone = Verdict { began: early, ..verdict("wxid_a", Presence::Offline, Source::List, 300) };
     assert!(store.note(std::slice::from_ref(&gone), &[]).await.unwrap().is_empty());
     assert_eq!(account(&store, "wxid_a").await.presence, Presence::Online);
-    let gone = Verdict { began: began(330).await, ..gone };
+    let gone = Verdict { began: asked(&store, 330).await, ..gone };
     assert_eq!(store.note(&[gone], &[]).await.unwrap().len(), 1);
 }

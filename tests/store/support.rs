@@ -1,10 +1,11 @@
 //! What every test here needs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use saoma::model::{Account, AttemptId, Began, Order, ProfileId, Record, Rung, Stamp, WcId};
-use saoma::store::{Begun, Scope, Store, Stored};
+use saoma::model::{Account, AttemptId, Began, Order, Presence, ProfileId, Reason, Record, Rung, Source, Stamp, WcId};
+use saoma::store::{Alert, Begun, Scope, Store, Stored, Verdict};
+use serde_json::Value;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
@@ -49,6 +50,17 @@ pub(crate) async fn raw(path: &Path) -> SqliteConnection {
     SqliteConnectOptions::new().filename(path).connect().await.unwrap()
 }
 
+/// A database that an older saoma made with these statements, and the connection that made it.
+pub(crate) async fn old_file(statements: &[&'static str]) -> (tempfile::TempDir, PathBuf, SqliteConnection) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("saoma.db");
+    let mut old = SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+    for sql in ["PRAGMA journal_mode = WAL"].iter().chain(statements) {
+        sqlx::raw_sql(*sql).execute(&mut old).await.unwrap();
+    }
+    (folder, path, old)
+}
+
 /// Begins an attempt with a code.
 pub(crate) async fn begin(store: &Store, wc_id: &str, w_id: &str, at: i64) -> AttemptId {
     let id = started(store.begin_attempt(Some(&WcId::from(wc_id)), Rung::QrLogin, Stamp(at)).await.unwrap());
@@ -83,14 +95,31 @@ pub(crate) async fn account(store: &Store, wc_id: &str) -> Account {
     store.account(&wc_id.into()).await.unwrap().unwrap()
 }
 
+pub(crate) fn verdict(wc_id: &str, presence: Presence, source: Source, at: i64) -> Verdict {
+    let reason = (presence == Presence::Offline).then_some(Reason::Dropped);
+    Verdict { wc_id: wc_id.into(), presence, source, began: late(at), reason }
+}
+
+pub(crate) fn alert(event: &'static str, wc_id: Option<&str>, at: i64) -> Alert {
+    Alert { event, wc_id: wc_id.map(Into::into), at: Stamp(at), reason: None, fields: Vec::new() }
+}
+
+/// The outbox's objects for a receiver, without taking them.
+pub(crate) async fn outbox(folder: &tempfile::TempDir) -> Vec<Value> {
+    let mut connection = raw(&folder.path().join("saoma.db")).await;
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut connection).await.unwrap();
+    rows.iter().map(|(json,)| serde_json::from_str(json).unwrap()).collect()
+}
+
 /// What the outbox would tell, without taking it: event, wId, previous wId.
 pub(crate) async fn told(path: &Path) -> Vec<(String, String, Option<String>)> {
     let rows: Vec<(String,)> =
         sqlx::query_as("SELECT json FROM outbox ORDER BY id").fetch_all(&mut raw(path).await).await.unwrap();
-    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let text = |value: &Value| value.as_str().map(str::to_owned);
     rows.iter()
         .map(|(json,)| {
-            let json: serde_json::Value = serde_json::from_str(json).unwrap();
+            let json: Value = serde_json::from_str(json).unwrap();
             (text(&json["event"]).unwrap(), text(&json["w_id"]).unwrap(), text(&json["previous_w_id"]))
         })
         .collect()
