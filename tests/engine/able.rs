@@ -57,6 +57,20 @@ async fn sleeper(rig: &Rig, interval: Duration) -> Store {
 }
 
 #[tokio::test]
+async fn a_token_that_was_stored_before_its_watch_began_is_used_too() {
+    let rig = Rig::with(Setup { accounts: accounts(), ..Setup::default() }, How::default()).await;
+    let file = rig.dir.path().join("credentials.toml");
+    std::fs::write(&file, "dead").unwrap();
+    let from = file.clone();
+    let read = move || Some(SignedIn { token: std::fs::read_to_string(&from).ok()?.into(), password: None });
+    let stored_token = Some(StoredToken { file, read: Arc::new(read) });
+    // What it begins with is good: nothing but the file says otherwise.
+    let mut screen = rig.another(How { stored_token, waits: true, ..every(Duration::from_secs(3_600)) }).await;
+    is_token(&mut screen, Token::Rejected).await;
+    screen.stop().await;
+}
+
+#[tokio::test]
 async fn an_observer_with_a_dead_token_gives_way_to_who_can_list() {
     let (_dir, file, hook) = kept();
     for dialect in ALL {
