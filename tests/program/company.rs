@@ -1,7 +1,7 @@
 //! Several saoma on one store, one of which lives and cannot act: stopped, or with a token that is refused.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use saoma::simulator::{Setup, SimAccount};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, Connection as _};
 
-use crate::kit::{Desk, Running, eventually, three, wakes};
+use crate::kit::{Desk, Running, eventually, eventually_within, three, wakes, whole_lines};
 
 /// A desk whose lists are asked as often as may be, with a hook that keeps what it is told.
 fn desk(setup: Setup) -> Desk {
@@ -25,10 +25,7 @@ fn desk(setup: Setup) -> Desk {
 /// What the hook was told of one kind.
 fn told(desk: &Desk, event: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(desk.home.path().join("told")).unwrap_or_default();
-    // The last line may be on its way.
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    let lines = whole.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.filter(|line| line["event"] == event).collect()
+    whole_lines(&text).into_iter().filter(|line| line["event"] == event).collect()
 }
 
 fn watch(desk: &Desk) -> Running {
@@ -42,15 +39,6 @@ fn observer(desk: &Desk) -> Value {
     let went = desk.run(&["doctor", "--json"]);
     let checks = went.lines().remove(0)["checks"].take();
     checks.as_array().unwrap().iter().find(|check| check["name"] == "observer").unwrap().clone()
-}
-
-/// As [`eventually`], where three intervals have to go by, or the limit of a request that was under way.
-fn patiently(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(90);
-    while !condition() {
-        assert!(Instant::now() < until, "waited for {what}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
 }
 
 /// Whether somebody is writing in the store.
@@ -96,7 +84,13 @@ fn a_stopped_watch_loses_its_place_and_tells_nothing_twice_when_it_wakes() {
     });
     desk.sim.drop_account(&"wxid_anna".into()).unwrap();
     // Nobody looks. Once its lists are overdue, what it last saw is no longer handed out for the truth.
-    patiently("old news", || desk.run(&["wid", "wxid_anna"]).code == 11);
+    // Three intervals have to go by, or the limit of a request that was under way.
+    let patience = Duration::from_secs(90);
+    eventually_within(patience, "old news", || {
+        // Each look starts a process, and the machine has other tests to run.
+        std::thread::sleep(Duration::from_millis(100));
+        desk.run(&["wid", "wxid_anna"]).code == 11
+    });
     assert_eq!(desk.account("wxid_anna")["stale"], json!(true));
     assert_eq!(observer(&desk)["state"], json!("fail"));
     let second = watch(&desk);

@@ -1,5 +1,6 @@
 //! What the tests stand on: a gateway, a home of its own for every test, the binary with and without a terminal.
 
+use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -56,8 +57,13 @@ impl Drop for Place {
 }
 
 /// Waits for a condition.
-pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
-    let until = Instant::now() + LONG;
+pub(crate) fn eventually(what: &str, condition: impl FnMut() -> bool) {
+    eventually_within(LONG, what, condition);
+}
+
+/// As [`eventually`], with a limit of its own.
+pub(crate) fn eventually_within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < until, "waited for {what}");
         std::thread::sleep(Duration::from_millis(2));
@@ -275,6 +281,12 @@ impl Desk {
     }
 }
 
+/// JSON lines that are still being written: the last one may be on its way.
+pub(crate) fn whole_lines(text: &str) -> Vec<Value> {
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
 /// A command that runs.
 pub(crate) struct Running {
     child: Option<std::process::Child>,
@@ -315,9 +327,7 @@ impl Running {
 
     /// What it has told so far, whole lines, as JSON.
     pub(crate) fn told(&self) -> Vec<Value> {
-        let out = self.said();
-        let whole = out.rsplit_once('\n').map_or("", |(whole, _)| whole);
-        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        whole_lines(&self.said())
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -459,7 +469,7 @@ impl Tui {
     }
 
     /// A shell with a bare prompt, as recorders start it, that finds the program.
-    pub(crate) fn shell(home: &Path, env: &[(String, String)], columns: u16, rows: u16) -> Self {
+    pub(crate) fn shell(home: &Path, env: &[(impl AsRef<OsStr>, impl AsRef<OsStr>)], columns: u16, rows: u16) -> Self {
         let mut command = CommandBuilder::new("bash");
         command.args(["--noprofile", "--norc", "+o", "history"]);
         command.env_clear();

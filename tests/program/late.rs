@@ -16,7 +16,6 @@ const THEN: &str = "; echo RE''ADY; IFS= read -r line; printf '<%q>\\n' \"$line\
 /// A shell at the other end of an SSH line.
 fn shell(desk: &Desk) -> Tui {
     let env = [("SAOMA_LANG", "en"), ("SSH_CONNECTION", "10.0.0.1 1 10.0.0.2 22")];
-    let env: Vec<(String, String)> = env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let shell = Tui::shell(desk.home.path(), &env, 100, 40);
     shell.wait_text(">");
     shell

@@ -11,7 +11,6 @@ fn no_size_of_a_terminal_breaks_anything() {
     let desk = Desk::new(three());
     // Inside tmux nothing is asked, and no answer waited for.
     let env = [("SAOMA_LANG", "en"), ("TMUX", "/tmp/tmux-0/default,1,0")];
-    let env: Vec<(String, String)> = env.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let mut shell = Tui::shell(desk.home.path(), &env, 100, 40);
     shell.wait_text(">");
     for (columns, rows) in [(65_535, 65_535), (65_535, 1), (1, 65_535), (1, 1), (0, 0), (2, 2)] {
@@ -48,12 +47,11 @@ fn no_core_is_left_whatever_the_limit() {
     use std::os::unix::process::ExitStatusExt as _;
     let desk = Desk::new(three());
     // As somebody does who wants cores.
-    let mut command = desk.command(&[]);
+    let command = desk.command(&[]);
     let mut shell = Command::new("sh");
     shell.args(["-c", "ulimit -S -c $(ulimit -H -c) && exec \"$0\" watch"]).arg(command.get_program());
     shell.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command = shell;
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = shell.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("the list", || desk.asked("queryLoginWx") > 0);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
     let core: Vec<&str> =
