@@ -11,7 +11,7 @@ use saoma::simulator::{Fault, Knobs, ReplyWId, Setup, SimAccount};
 use saoma::store::Edit;
 use secrecy::SecretString;
 
-use crate::rig::{Front, How, Rig, accounts, wait_for};
+use crate::rig::{Front, How, Rig, accounts, wait_for, wait_until};
 use crate::wait_for_dialog;
 
 async fn rig(dialect: Dialect, knobs: Knobs, how: How) -> Rig {
@@ -239,9 +239,7 @@ async fn the_fourth_second_login_of_a_day_asks_first() {
         rig.front.login("wxid_amy", Way::Second);
         let before = rig.sim.dialogs(&WcId::from("wxid_amy"));
         rig.front.step("the dialog", |step| matches!(step, LoginStep::SecondLoginSent { .. })).await;
-        while rig.sim.confirm(Some(WcId::from("wxid_amy"))).is_err() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        wait_until("the dialog", || rig.sim.confirm(Some(WcId::from("wxid_amy"))).is_ok()).await;
         rig.front.logged_in().await;
         assert_eq!(rig.sim.dialogs(&WcId::from("wxid_amy")), before + 1);
         rig.sim.drop_account(&WcId::from("wxid_amy")).unwrap();

@@ -121,9 +121,21 @@ fn watch(desk: &Desk) -> Running {
 }
 
 fn event(running: &Running, name: &str) -> Value {
-    running.wait_event(name);
-    eventually(name, || running.told().iter().any(|line| line["event"] == name));
-    running.told().into_iter().find(|line| line["event"] == name).unwrap()
+    first(running, name, |_line| true)
+}
+
+/// The same of one account: others have their own.
+fn event_of(running: &Running, name: &str, wc_id: &str) -> Value {
+    first(running, name, |line| line["wc_id"] == wc_id)
+}
+
+fn first(running: &Running, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut found = None;
+    eventually(name, || {
+        found = running.told().into_iter().find(|line| line["event"] == name && wanted(line));
+        found.is_some()
+    });
+    found.unwrap()
 }
 
 #[test]
@@ -269,9 +281,9 @@ fn what_another_process_does_is_told_too() {
     desk.sim.confirm(Some("wxid_bela".into())).unwrap();
     let went = second.end();
     assert_eq!(went.code, 0, "{went:?}");
-    let logged_in = event(&running, "logged_in");
+    let logged_in = event_of(&running, "logged_in", "wxid_bela");
     assert_eq!((&logged_in["wc_id"], &logged_in["attempt"]), (&json!("wxid_bela"), &json!(null)), "{logged_in}");
-    let changed = event(&running, "w_id_changed");
+    let changed = event_of(&running, "w_id_changed", "wxid_bela");
     assert_eq!((&changed["w_id"], &changed["cause"]), (&json!(desk.live("wxid_bela")), &json!("login")), "{changed}");
     assert_eq!(changed["previous_w_id"], "before-wxid_bela");
     running.signal(Signal::TERM);
@@ -289,7 +301,7 @@ fn a_refused_token_is_told_once_and_a_new_one_taken_up() {
     let signed_in = desk.command(&["sign-in"]).env("SAOMA_PASSWORD", desk.sim.password()).output().unwrap();
     assert!(signed_in.status.success(), "{signed_in:?}");
     desk.sim.act(Act::Online { wc_id: "wxid_bela".into() }).unwrap();
-    event(&running, "w_id_changed");
+    event_of(&running, "w_id_changed", "wxid_bela");
     running.signal(Signal::TERM);
     let went = running.end();
     assert_eq!(went.code, 143);
